@@ -1,0 +1,298 @@
+"""The tables. Every one carries `workspace_id`, the tenant, and is guarded by forced row-level security (see migrations).
+
+Columns only; queries live in `app/store`. Primary keys start with the workspace, so that no index crosses tenants.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKeyConstraint, Index, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.db.values import CleanText
+from app.json import JsonObject
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map = {
+        UUID: PG_UUID(as_uuid=True),
+        datetime: DateTime(timezone=True),
+        JsonObject: JSONB(none_as_null=True),
+        str: CleanText(),
+        list[str]: ARRAY(CleanText()),
+        Any: JSONB(none_as_null=True),
+    }
+
+
+class Workspace(Base):
+    """A tenant."""
+
+    __tablename__ = "workspaces"
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    settings: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    """`{max_steps: 50, allow_drafts_beside_active: false}`; absent keys take their defaults."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ApiKey(Base):
+    """A key of a workspace; only its hash is kept."""
+
+    __tablename__ = "api_keys"
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    prefix: Mapped[str]
+    hash: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Workflow(Base):
+    """What a user defines. `draft` is the document being edited, `active_version` the one new runs take."""
+
+    __tablename__ = "workflows"
+    __table_args__ = (Index("workflows_slug", "workspace_id", "slug", unique=True),)
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    slug: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    category: Mapped[str | None]
+    tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    icon: Mapped[str | None]
+    color: Mapped[str | None]
+    status: Mapped[str] = mapped_column(server_default="draft")
+    draft: Mapped[JsonObject]
+    active_version: Mapped[int | None]
+    latest_version: Mapped[int] = mapped_column(server_default=text("0"))
+    revision: Mapped[int] = mapped_column(server_default=text("1"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Version(Base):
+    """A published definition. Never changed: a trigger in the database refuses updates."""
+
+    __tablename__ = "versions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "workflow_id"], ["workflows.workspace_id", "workflows.id"], ondelete="CASCADE"
+        ),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workflow_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    definition: Mapped[JsonObject]
+    digest: Mapped[str]
+    comment: Mapped[str | None]
+    published_by: Mapped[str]
+    published_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Subscription(Base):
+    """What an active workflow's event triggers listen to: one row a trigger, of the active version."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "workflow_id"], ["workflows.workspace_id", "workflows.id"], ondelete="CASCADE"
+        ),
+        Index("subscriptions_event", "workspace_id", "event"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workflow_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    event: Mapped[str]
+    source: Mapped[str | None]
+    filter: Mapped[Any | None]
+
+
+class WorkflowVariable(Base):
+    """A variable kept across a workflow's runs (`set_variable` with `scope: workflow`)."""
+
+    __tablename__ = "workflow_variables"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "workflow_id"], ["workflows.workspace_id", "workflows.id"], ondelete="CASCADE"
+        ),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workflow_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Run(Base):
+    """One execution. What is in flight lives in Temporal; this is what people search."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index("runs_idempotency", "workspace_id", "workflow_id", "idempotency_key", unique=True),
+        Index("runs_workflow", "workspace_id", "workflow_id", "id"),
+        Index("runs_status", "workspace_id", "status", "id"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workflow_id: Mapped[UUID]
+    workflow_name: Mapped[str]
+    version: Mapped[int]
+    status: Mapped[str] = mapped_column(server_default="pending")
+    trigger_type: Mapped[str]
+    trigger_event_id: Mapped[str | None]
+    trigger_event: Mapped[JsonObject | None]
+    input: Mapped[Any | None]
+    """What `trigger` holds: the request's input or the event's data."""
+    output: Mapped[Any | None]
+    error: Mapped[JsonObject | None]
+    variables: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    current_step: Mapped[str | None]
+    waiting_for: Mapped[JsonObject | None]
+    parent_run_id: Mapped[UUID | None]
+    retry_of: Mapped[UUID | None]
+    attempt: Mapped[int] = mapped_column(server_default=text("1"))
+    steps_completed: Mapped[int] = mapped_column(server_default=text("0"))
+    steps_total: Mapped[int] = mapped_column(server_default=text("0"))
+    idempotency_key: Mapped[str | None]
+    """The request's `Idempotency-Key`, or `event:<source>:<id>` for a start by an event."""
+    temporal_run_id: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Step(Base):
+    """One step of a run: the record people search and, for an effect, its outcome row (keyed by run and path)."""
+
+    __tablename__ = "steps"
+    __table_args__ = (
+        ForeignKeyConstraint(["workspace_id", "run_id"], ["runs.workspace_id", "runs.id"], ondelete="CASCADE"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, autoincrement=True, server_default=text("nextval('steps_sequence')"))
+    step_id: Mapped[str]
+    name: Mapped[str]
+    type: Mapped[str]
+    action: Mapped[str | None]
+    status: Mapped[str]
+    effect_key: Mapped[str | None]
+    """Set by the effect's own commit: a completed row with this key answers a repeat."""
+    attempt: Mapped[int] = mapped_column(server_default=text("1"))
+    generation: Mapped[int] = mapped_column(server_default=text("1"))
+    inputs: Mapped[Any | None]
+    output: Mapped[Any | None]
+    error: Mapped[JsonObject | None]
+    wait: Mapped[JsonObject | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class StepAttempt(Base):
+    """A failed attempt of an effect, written when it fails, so that retries are visible while they happen."""
+
+    __tablename__ = "step_attempts"
+    __table_args__ = (
+        ForeignKeyConstraint(["workspace_id", "run_id"], ["runs.workspace_id", "runs.id"], ondelete="CASCADE"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(primary_key=True, server_default=text("1"))
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    error: Mapped[JsonObject]
+    next_attempt_at: Mapped[datetime | None]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime]
+
+
+class Event(Base):
+    """An event as it came in. Committed before it is dispatched; `dispatched_at` is set when all it does is done."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("events_type", "workspace_id", "type", "received_at"),
+        Index("events_undispatched", "workspace_id", "received_at", postgresql_where=text("dispatched_at IS NULL")),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    subject: Mapped[str | None]
+    time: Mapped[datetime | None]
+    data: Mapped[Any | None]
+    extensions: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    """Further CloudEvents attributes, `datacontenttype` and `dataschema` among them."""
+    received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    dispatched_at: Mapped[datetime | None]
+    caused_by: Mapped[JsonObject | None]
+    started: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    woke: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+
+
+class Wait(Base):
+    """A run that waits for an event. Written before the run waits; `closed_at` is set when it no longer does."""
+
+    __tablename__ = "waits"
+    __table_args__ = (
+        ForeignKeyConstraint(["workspace_id", "run_id"], ["runs.workspace_id", "runs.id"], ondelete="CASCADE"),
+        Index("waits_open", "workspace_id", "event", postgresql_where=text("closed_at IS NULL")),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    event: Mapped[str]
+    match: Mapped[Any | None]
+    context: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]
+
+
+class Connection(Base):
+    """Credentials for a provider: `config` is not secret, `credentials` is a ciphertext."""
+
+    __tablename__ = "connections"
+    __table_args__ = (Index("connections_name", "workspace_id", "name", unique=True),)
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    config: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    credentials: Mapped[str | None]
+    credential_fields: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    status: Mapped[str] = mapped_column(server_default="active")
+    last_used_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    is_default: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+__all__ = [
+    "ApiKey", "Base", "Connection", "Event", "Run", "Step", "StepAttempt", "Subscription", "Version", "Wait",
+    "Workflow", "WorkflowVariable", "Workspace",
+]  # fmt: skip

@@ -1,0 +1,65 @@
+"""The shape of a definition: its head, settings, triggers and their limits. Step kinds live in `steps.py`.
+
+Only shapes stand here. What makes a well-shaped definition publishable (known actions, reachable names) is `check.py`;
+how a document that does not fit is explained is `parse.py`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.definition.base import Document
+from app.definition.conditions import EventFilter
+from app.definition.durations import Duration
+from app.definition.steps import Step
+from app.json import Json, JsonObject
+
+DispatchMode = Literal["local_first", "scheduled"]
+
+
+class ManualTrigger(Document):
+    """Started by a request; `input_schema` is a JSON Schema (2020-12) the request's input must satisfy."""
+
+    type: Literal["manual"]
+    input_schema: JsonObject | None = Field(None, description="JSON Schema (2020-12) of the input; absent = anything.")
+
+
+class EventTrigger(Document):
+    """Started by each event whose type and source fit and for which `filter` holds."""
+
+    type: Literal["event"]
+    event: str = Field(description="Event type, exact (`crm.deal.won`) or with a trailing wildcard (`crm.deal.*`).")
+    source: str | None = Field(None, description="Only events of this CloudEvents source.")
+    filter: EventFilter | None = Field(None, description="Condition over the event; absent = every event of the type.")
+
+
+Trigger = Annotated[ManualTrigger | EventTrigger, Field(discriminator="type")]
+
+
+class Settings(Document):
+    """How a run behaves as a whole."""
+
+    timeout: Duration | None = Field(None, description="Longest a run may take; null = no limit.")
+    dispatch: DispatchMode = Field(
+        "local_first", description="First attempt of a short action inside the worker, or every attempt scheduled by Temporal."
+    )
+
+
+class Definition(Document):
+    """A workflow as its author writes it: triggers, variables, a tree of steps and an output."""
+
+    name: str = Field("", max_length=200, description="Name of the workflow; taken from the workflow when empty.")
+    description: str = Field("", max_length=4000)
+    trigger: Trigger | None = Field(None, description="What starts a run; `triggers` for several.")
+    triggers: list[Trigger] = Field(default_factory=list, max_length=20)
+    settings: Settings = Field(default_factory=Settings)
+    variables: dict[str, Json] = Field(default_factory=dict, description="Run variables and their first values (`vars`).")
+    steps: list[Step] = Field(default_factory=list)
+    finally_: list[Step] = Field(default_factory=list, alias="finally", description="Runs whatever happened before.")
+    output: Json = Field(None, description="What the run answers with; may hold expressions.")
+
+    @property
+    def all_triggers(self) -> list[ManualTrigger | EventTrigger]:
+        """`trigger` and `triggers` as one list; a definition that names none can be started by hand."""
+        named = ([self.trigger] if self.trigger else []) + list(self.triggers)
+        return named or [ManualTrigger(type="manual", input_schema=None)]

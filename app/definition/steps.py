@@ -1,0 +1,222 @@
+"""The step kinds: one model each, and `Step`, their union by `type`.
+
+Only shapes stand here; what a kind does is one function in `workflows/steps/`. A kind that holds other steps says where
+in `children`, so that checks and editors walk the tree without knowing the kinds.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.definition.base import Document
+from app.definition.conditions import Condition, EventFilter
+from app.definition.durations import Duration
+from app.json import Json, JsonObject
+
+StepId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+Place = tuple[str | int, ...]
+"""Keys and indices from a step to something inside it: `("branches", 0, "steps")`."""
+
+ErrorPolicy = Literal["fail", "continue", "branch"]
+
+
+class Retry(Document):
+    """How often and at what pace a failed step is tried again. `max_attempts` counts the first attempt."""
+
+    max_attempts: int = Field(3, ge=1, le=1000)
+    initial_interval: Duration = Field("1s", description="Pause before the second attempt.")
+    backoff: float = Field(2.0, ge=1, le=10, description="Each further pause is this many times the one before.")
+    max_interval: Duration = Field("1m", description="No pause is longer.")
+    jitter: float = Field(0.2, ge=0, le=1, description="Part of each pause that is random, so that retries spread out.")
+
+
+class StepBase(Document):
+    """The fields every kind has."""
+
+    id: StepId = Field(description="Unique in the definition.")
+    name: str = Field("", max_length=200, description="For people; the id when empty.")
+    description: str = Field("", max_length=4000)
+    enabled: bool = Field(True, description="false = the step is skipped.")
+    when: Condition | None = Field(None, description="The step is skipped unless this holds.")
+    output_key: StepId | None = Field(None, description="Where later steps find it, `steps.<key>`; default its id.")
+    on_error: ErrorPolicy = Field("fail", description="What a failure does once no attempt is left.")
+    error_steps: list["Step"] = Field(default_factory=list, description="Run when `on_error` is `branch`.")
+    retry: Retry | None = Field(None, description="Attempts; an action's default comes from its catalog entry.")
+    timeout: Duration | None = Field(None, description="Longest one attempt may take.")
+
+    @property
+    def key(self) -> str:
+        """The name under `steps` in expressions."""
+        return self.output_key or self.id
+
+    @property
+    def title(self) -> str:
+        """What people read: the name, or the id where there is none."""
+        return self.name or self.id
+
+    def children(self) -> Iterator[tuple[Place, list["Step"]]]:
+        """Lists of steps inside this one, each with its place; `error_steps` come last."""
+        if self.error_steps:
+            yield ("error_steps",), self.error_steps
+
+
+class ActionStep(StepBase):
+    """Do something from the catalog."""
+
+    type: Literal["action"]
+    action: str = Field(description="Catalog id (`email.send`) or one of its aliases.")
+    inputs: JsonObject = Field(default_factory=dict, description="The action's inputs; values may hold expressions.")
+    connection: str | None = Field(None, description="Name of the connection whose credentials it uses.")
+
+
+class ConditionBranch(Document):
+    when: Condition
+    steps: list["Step"]
+    name: str = Field("", max_length=200)
+
+
+class ConditionStep(StepBase):
+    """Walk the first branch whose condition holds, else `else`."""
+
+    type: Literal["condition"]
+    branches: list[ConditionBranch] = Field(min_length=1)
+    else_: list["Step"] = Field(default_factory=list, alias="else")
+
+    def children(self) -> Iterator[tuple[Place, list["Step"]]]:
+        for index, branch in enumerate(self.branches):
+            yield ("branches", index, "steps"), branch.steps
+        if self.else_:
+            yield ("else",), self.else_
+        yield from super().children()
+
+
+class TimeOfDay(Document):
+    """The next moment it is `time` in `timezone` on one of `days`."""
+
+    time: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$", description="HH:MM or HH:MM:SS, 24 hours.")
+    timezone: str = Field("UTC", description="IANA name, such as Europe/Berlin.")
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
+        default_factory=list, description="Allowed weekdays; empty = every day."
+    )
+
+
+class DelayStep(StepBase):
+    """Wait for a duration, until a moment, or for the next such time of day. Exactly one of the three."""
+
+    type: Literal["delay"]
+    duration: Duration | None = None
+    until: str | None = Field(None, description="RFC 3339 moment, usually an expression.")
+    at: TimeOfDay | None = None
+
+
+class WaitForEventStep(StepBase):
+    """Wait until an event of this type arrives for which `match` holds, or until `timeout`."""
+
+    type: Literal["wait_for_event"]
+    event: str = Field(description="Event type, exact or with a trailing wildcard (`crm.deal.*`).")
+    match: EventFilter | None = Field(None, description="Condition over the event; its values may use the run's names.")
+    since: str = Field("wait_start", description="wait_start, run_start or a moment: earlier events do not count.")
+    on_timeout: Literal["continue", "fail"] = "continue"
+
+
+class LoopStep(StepBase):
+    """Walk `steps` once for each item, `concurrency` at a time; output `{results, count}`."""
+
+    type: Literal["loop"]
+    items: Json = Field(description="A list, or an expression that yields one.")
+    item_variable: StepId = "item"
+    concurrency: int = Field(1, ge=1, le=100)
+    max_iterations: int = Field(10_000, ge=1, le=100_000, description="More items than this are an error.")
+    steps: list["Step"]
+    collect: Json = Field(None, description="Expression evaluated after each item; its values are `results`.")
+
+    def children(self) -> Iterator[tuple[Place, list["Step"]]]:
+        yield ("steps",), self.steps
+        yield from super().children()
+
+
+class ParallelBranch(Document):
+    name: StepId
+    steps: list["Step"]
+
+
+class ParallelStep(StepBase):
+    """Walk all branches at once; output by branch name: the output of the branch's last step."""
+
+    type: Literal["parallel"]
+    branches: list[ParallelBranch] = Field(min_length=1, max_length=50)
+    wait_for: Literal["all", "any"] | Annotated[int, Field(ge=1)] = Field(
+        "all", description="How many branches must end well; the others are cancelled then."
+    )
+    on_branch_error: Literal["cancel", "wait"] = Field(
+        "cancel", description="A failed branch cancels the others, or they finish first."
+    )
+
+    def children(self) -> Iterator[tuple[Place, list["Step"]]]:
+        for index, branch in enumerate(self.branches):
+            yield ("branches", index, "steps"), branch.steps
+        yield from super().children()
+
+
+class SetVariableStep(StepBase):
+    """Set variables of the run (`vars`), or with `scope: workflow` also for all later runs."""
+
+    type: Literal["set_variable"]
+    variables: dict[StepId, Json] = Field(min_length=1)
+    scope: Literal["run", "workflow"] = "run"
+
+
+class TransformStep(StepBase):
+    """Output is `mapping` with its expressions evaluated."""
+
+    type: Literal["transform"]
+    mapping: JsonObject
+
+
+class FilterStep(StepBase):
+    """Keep the items for which `where` holds (the item is `item`); output `{items, count}`."""
+
+    type: Literal["filter"]
+    items: Json
+    where: Condition
+
+
+AggregateOperation = Literal["sum", "average", "count", "min", "max", "first", "last", "unique", "group_by"]
+
+
+class AggregateStep(StepBase):
+    """One value from many items; `field` is a path inside each item. Output `{result}`."""
+
+    type: Literal["aggregate"]
+    items: Json
+    operation: AggregateOperation
+    field: str | None = None
+
+
+class StopStep(StepBase):
+    """End the whole run, from any depth."""
+
+    type: Literal["stop"]
+    reason: str = ""
+    status: Literal["completed", "failed", "cancelled"] = "completed"
+    output: Json = None
+
+
+Step = Annotated[
+    ActionStep
+    | ConditionStep
+    | DelayStep
+    | WaitForEventStep
+    | LoopStep
+    | ParallelStep
+    | SetVariableStep
+    | TransformStep
+    | FilterStep
+    | AggregateStep
+    | StopStep,
+    Field(discriminator="type"),
+]
+
+for _model in (StepBase, ConditionBranch, ParallelBranch, *StepBase.__subclasses__()):
+    _model.model_rebuild()

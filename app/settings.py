@@ -1,0 +1,61 @@
+"""Environment to one frozen `Settings`. Every process reads it once at its start; nothing else reads the environment."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """`HOLDFAST_*` variables. Lists are comma-separated."""
+
+    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(Path(".holdfast"), description="Where the embedded servers keep their data.")
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(8000, ge=1, le=65535)
+    api_url: str | None = Field(None, description="Address of a running API, for the command line; default from the port.")
+    api_key: SecretStr | None = Field(None, description="Key for the command line; default `<data_dir>/api-key`.")
+    temporal_port: int = Field(7233, ge=1, le=65535)
+    temporal_ui_port: int = Field(8233, ge=1, le=65535)
+    temporal_address: str | None = Field(None, description="host:port; given, the embedded Temporal stays off.")
+    temporal_namespace: str = "default"
+    temporal_ui_url: str | None = Field(None, description="Where people reach Temporal's UI, for links.")
+    database_url: str | None = Field(
+        None, description="postgresql:// URL of the role Holdfast works as (must not bypass row-level security)."
+    )
+    migration_database_url: str | None = Field(None, description="URL of the owner of the tables, for `migrate` alone.")
+    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Key ring, newest first: 32 url-safe base64 bytes each (Fernet)."
+    )
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts, addresses or networks outgoing calls may reach though they are private."
+    )
+    max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Largest request body the API takes.")
+    max_event_bytes: int = Field(512 * 1024, ge=1024, description="Largest event data or run input.")
+    max_response_bytes: int = Field(1024 * 1024, ge=1024, description="Largest answer an action takes from a provider.")
+    log_level: str = "INFO"
+
+    @field_validator("encryption_keys", "egress_allow", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @cached_property
+    def resolved_temporal_address(self) -> str:
+        """host:port of Temporal's frontend."""
+        return self.temporal_address or f"127.0.0.1:{self.temporal_port}"
+
+    @cached_property
+    def resolved_temporal_ui_url(self) -> str:
+        """Base URL of Temporal's UI, without trailing slash."""
+        return (self.temporal_ui_url or f"http://127.0.0.1:{self.temporal_ui_port}").rstrip("/")
+
+    @cached_property
+    def resolved_api_url(self) -> str:
+        """Base URL of the API, without trailing slash."""
+        return (self.api_url or f"http://127.0.0.1:{self.api_port}").rstrip("/")

@@ -1,0 +1,26 @@
+"""One lazy connection to Temporal for a process. Who uses it, and for what, is not known here."""
+
+import asyncio
+
+from temporalio.client import Client
+
+from app.settings import Settings
+
+
+class TemporalConnection:
+    """Connects on first use, so that a process starts (and says what is down) while Temporal is not there yet."""
+
+    def __init__(self, settings: Settings, client: Client | None = None) -> None:
+        self._settings = settings
+        self._client = client
+        self._lock = asyncio.Lock()
+
+    async def client(self) -> Client:
+        """The client; raises `RuntimeError` or `temporalio.service.RPCError` while Temporal cannot be reached."""
+        if self._client is None:
+            async with self._lock:
+                if self._client is None:
+                    self._client = await Client.connect(
+                        self._settings.resolved_temporal_address, namespace=self._settings.temporal_namespace
+                    )
+        return self._client

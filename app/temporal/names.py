@@ -1,0 +1,26 @@
+"""Names both sides of Temporal must agree on: queue, workflow, signals, queries, activities, search attributes."""
+
+from temporalio.common import SearchAttributeKey
+
+TASK_QUEUE = "holdfast"
+AUTOMATION_WORKFLOW = "Automation"
+DELIVER_EVENT_SIGNAL = "deliver_event"
+TIMELINE_QUERY = "timeline"
+
+# Activities that keep records; every action's activity is named by its catalog id instead.
+RECORD_ACTIVITY = "holdfast.record"
+OPEN_WAIT_ACTIVITY = "holdfast.open_wait"
+SET_VARIABLES_ACTIVITY = "holdfast.set_workflow_variables"
+
+WORKSPACE = SearchAttributeKey.for_keyword("HoldfastWorkspace")
+WORKFLOW = SearchAttributeKey.for_keyword("HoldfastWorkflow")
+STATUS = SearchAttributeKey.for_keyword("HoldfastStatus")
+TRIGGER = SearchAttributeKey.for_keyword("HoldfastTrigger")
+WAITING_FOR = SearchAttributeKey.for_keyword("HoldfastWaitingFor")
+
+SEARCH_ATTRIBUTES = (WORKSPACE, WORKFLOW, STATUS, TRIGGER, WAITING_FOR)
+
+
+def workflow_id(run_id: str) -> str:
+    """Temporal workflow id of a run."""
+    return f"run-{run_id}"
