@@ -56,6 +56,8 @@ class StepRecord:
     name: str
     type: str
     status: str
+    order: int = 0
+    """Counts the run's steps in the order they began."""
     action: str | None = None
     attempt: int = 1
     generation: int = 1
@@ -103,6 +105,8 @@ class ActionCall:
     timeout: float
     retry: RetryPlan
     previous_attempts: int = 0
+    order: int = 0
+    generation: int = 1
     started_at: str | None = None
 
 

@@ -1,0 +1,37 @@
+"""The local activities that keep a run's records. They translate between Temporal and `services.records`, nothing else."""
+
+from collections.abc import Callable
+from typing import Any
+
+from temporalio import activity
+
+from app.services import records
+from app.services.platform import Platform
+from app.temporal import names
+from app.temporal.messages import OpenedWait, OpenWait, RecordBatch, WorkflowVariables
+
+
+class RecordActivities:
+    """Bound to the process's platform. All of them may run twice: the services make that harmless."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def activities(self) -> list[Callable[..., Any]]:
+        """Everything here, for the worker."""
+        return [self.record, self.open_wait, self.set_workflow_variables]
+
+    @activity.defn(name=names.RECORD_ACTIVITY)
+    async def record(self, batch: RecordBatch) -> None:
+        """Write finished steps and the run's state."""
+        await records.record_batch(self._platform, batch)
+
+    @activity.defn(name=names.OPEN_WAIT_ACTIVITY)
+    async def open_wait(self, wait: OpenWait) -> OpenedWait:
+        """Register a wait, then look for an event that is there already."""
+        return await records.open_wait(self._platform, wait)
+
+    @activity.defn(name=names.SET_VARIABLES_ACTIVITY)
+    async def set_workflow_variables(self, values: WorkflowVariables) -> None:
+        """Keep variables for later runs."""
+        await records.set_workflow_variables(self._platform, values)

@@ -1,0 +1,207 @@
+"""Turns registered actions into Temporal activities: one attempt, with its outcome kept before it is answered.
+
+The order is the promise: look for the stored outcome, do the effect, commit the outcome, answer. A death between effect
+and commit is the only window in which an effect can happen twice, and the provider has its key. Actions themselves live
+in their category's module.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities import email, http, webhook  # noqa: F401  (importing registers their actions)
+from activities.base import REGISTERED, ActionError, Invocation, RegisteredAction
+from activities.http_client import HttpClient
+from app.catalog.base import ActionModel
+from app.catalog.errors import ErrorType
+from app.json import JsonObject
+from app.services import connections, records
+from app.services.connections import ResolvedConnection
+from app.services.errors import ServiceError, Unavailable
+from app.services.platform import Platform
+from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan
+
+HEARTBEAT_SECONDS = 5.0
+LONGEST_RETRY_AFTER = 24 * 3600.0
+"""A provider that asks for a longer pause is tried again after this long."""
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class ActionRunner:
+    """Makes the activities of a worker. One HTTP client serves all of them."""
+
+    def __init__(self, platform: Platform, http: HttpClient) -> None:
+        self._platform = platform
+        self._http = http
+
+    def activities(self) -> list[Callable[..., Any]]:
+        """One activity per registered action, named by its catalog id."""
+        return [self._bind(registered) for registered in REGISTERED.values()]
+
+    def _bind(self, registered: RegisteredAction) -> Callable[[ActionCall], Awaitable[ActionOutcome]]:
+        @activity.defn(name=registered.entry.id)
+        async def attempt(call: ActionCall) -> ActionOutcome:
+            async with _heartbeats():
+                return await self._attempt(registered, call)
+
+        return attempt
+
+    async def _attempt(self, registered: RegisteredAction, call: ActionCall) -> ActionOutcome:
+        stored = await _until_available(lambda: records.stored_outcome(self._platform, call))
+        if stored is not None:
+            return replace(stored, repeated=True)
+        number = call.previous_attempts + activity.info().attempt
+        started_at = datetime.now(UTC)
+        try:
+            output = await self._perform(registered, call, number, started_at)
+        except ActionError as error:
+            raise await self._failed(registered, call, error, number, started_at) from error
+        outcome = ActionOutcome(
+            output=output.model_dump(mode="json", by_alias=True),
+            inputs=registered.mask(call.inputs),
+            attempt=number,
+            started_at=_text(started_at),
+            finished_at=_text(datetime.now(UTC)),
+        )
+        # The effect has happened: its outcome is committed whatever becomes of this attempt.
+        await asyncio.shield(_until_available(lambda: records.commit_outcome(self._platform, call, outcome)))
+        return outcome
+
+    async def _perform(
+        self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime
+    ) -> ActionModel:
+        inputs = _validated(registered, call)
+        connection = await self._connection(registered, call)
+        invocation = Invocation(
+            inputs=inputs,
+            connection=connection,
+            key=call.key,
+            http=self._http,
+            settings=self._platform.settings,
+            step=call.name,
+            attempt=number,
+            started_at=started_at,
+        )
+        try:
+            async with asyncio.timeout(call.timeout):
+                return await registered.function(invocation)
+        except TimeoutError:
+            raise ActionError(ErrorType.TIMEOUT, f"{call.name}: no answer within {call.timeout:g} seconds") from None
+        except ActionError:
+            raise
+        except Exception as error:
+            _log.exception("action %s failed unexpectedly in run %s at %s", call.action, call.run_id, call.path)
+            raise ActionError(ErrorType.INTERNAL, f"{call.name}: {call.action} failed: {type(error).__name__}") from error
+
+    async def _connection(self, registered: RegisteredAction, call: ActionCall) -> ResolvedConnection | None:
+        kind = registered.entry.connection
+        if call.connection is None or kind is None:
+            return None
+        name, workspace = call.connection, call.workspace_id
+        try:
+            return await _until_available(lambda: connections.resolve(self._platform, workspace, name, kind))
+        except ServiceError as error:
+            type = ErrorType.CONNECTION_MISSING if error.code == "not_found" else ErrorType.CONNECTION_INVALID
+            raise ActionError(type, f"{call.name}: {error.detail}") from error
+
+    async def _failed(
+        self, registered: RegisteredAction, call: ActionCall, error: ActionError, number: int, started_at: datetime
+    ) -> ApplicationError:
+        """The failure for Temporal, after the attempt's own row is written, so that retries are seen as they happen."""
+        finished_at = datetime.now(UTC)
+        last = not error.type.retryable or number >= call.retry.max_attempts
+        delay = None if last else retry_delay(call.retry, number, error.retry_after)
+        step_error: JsonObject = {
+            "type": error.type.value,
+            "message": error.message,
+            "retryable": error.type.retryable,
+            "provider_code": error.provider_code,
+        }
+        # A row about a failure is worth a try, not worth holding up the retry while the database is away.
+        with suppress(Unavailable):
+            await records.record_failed_attempt(
+                self._platform,
+                call,
+                attempt=number,
+                error=step_error,
+                started_at=started_at,
+                finished_at=finished_at,
+                next_attempt_at=None if delay is None else finished_at + timedelta(seconds=delay),
+            )
+        details = {
+            "attempt": number,
+            "inputs": registered.mask(call.inputs),
+            "provider_code": error.provider_code,
+            "retry_delay": delay,
+        }
+        return ApplicationError(
+            error.message,
+            details,
+            type=error.type.value,
+            non_retryable=not error.type.retryable,
+            next_retry_delay=None if delay is None else timedelta(seconds=delay),
+        )
+
+
+def retry_delay(plan: RetryPlan, attempt: int, retry_after: float | None) -> float:
+    """Seconds until the attempt after `attempt`: what the provider asked for, else backoff less a random part."""
+    if retry_after is not None:
+        return min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
+    pause = min(plan.initial_interval * plan.backoff ** min(attempt - 1, 64), plan.max_interval)
+    return pause * (1 - plan.jitter * random.random())  # noqa: S311  (spreading load, not guarding a secret)
+
+
+def _validated(registered: RegisteredAction, call: ActionCall) -> ActionModel:
+    try:
+        return registered.entry.inputs.model_validate(call.inputs)
+    except ValidationError as error:
+        told = "; ".join(
+            f"inputs.{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()
+        )
+        raise ActionError(ErrorType.INVALID_INPUT, f"{call.name}: {told}") from error
+
+
+async def _until_available(call: Callable[[], Awaitable[T]]) -> T:
+    """Wait for the database as long as it is away: doing an effect without its outcome row could do it twice."""
+    pause = 0.1
+    while True:
+        try:
+            return await call()
+        except Unavailable as error:
+            _log.warning("database unavailable, trying again in %.1f s: %s", pause, error.detail)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+
+@asynccontextmanager
+async def _heartbeats() -> AsyncIterator[None]:
+    """Tell Temporal that the attempt is alive, so that a dead worker is noticed within its heartbeat timeout."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            activity.heartbeat()
+
+    if activity.info().is_local:
+        yield
+        return
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def _text(value: datetime) -> str:
+    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")

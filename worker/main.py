@@ -1,0 +1,98 @@
+"""The worker process: connects, registers the generic workflow and all activities, runs until told to stop.
+
+Wiring and tuning only. What a run does is `workflows/`, what an effect does is `activities/`.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from datetime import timedelta
+
+import uvloop
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+
+from activities.http_client import HttpClient
+from activities.record import RecordActivities
+from activities.runner import ActionRunner
+from app.services.platform import Platform, open_platform
+from app.settings import Settings
+from app.temporal.names import TASK_QUEUE
+from workflows.automation import Automation
+
+GRACE = timedelta(seconds=20)
+"""How long effects under way may take to end after the worker is told to stop."""
+
+_log = logging.getLogger("holdfast.worker")
+
+
+def build_worker(
+    platform: Platform,
+    client: Client,
+    *,
+    task_queue: str = TASK_QUEUE,
+    http: HttpClient | None = None,
+    workflow_runner: WorkflowRunner | None = None,
+) -> Worker:
+    """A worker over open resources; the caller runs it and closes what it gave."""
+    runner = ActionRunner(platform, http or HttpClient(platform.settings))
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[Automation],
+        activities=[*runner.activities(), *RecordActivities(platform).activities()],
+        # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.
+        workflow_runner=workflow_runner or UnsandboxedWorkflowRunner(),
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
+        graceful_shutdown_timeout=GRACE,
+        # Cancelling an effect reaches the worker with its heartbeats; seconds, not the default minute.
+        max_heartbeat_throttle_interval=timedelta(seconds=5),
+        default_heartbeat_throttle_interval=timedelta(seconds=5),
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Run a worker until SIGINT or SIGTERM. Waits for Temporal while it is not there."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with open_platform(settings) as platform:
+        client = await _connected(platform, stopped)
+        if client is None:
+            return
+        http = HttpClient(settings)
+        try:
+            async with build_worker(platform, client, http=http):
+                _log.info("worker polls %s on %s", TASK_QUEUE, settings.resolved_temporal_address)
+                await stopped.wait()
+        finally:
+            await http.close()
+
+
+async def _connected(platform: Platform, stopped: asyncio.Event) -> Client | None:
+    """The client as soon as Temporal answers; None when the worker was told to stop before."""
+    pause = 0.2
+    while not stopped.is_set():
+        try:
+            return await platform.temporal.client()
+        except Exception as error:
+            _log.warning("Temporal at %s is away: %s", platform.settings.resolved_temporal_address, error)
+            try:
+                await asyncio.wait_for(stopped.wait(), pause)
+            except TimeoutError:
+                pause = min(pause * 2, 5.0)
+    return None
+
+
+def main() -> None:
+    """Entry of `holdfast worker`."""
+    settings = Settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    uvloop.run(serve(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

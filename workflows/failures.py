@@ -1,0 +1,75 @@
+"""How a walk leaves its path: a step that failed, and a run that is told to stop. Nothing here acts.
+
+    StepFailed    (Exception)      error policies catch it
+    RunStopped    (BaseException)  they must not: a `stop` step ends the run from any depth
+"""
+
+from typing import NoReturn
+
+from app.catalog.errors import ErrorType
+from app.json import Json, JsonObject
+
+
+class StepFailed(Exception):
+    """A step failed for good. `error` is the language's shape; `step_id` and `path` name the innermost failed step."""
+
+    def __init__(
+        self,
+        type: str,
+        message: str,
+        *,
+        retryable: bool | None = None,
+        provider_code: str | None = None,
+        step_id: str = "",
+        path: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.type = type
+        self.message = message
+        self.retryable = _retryable(type) if retryable is None else retryable
+        self.provider_code = provider_code
+        self.step_id = step_id
+        self.path = path
+
+    def at(self, step_id: str, path: str) -> "StepFailed":
+        """The same failure, placed at a step unless an inner step has claimed it."""
+        if not self.path:
+            self.step_id, self.path = step_id, path
+        return self
+
+    def as_step_error(self) -> JsonObject:
+        """`{type, message, retryable, provider_code}`, as step records show it."""
+        return {
+            "type": self.type,
+            "message": self.message,
+            "retryable": self.retryable,
+            "provider_code": self.provider_code,
+        }
+
+    def as_run_error(self) -> JsonObject:
+        """`{type, message, step_id, path}`, as runs and `error_steps` show it."""
+        return {"type": self.type, "message": self.message, "step_id": self.step_id, "path": self.path}
+
+
+class RunStopped(BaseException):
+    """A `stop` step was reached. Not an `Exception`, so that no error policy takes it for a failure."""
+
+    def __init__(self, *, status: str, reason: str, output: Json, step_id: str, path: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.output = output
+        self.step_id = step_id
+        self.path = path
+
+
+def fail(type: ErrorType, message: str) -> NoReturn:
+    """Fail the step being walked; the interpreter adds which one it is."""
+    raise StepFailed(type.value, message)
+
+
+def _retryable(type: str) -> bool:
+    try:
+        return ErrorType(type).retryable
+    except ValueError:
+        return False

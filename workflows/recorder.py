@@ -1,0 +1,119 @@
+"""Writes the run's records through local activities: finished steps in batches, waits before they wait, the end.
+
+Every write here may take as long as the database is away: the run holds still rather than losing a record. Effects write
+their own rows and do not pass here.
+"""
+
+from datetime import timedelta
+from types import NoneType
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+from app.json import Json, JsonObject
+from app.temporal import names
+from app.temporal.messages import OpenedWait, OpenWait, RecordBatch, RunUpdate, WorkflowVariables
+from workflows.state import RunState
+
+BATCH = 50
+"""Finished pure steps that are written together."""
+
+_FOREVER = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=15))
+_ATTEMPT = timedelta(seconds=30)
+
+ResultT = TypeVar("ResultT")
+
+
+class Recorder:
+    """The run's way to its rows."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+
+    async def flush_if_due(self) -> None:
+        """Write when a batch is full. Also what lets a long walk of pure steps breathe between activations."""
+        if self._state.journal.unwritten >= BATCH:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write finished steps and the run as it stands."""
+        await self._record(self._batch(self._update()))
+
+    async def end(self, *, status: str, output: Json, error: JsonObject | None, finished_at: str) -> None:
+        """Write what is left and the run's final state, in one transaction."""
+        update = RunUpdate(
+            status=status,
+            steps_completed=self._state.journal.completed,
+            output=output,
+            error=error,
+            variables=self._state.variables,
+            finished_at=finished_at,
+        )
+        await self._record(self._batch(update))
+
+    async def open_wait(
+        self, *, path: str, event: str, match: Json, context: JsonObject, since: str, until: str | None
+    ) -> OpenedWait:
+        """Register the wait and everything before it; answers with an event that is there already, if any."""
+        wait = OpenWait(
+            batch=self._batch(self._update()),
+            path=path,
+            event=event,
+            match=match,
+            context=context,
+            since=since,
+            until=until,
+        )
+        return await self._write(names.OPEN_WAIT_ACTIVITY, wait, wait.batch, OpenedWait, f"wait for {event}")
+
+    async def keep_variables(self, path: str, values: JsonObject) -> None:
+        """Keep variables for the workflow's later runs."""
+        run = self._state.input
+        await workflow.execute_local_activity(
+            names.SET_VARIABLES_ACTIVITY,
+            WorkflowVariables(
+                workspace_id=run.workspace_id, workflow_id=run.workflow_id, run_id=run.run_id, path=path, values=values
+            ),
+            start_to_close_timeout=_ATTEMPT,
+            retry_policy=_FOREVER,
+            summary="keep " + ", ".join(values),
+        )
+
+    def _update(self) -> RunUpdate:
+        state = self._state
+        return RunUpdate(
+            status=state.status,
+            steps_completed=state.journal.completed,
+            current_step=state.current_step,
+            waiting_for=state.waiting_for,
+        )
+
+    def _batch(self, update: RunUpdate) -> RecordBatch:
+        run = self._state.input
+        steps, closed = self._state.journal.take_unwritten()
+        waiting = [record for record in self._state.journal.records.values() if record.status == "waiting"]
+        return RecordBatch(
+            workspace_id=run.workspace_id, run_id=run.run_id, steps=steps + waiting, run=update, closed_waits=closed
+        )
+
+    async def _record(self, batch: RecordBatch) -> None:
+        await self._write(names.RECORD_ACTIVITY, batch, batch, NoneType, f"record {batch.run.status}")
+
+    async def _write(self, activity: str, arg: object, batch: RecordBatch, result: type[ResultT], summary: str) -> ResultT:
+        try:
+            answer: ResultT = await workflow.execute_local_activity(
+                activity,
+                arg,
+                result_type=result,
+                start_to_close_timeout=_ATTEMPT,
+                retry_policy=_FOREVER,
+                summary=summary,
+            )
+        except BaseException:
+            # Only a cancellation gets here. What it interrupted must still be written before the run ends.
+            self._state.journal.give_back(
+                [row for row in batch.steps if row.status != "waiting"], batch.closed_waits
+            )
+            raise
+        return answer

@@ -1,0 +1,44 @@
+"""`delay`: wait for a duration, until a moment, or for the next such time of day. The deadline is absolute."""
+
+from datetime import datetime
+
+from temporalio import workflow
+
+from app.definition import durations
+from app.definition.steps import DelayStep
+from app.json import Json
+from app.temporal.messages import StepRecord
+from workflows.scope import Scope, remaining
+from workflows.state import moment
+
+LONG = 10.0
+"""Seconds from which a delay is worth a row before it ends, so that people see the run wait."""
+
+
+async def run(scope: Scope, step: DelayStep, record: StepRecord) -> Json:
+    """`{until, waited}`; `waited` is false when the moment had passed already, and the run goes on at once."""
+    if record.wait is None:
+        record.wait = {"kind": "delay", "event": None, "until": moment(_deadline(scope, step))}
+    until = durations.parse_moment(record.wait["until"])
+    seconds = remaining(until) or 0.0
+    if seconds <= 0:
+        return {"until": record.wait["until"], "waited": False}
+    record.status = "waiting"
+    scope.state.waits[record.path] = {"kind": "delay", "event": None, "until": record.wait["until"]}
+    try:
+        if seconds >= LONG:
+            scope.state.announce()
+            await scope.recorder.flush()
+        await workflow.sleep(remaining(until) or 0.0, summary=step.title)
+    finally:
+        del scope.state.waits[record.path]
+    return {"until": record.wait["until"], "waited": True}
+
+
+def _deadline(scope: Scope, step: DelayStep) -> datetime:
+    if step.duration is not None:
+        return workflow.now() + scope.duration(step.duration, "duration")
+    if step.until is not None:
+        return scope.moment(step.until, "until")
+    assert step.at is not None, "publishing lets no delay through that names none of the three"
+    return durations.next_time_of_day(step.at, workflow.now())

@@ -1,0 +1,56 @@
+"""`parallel`: walk branches side by side until enough of them have ended well."""
+
+import asyncio
+from typing import Any
+
+from app.definition.steps import ParallelStep
+from app.json import Json
+from app.temporal.messages import StepRecord
+from workflows.scope import Scope
+from workflows.tasks import failure, until_decided
+
+Tasks = list["asyncio.Task[Any]"]
+
+
+async def run(scope: Scope, step: ParallelStep, record: StepRecord) -> Json:
+    """The output of each branch that ended well, by name: that of its last step."""
+    inside = scope.inside(step)
+    tasks: Tasks = [asyncio.create_task(_branch(inside, step, index)) for index in range(len(step.branches))]
+    needed = _needed(step)
+
+    def decided() -> bool:
+        if sum(map(_ended_well, tasks)) >= needed and step.wait_for != "all":
+            return True
+        return _hopeless(tasks, needed) and (step.on_branch_error == "cancel" or _must_stop(tasks))
+
+    await until_decided(tasks, decided)
+    error = failure(tasks)
+    if error is not None and (not isinstance(error, Exception) or sum(map(_ended_well, tasks)) < needed):
+        raise error
+    return {branch.name: task.result() for branch, task in zip(step.branches, tasks, strict=True) if _ended_well(task)}
+
+
+async def _branch(inside: Scope, step: ParallelStep, index: int) -> Json:
+    return await inside.run(step.branches[index].steps)
+
+
+def _needed(step: ParallelStep) -> int:
+    if step.wait_for == "all":
+        return len(step.branches)
+    return 1 if step.wait_for == "any" else step.wait_for
+
+
+def _ended_well(task: "asyncio.Task[Any]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _hopeless(tasks: Tasks, needed: int) -> bool:
+    """Whether too many branches have failed for enough to end well, or one ends the whole run."""
+    failed = sum(task.done() and not _ended_well(task) for task in tasks)
+    return _must_stop(tasks) or len(tasks) - failed < needed
+
+
+def _must_stop(tasks: Tasks) -> bool:
+    """Whether a branch reached a `stop`: nothing else is waited for then."""
+    error = failure(tasks)
+    return error is not None and not isinstance(error, Exception)

@@ -1,0 +1,53 @@
+"""The kinds that only compute: set_variable, transform, filter, aggregate, stop. One function each; no round trip."""
+
+from app.catalog.errors import ErrorType
+from app.definition import items
+from app.definition.steps import AggregateStep, FilterStep, SetVariableStep, StopStep, TransformStep
+from app.json import Json
+from app.temporal.messages import StepRecord
+from workflows.failures import RunStopped, fail
+from workflows.scope import Scope
+
+
+async def set_variable(scope: Scope, step: SetVariableStep, record: StepRecord) -> Json:
+    """The variables that were set. With `scope: workflow` they are kept before the run goes on."""
+    values = {name: scope.evaluate(value, f"variables.{name}") for name, value in step.variables.items()}
+    if step.scope == "workflow":
+        await scope.recorder.keep_variables(record.path, values)
+    scope.state.variables.update(values)
+    return values
+
+
+async def transform(scope: Scope, step: TransformStep, record: StepRecord) -> Json:
+    """The mapping with its expressions evaluated."""
+    return scope.evaluate(step.mapping, "mapping")
+
+
+async def filter_(scope: Scope, step: FilterStep, record: StepRecord) -> Json:
+    """`{items, count}`: the items for which `where` holds."""
+    values = scope.evaluate(step.items, "items")
+    try:
+        return items.filter_items(values, step.where, scope.context())
+    except ValueError as error:
+        fail(ErrorType.EXPRESSION, f"where: {error}")
+
+
+async def aggregate(scope: Scope, step: AggregateStep, record: StepRecord) -> Json:
+    """`{result}`."""
+    values = scope.evaluate(step.items, "items")
+    try:
+        return items.aggregate(values, step.operation, step.field)
+    except ValueError as error:
+        fail(ErrorType.EXPRESSION, f"{step.operation}: {error}")
+
+
+async def stop(scope: Scope, step: StopStep, record: StepRecord) -> Json:
+    """Never returns: the whole run ends here."""
+    reason = scope.evaluate(step.reason, "reason")
+    raise RunStopped(
+        status=step.status,
+        reason=str(reason),
+        output=scope.evaluate(step.output, "output"),
+        step_id=step.id,
+        path=record.path,
+    )

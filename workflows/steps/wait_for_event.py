@@ -1,0 +1,82 @@
+"""`wait_for_event`: wait for an event that matches, or until the deadline.
+
+The wait is in the database before the run waits, and dispatch commits an event before it looks for waits: each side
+writes first and looks second, so no event falls between.
+"""
+
+import asyncio
+from datetime import datetime
+
+from temporalio import workflow
+
+from app.catalog.errors import ErrorType
+from app.definition import conditions, durations
+from app.definition.steps import WaitForEventStep
+from app.json import Json, JsonObject
+from app.temporal.messages import StepRecord
+from workflows.failures import fail
+from workflows.scope import Scope, remaining
+from workflows.state import moment
+
+
+async def run(scope: Scope, step: WaitForEventStep, record: StepRecord) -> Json:
+    """The event's data, or None when the wait timed out; envelope and `timed_out` stand beside the output."""
+    if record.wait is None:
+        record.wait = _begin(scope, step)
+    until = durations.parse_moment(record.wait["until"]) if record.wait["until"] else None
+    record.status = "waiting"
+    scope.state.waits[record.path] = {"kind": "event", "event": step.event, "until": record.wait["until"]}
+    try:
+        event = await _next_event(scope, step, record, until)
+    finally:
+        del scope.state.waits[record.path]
+    record.wait["timed_out"] = event is None
+    if event is None:
+        if step.on_timeout == "fail":
+            fail(ErrorType.WAIT_TIMED_OUT, f"no event {step.event!r} matched until {record.wait['until']}")
+        return None
+    record.wait["received"] = {name: value for name, value in event.items() if name != "data"}
+    return event.get("data")
+
+
+def _begin(scope: Scope, step: WaitForEventStep) -> JsonObject:
+    until = None
+    if step.timeout is not None:
+        until = moment(workflow.now() + scope.duration(step.timeout, "timeout"))
+    since = step.since
+    if since not in ("wait_start", "run_start"):
+        since = moment(scope.moment(since, "since"))
+    match: Json = None
+    context: JsonObject = {}
+    if step.match is not None:
+        try:
+            match, context = conditions.bind(step.match, scope.context())
+        except ValueError as error:
+            fail(ErrorType.EXPRESSION, f"match: {error}")
+    return {"kind": "event", "event": step.event, "until": until, "since": since, "match": match, "context": context}
+
+
+async def _next_event(
+    scope: Scope, step: WaitForEventStep, record: StepRecord, until: datetime | None
+) -> JsonObject | None:
+    wait = record.wait
+    assert wait is not None, "the wait has begun"
+    scope.state.announce()
+    opened = await scope.recorder.open_wait(
+        path=record.path,
+        event=step.event,
+        match=wait["match"],
+        context=wait["context"],
+        since=wait["since"],
+        until=wait["until"],
+    )
+    wait["since"] = opened.since
+    if opened.found is not None:
+        return opened.found
+    try:
+        await workflow.wait_condition(
+            lambda: scope.state.inbox.has(record.path), timeout=remaining(until), timeout_summary=step.title
+        )
+    except asyncio.TimeoutError:
+        return None
+    return scope.state.inbox.take(record.path)

@@ -1,0 +1,57 @@
+"""Concurrent parts of a walk: started, limited in time, cancelled and awaited in a fixed order.
+
+asyncio's own task groups keep their tasks in sets, whose order differs between replays; these keep lists.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from temporalio import workflow
+
+T = TypeVar("T")
+
+
+class LimitReached(Exception):
+    """The time given to a part of the walk is over."""
+
+
+async def limited(part: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Await `part`, at most `seconds`; then it is cancelled, awaited, and `LimitReached` raised."""
+    task = asyncio.create_task(part)
+    try:
+        await workflow.wait_condition(task.done, timeout=seconds)
+    except asyncio.TimeoutError:
+        await end([task])
+        if task.cancelled() or task.exception() is not None:
+            raise LimitReached from None
+    except asyncio.CancelledError:
+        await end([task])
+        raise
+    return task.result()
+
+
+async def until_decided(tasks: Sequence["asyncio.Task[Any]"], decided: Callable[[], bool]) -> None:
+    """Wait until `decided` holds or all tasks are done; then end the others. Cancelling this ends all of them."""
+    try:
+        await workflow.wait_condition(lambda: decided() or all(task.done() for task in tasks))
+    finally:
+        await end(tasks)
+
+
+async def end(tasks: Sequence["asyncio.Task[Any]"]) -> None:
+    """Cancel what is still going, in order, and wait until all of it has ended."""
+    for task in tasks:
+        if not task.done():
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def failure(tasks: Sequence["asyncio.Task[Any]"]) -> BaseException | None:
+    """The first task's failure, by position, cancellations aside."""
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            error = task.exception()
+            if error is not None:
+                return error
+    return None
