@@ -1,10 +1,10 @@
-"""The tables. Every one carries `workspace_id`, the tenant, and is guarded by forced row-level security (see migrations).
+"""The tables. Every one carries `workspace_id`, the tenant, and is guarded by forced row-level security.
 
 Columns only; queries live in `app/store`. Primary keys start with the workspace, so that no index crosses tenants.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKeyConstraint, Index, func, text
@@ -19,7 +19,7 @@ from app.json import JsonObject
 class Base(DeclarativeBase):
     """Base of all tables."""
 
-    type_annotation_map = {
+    type_annotation_map: ClassVar = {
         UUID: PG_UUID(as_uuid=True),
         datetime: DateTime(timezone=True),
         JsonObject: JSONB(none_as_null=True),
@@ -169,6 +169,8 @@ class Run(Base):
     steps_total: Mapped[int] = mapped_column(server_default=text("0"))
     idempotency_key: Mapped[str | None]
     """The request's `Idempotency-Key`, or `event:<source>:<id>` for a start by an event."""
+    request_digest: Mapped[str | None]
+    """SHA-256 of what a request with an `Idempotency-Key` asked for: the same key must not ask for something else."""
     temporal_run_id: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -187,7 +189,9 @@ class Step(Base):
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(primary_key=True)
-    sequence: Mapped[int] = mapped_column(BigInteger, autoincrement=True, server_default=text("nextval('steps_sequence')"))
+    sequence: Mapped[int] = mapped_column(
+        BigInteger, autoincrement=True, server_default=text("nextval('steps_sequence')")
+    )
     step_id: Mapped[str]
     name: Mapped[str]
     type: Mapped[str]

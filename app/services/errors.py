@@ -1,13 +1,13 @@
 """What a use case can refuse, as one small tree. The API turns each into a problem document; nothing here knows HTTP.
 
-    ServiceError
-    ├── NotFound        it is not there, or not yours to see
-    ├── Conflict        the state does not allow it
-    ├── Stale           somebody changed it since you read it
-    ├── Invalid         it does not validate; `problems` says where
-    ├── TooLarge        more than the limit takes
-    ├── Unauthenticated no key, or a wrong one
-    └── Unavailable     a part (database, Temporal) is down
+ServiceError
+├── NotFound        it is not there, or not yours to see
+├── Conflict        the state does not allow it
+├── Stale           somebody changed it since you read it
+├── Invalid         it does not validate; `problems` says where
+├── TooLarge        more than the limit takes
+├── Unauthenticated no key, or a wrong one
+└── Unavailable     a part (database, Temporal) is down
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,138 @@
+"""The connection pool and the transaction every query runs in: one workspace at a time. No query lives here.
+
+Row-level security shows a transaction only the rows of the workspace it names. A role that bypasses row-level security
+would see all tenants at once, so a connection of such a role is refused before its first query.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from sqlalchemy import URL, event, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+from app.db.values import dump_json
+from app.settings import Settings
+
+CONNECT_TIMEOUT_SECONDS = 5
+POOL_SIZE = 10
+POOL_OVERFLOW = 10
+POOL_TIMEOUT_SECONDS = 10
+
+_ON_CONNECT = """
+    SELECT rolname, rolsuper OR rolbypassrls,
+           set_config('TimeZone', 'UTC', false),
+           set_config('statement_timeout', '30s', false),
+           set_config('idle_in_transaction_session_timeout', '60s', false)
+    FROM pg_roles WHERE rolname = current_user
+"""
+_SET_WORKSPACE = "SELECT set_config('holdfast.workspace_id', %s, true)"
+
+# Lost or refused connections, a server that shuts down, has no room or has become read-only (SQLSTATE classes).
+_DOWN_STATES = ("08", "53", "57P", "25006")
+
+
+class DatabaseUnavailable(Exception):
+    """The database cannot be reached or takes no work now; the same again may work in a moment."""
+
+
+class RoleBypassesRowSecurity(Exception):
+    """The configured role would see every workspace's rows; Holdfast does not work as such a role."""
+
+
+def driver_url(url: str) -> URL:
+    """A libpq URL (`postgresql://...`, with `?host=/socket/dir` if need be) as SQLAlchemy's for psycopg 3."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in ("postgresql", "postgres"):
+        raise ValueError("the database URL must begin with postgresql://; PostgreSQL is the only database")
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+class Database:
+    """A pool of connections to PostgreSQL. Connects on first use and again after the server was away."""
+
+    def __init__(self, settings: Settings, *, on_failure: Callable[[str], Exception] = DatabaseUnavailable) -> None:
+        """`on_failure` makes the exception raised when the database cannot be reached, from a sentence for people."""
+        if not settings.database_url:
+            raise ValueError(
+                "HOLDFAST_DATABASE_URL is not set: give the postgresql:// URL of the role Holdfast works as"
+            )
+        self._on_failure = on_failure
+        self._engine = create_async_engine(
+            driver_url(settings.database_url),
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_OVERFLOW,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
+            pool_pre_ping=True,
+            json_serializer=dump_json,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "holdfast"},
+        )
+        event.listen(self._engine.sync_engine, "connect", _prepare_connection)
+
+    @asynccontextmanager
+    async def transaction(self, workspace_id: UUID) -> AsyncIterator[AsyncSession]:
+        """A transaction that sees and writes the rows of one workspace; commits unless the block raises.
+
+        Raises what `on_failure` makes when the database cannot be reached, here or inside the block.
+        """
+        with self._translated():
+            async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
+                connection = await session.connection()
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                # BEGIN and the workspace travel together: one round trip less in every transaction.
+                async with driver.pipeline():
+                    await driver.execute(_SET_WORKSPACE, (str(workspace_id),))
+                yield session
+
+    async def ping(self) -> None:
+        """One round trip; raises what `on_failure` makes when the database cannot be reached."""
+        await self.scalar("SELECT 1")
+
+    async def scalar(self, statement: str) -> Any:
+        """The single value of a statement that touches no workspace's rows."""
+        with self._translated():
+            async with self._engine.connect() as connection:
+                return (await connection.execute(text(statement))).scalar()
+
+    async def close(self) -> None:
+        """Close every connection of the pool."""
+        await self._engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Any:
+        try:
+            yield
+        except PoolTimeout as error:
+            raise self._on_failure("All database connections are in use; try again in a moment.") from error
+        except (DBAPIError, psycopg.Error) as error:
+            if not _is_down(error):
+                raise
+            raise self._on_failure("The database cannot be reached; try again in a moment.") from error
+
+
+def _is_down(error: DBAPIError | psycopg.Error) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
+        return False
+    return cause.sqlstate is None or cause.sqlstate.startswith(_DOWN_STATES)
+
+
+def _prepare_connection(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(_ON_CONNECT)
+        role, bypasses = cursor.fetchone()[:2]
+        # Committed, because settings made in a transaction that is rolled back are undone.
+        connection.commit()
+    finally:
+        cursor.close()
+    if bypasses:
+        connection.close()
+        raise RoleBypassesRowSecurity(
+            f'the database role "{role}" can bypass row-level security (superuser or BYPASSRLS), which would open '
+            "every workspace to every other: let HOLDFAST_DATABASE_URL name the role that `holdfast migrate` makes"
+        )

@@ -1,0 +1,124 @@
+"""Workspaces, their settings and their API keys: making them, and telling whose key a request carries."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from uuid_utils.compat import uuid7
+
+from app.db.models import ApiKey, Workspace
+from app.json import JsonObject
+from app.security import api_keys as key_text
+from app.services.errors import Invalid, NotFound, Unauthenticated
+from app.services.platform import Platform
+from app.services.validation import validated
+from app.store import api_keys, workspaces
+
+FIRST_KEY_NAME = "first key"
+MAX_NAME_LENGTH = 200
+
+
+class WorkspaceSettings(BaseModel):
+    """What a workspace may decide for itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    max_steps: int = Field(50, ge=1, le=1000, description="Most steps a definition may have.")
+    allow_drafts_beside_active: bool = Field(
+        False, description="Whether the draft of an active workflow may be changed."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: a key of a workspace. `name` is the key's, and stands in `published_by`."""
+
+    workspace_id: UUID
+    key_id: UUID
+    name: str
+
+
+async def create_workspace(platform: Platform, name: str) -> tuple[Workspace, str]:
+    """A new workspace and its first API key, which is shown here and never again."""
+    workspace = Workspace(workspace_id=uuid7(), name=_name(name, "workspace"), settings={})
+    row, key = _new_key(workspace.workspace_id, FIRST_KEY_NAME)
+    async with platform.database.transaction(workspace.workspace_id) as session:
+        session.add_all([workspace, row])
+    return workspace, key
+
+
+async def create_api_key(platform: Platform, workspace_id: UUID, name: str) -> str:
+    """A further key; the answer is the only time its text is seen. Raises `NotFound` for an unknown workspace."""
+    row, key = _new_key(workspace_id, _name(name, "key"))
+    async with platform.database.transaction(workspace_id) as session:
+        _there(await workspaces.find(session, workspace_id))
+        session.add(row)
+    return key
+
+
+async def authenticate(platform: Platform, key: str) -> Actor:
+    """Whose key this is. Raises `Unauthenticated`, which never says how close the key was."""
+    presented = key_text.read(key)
+    if presented is None:
+        raise _wrong_key()
+    if known := platform.actors.get(presented.hash):
+        return known
+    async with platform.database.transaction(presented.workspace_id) as session:
+        for row in await api_keys.with_prefix(session, presented.prefix):
+            if key_text.matches(presented, row.hash):
+                await api_keys.note_use(session, row.workspace_id, row.id)
+                actor = Actor(row.workspace_id, row.id, row.name)
+                break
+        else:
+            raise _wrong_key()
+    platform.actors.put(presented.hash, actor)
+    return actor
+
+
+async def get_workspace(platform: Platform, workspace_id: UUID) -> Workspace:
+    """The workspace. Raises `NotFound`."""
+    async with platform.database.transaction(workspace_id) as session:
+        return _there(await workspaces.find(session, workspace_id))
+
+
+async def update_settings(platform: Platform, workspace_id: UUID, changes: JsonObject) -> Workspace:
+    """Change the settings named in `changes`; the others stay. Raises `Invalid` with all problems, or `NotFound`."""
+    async with platform.database.transaction(workspace_id) as session:
+        workspace = _there(await workspaces.find(session, workspace_id, lock=True))
+        settings = validated(
+            WorkspaceSettings,
+            {**workspace.settings, **changes},
+            code="invalid_settings",
+            subject="the workspace's settings",
+        )
+        workspace.settings = settings.model_dump()
+        return workspace
+
+
+def settings_of(workspace: Workspace) -> WorkspaceSettings:
+    """The workspace's settings with the defaults of those it never set."""
+    return WorkspaceSettings.model_validate(workspace.settings)
+
+
+def _new_key(workspace_id: UUID, name: str) -> tuple[ApiKey, str]:
+    key = key_text.generate(workspace_id)
+    parsed = key_text.read(key)
+    assert parsed is not None
+    return ApiKey(workspace_id=workspace_id, id=uuid7(), name=name, prefix=parsed.prefix, hash=parsed.hash), key
+
+
+def _name(name: str, what: str) -> str:
+    name = name.strip()
+    if not name or len(name) > MAX_NAME_LENGTH:
+        raise Invalid("invalid_name", f"a {what} needs a name of 1 to {MAX_NAME_LENGTH} characters")
+    return name
+
+
+def _there(workspace: Workspace | None) -> Workspace:
+    if workspace is None:
+        raise NotFound("workspace_not_found", "There is no such workspace.")
+    return workspace
+
+
+def _wrong_key() -> Unauthenticated:
+    return Unauthenticated("invalid_api_key", "This API key is not known. Send one as `Authorization: Bearer hf_...`.")

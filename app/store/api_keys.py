@@ -1,0 +1,29 @@
+"""Queries about API keys. Hashes only: the key itself is stored nowhere."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.models import ApiKey
+
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+async def with_prefix(session: AsyncSession, prefix: str) -> Sequence[ApiKey]:
+    """Keys that begin so and were not revoked."""
+    found = await session.scalars(select(ApiKey).where(ApiKey.prefix == prefix, ApiKey.revoked_at.is_(None)))
+    return found.all()
+
+
+async def note_use(session: AsyncSession, workspace_id: UUID, key_id: UUID) -> None:
+    """Remember that the key was used, at most once a minute: its row must not become a hot spot."""
+    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - USE_NOTED_EVERY)
+    await session.execute(
+        update(ApiKey)
+        .where(ApiKey.workspace_id == workspace_id, ApiKey.id == key_id, stale)
+        .values(last_used_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
