@@ -1,0 +1,107 @@
+"""Servers a benchmark measures against: a fresh `holdfast dev` on free ports, and an HTTP endpoint that answers.
+
+Both run on loopback alone and end with the block that started them. What is measured stands in the programs beside.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from app.embedded.child import Child
+from app.embedded.ports import free_port
+
+READY_SECONDS = 120.0
+STOP_SECONDS = 60.0
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Holdfast:
+    """A running Holdfast: its address, a key, and the seconds from its start to ready (None when it ran before)."""
+
+    url: str
+    key: str
+    seconds_to_ready: float | None = None
+
+
+@asynccontextmanager
+async def started(data_dir: Path) -> AsyncIterator[Holdfast]:
+    """`holdfast dev` on free ports with its data in `data_dir`; stopped in order at the end."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    environment |= {
+        "HOLDFAST_DATA_DIR": str(data_dir),
+        "HOLDFAST_API_PORT": str(port),
+        "HOLDFAST_TEMPORAL_PORT": str(free_port()),
+        "HOLDFAST_TEMPORAL_UI_PORT": str(free_port()),
+        "HOLDFAST_EGRESS_ALLOW": "127.0.0.1",
+    }
+    process = Child(
+        "holdfast dev",
+        [sys.executable, "-m", "app.cli.main", "dev"],
+        log=data_dir.parent / f"{data_dir.name}.log",
+        environment=environment,
+        stop_seconds=STOP_SECONDS,
+    )
+    began = time.perf_counter()
+    process.start()
+    try:
+        url = f"http://127.0.0.1:{port}"
+        await _until_ready(url, process)
+        seconds = time.perf_counter() - began
+        yield Holdfast(url, (data_dir / "api-key").read_text().strip(), seconds)
+    finally:
+        await process.stop()
+
+
+async def _until_ready(url: str, process: Child) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        while time.monotonic() < deadline:
+            process.require_running()
+            try:
+                async with session.get(f"{url}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            except (aiohttp.ClientError, TimeoutError):
+                pass
+            await asyncio.sleep(_POLL_SECONDS)
+    raise SystemExit(f"holdfast dev was not ready after {READY_SECONDS:g} seconds:\n{process.last_lines()}")
+
+
+class Endpoint:
+    """An HTTP endpoint that answers `{"ok": true}` and counts the idempotency keys it saw."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.keys: list[str] = []
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Every path, every method."""
+        self.keys.append(request.headers.get("Idempotency-Key", ""))
+        return web.json_response({"ok": True})
+
+
+@asynccontextmanager
+async def endpoint() -> AsyncIterator[Endpoint]:
+    """An `Endpoint` on a free loopback port."""
+    served = Endpoint()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", served.answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    served.url = f"http://127.0.0.1:{port}"
+    try:
+        yield served
+    finally:
+        await runner.cleanup()
