@@ -1,0 +1,65 @@
+"""What routes are given: the platform, who asks, and the promise that nothing in the address was ignored."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Path, Query, Request, Security
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.definition.problems import Problem
+from app.services import workspaces
+from app.services.errors import Invalid, Unauthenticated
+from app.services.platform import Platform
+
+_bearer = HTTPBearer(
+    auto_error=False, scheme_name="API key", description="A key of your workspace: `Authorization: Bearer hf_...`"
+)
+
+
+def platform_of(request: Request) -> Platform:
+    """The open resources of this process."""
+    platform: Platform = request.app.state.platform
+    return platform
+
+
+async def actor_of(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+) -> workspaces.Actor:
+    """Whose key the request carries. Raises `Unauthenticated`."""
+    if credentials is None:
+        raise Unauthenticated("missing_api_key", "Send your workspace's API key as `Authorization: Bearer hf_...`.")
+    return await workspaces.authenticate(platform_of(request), credentials.credentials)
+
+
+def check_address(request: Request) -> None:
+    """Refuse query parameters the route does not know, and text nobody can store, in query and path. Raises `Invalid`."""
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)
+    known = sorted(field.alias for field in get_flat_params(route.dependant) if _is_query(field.field_info))
+    problems = [
+        Problem(f"query.{name}", "unknown parameter", f"known: {', '.join(known)}" if known else "none is taken here")
+        for name in dict.fromkeys(request.query_params)
+        if name not in known
+    ]
+    texts = [(f"query.{name}", value) for name, value in request.query_params.multi_items()]
+    texts += [(f"path.{name}", value) for name, value in request.path_params.items()]
+    problems += [Problem(place, "holds U+0000") for place, value in texts if "\x00" in str(value)]
+    if problems:
+        problems = [Problem(one.path.replace("\x00", "\\0"), one.message, one.hint) for one in problems]
+        detail = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
+        raise Invalid("invalid_request", detail, problems)
+
+
+def _is_query(field_info: object) -> bool:
+    where = getattr(field_info, "in_", None)
+    return where is not None and where.value == "query"
+
+
+PlatformDep = Annotated[Platform, Depends(platform_of)]
+ActorDep = Annotated[workspaces.Actor, Depends(actor_of)]
+WorkflowId = Annotated[UUID, Path(description="Id of the workflow.")]
+RunId = Annotated[UUID, Path(description="Id of the run.")]
+Limit = Annotated[int, Query(ge=1, le=200, description="Most items of one page.")]
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=1000)]

@@ -1,0 +1,86 @@
+"""The OpenAPI document: its head, and the request bodies' schemas moved to where the others stand. No routes here."""
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.schemas.problems import ProblemDocument
+from app.json import Json, JsonObject
+
+REFERENCE = "#/components/schemas/"
+
+DESCRIPTION = """
+Workflows, their runs, and the events that start and wake them.
+
+* **Who asks**: every call under `/v1` carries an API key, `Authorization: Bearer hf_...`.
+* **Times** are RFC 3339 in UTC, **ids** UUIDs (version 7), field names `snake_case`. Unknown fields and unknown query
+  parameters are refused (422), never ignored.
+* **Lists** answer `{"items": [...], "next_cursor": ...}` and take `limit` and `cursor`.
+* **Errors** are `application/problem+json` (RFC 9457): match on `code`; `type` leads to a page about it, `errors` lists
+  everything that is wrong at once. Every answer names its request in `X-Request-Id`.
+"""
+
+TAGS: list[JsonObject] = [
+    {"name": "workflows", "description": "What a team describes: a trigger and a tree of steps."},
+    {"name": "versions", "description": "Published definitions. They never change."},
+    {"name": "actions", "description": "The steps of a workflow's draft, one by one."},
+    {"name": "runs", "description": "Executions: start them, look into them, cancel them."},
+    {"name": "events", "description": "What happens elsewhere, as CloudEvents: starts workflows and wakes waiting runs."},
+    {"name": "connections", "description": "Credentials for providers. They are written, used, and never shown."},
+    {"name": "catalog", "description": "What a step can do, and the schema of definitions."},
+    {"name": "workspace", "description": "Your workspace and its settings."},
+    {"name": "health", "description": "Whether this server lives, and whether all it needs is there."},
+]
+
+_PROBLEMS = {
+    400: "The request could not be read",
+    401: "No API key, or a wrong one",
+    404: "Not there, or not yours to see",
+    409: "The state does not allow it; `detail` says which state and the way out",
+    412: "`If-Match` is stale",
+    413: "Larger than the limit",
+    415: "A content type this call does not read",
+    422: "It does not validate; `errors` says where",
+    503: "A part is down; `detail` says which",
+}
+
+
+def problem_answers(*statuses: int) -> dict[int | str, JsonObject]:
+    """The problem documents a route can answer with, for its `responses`; 401, 422 and 503 stand on all."""
+    content = {"application/problem+json": {"schema": {"$ref": f"{REFERENCE}{ProblemDocument.__name__}"}}}
+    return {
+        status: {"description": _PROBLEMS[status], "content": content} for status in sorted({401, 422, 503, *statuses})
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Let `app` serve its document with every schema among the components."""
+
+    def openapi() -> JsonObject:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> JsonObject:
+    document: JsonObject = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes, tags=TAGS
+    )
+    components: JsonObject = document["components"]["schemas"]
+    _add(components, ProblemDocument.model_json_schema(ref_template=REFERENCE + "{model}"))
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                media["schema"] = _add(components, media["schema"])
+    return document
+
+
+def _add(components: JsonObject, schema: Json) -> Json:
+    """Move a schema with its `$defs` to the components; answers the reference to it."""
+    title = schema.get("title")
+    if title is None:
+        return schema
+    components.update(schema.pop("$defs", {}))
+    components[title] = schema
+    return {"$ref": REFERENCE + title}

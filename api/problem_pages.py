@@ -1,0 +1,138 @@
+"""What each problem code means, for the people who meet it: title and explanation, served at `/problems/{code}`.
+
+Every code that a service or the API raises has its entry here; a test holds that.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemPage:
+    """Title of the problem document, and what its page says."""
+
+    title: str
+    explanation: str
+
+
+PROBLEM_PAGES: dict[str, ProblemPage] = {
+    # Reading the request
+    "malformed_json": ProblemPage(
+        "The body is no JSON",
+        "The request's body could not be read as JSON (RFC 8259, UTF-8). `detail` says where reading stopped. Names may "
+        "stand only once in an object; NaN, Infinity and numbers beyond a double's range are no JSON.",
+    ),
+    "malformed_yaml": ProblemPage(
+        "The body is no YAML",
+        "The request's body could not be read as one YAML document of plain data. `errors` says at which line and column.",
+    ),
+    "nested_too_deep": ProblemPage(
+        "The body is nested too deep", "Objects and lists may stand in each other up to 128 levels deep."
+    ),
+    "unstorable_text": ProblemPage(
+        "Text holds a character that cannot be kept",
+        "Text may hold every Unicode character except U+0000, and no half of a surrogate pair. `errors` says where.",
+    ),
+    "body_too_large": ProblemPage(
+        "The body is too large", "The request's body is larger than this server takes (`HOLDFAST_MAX_BODY_BYTES`)."
+    ),
+    "unsupported_media_type": ProblemPage(
+        "This content type is not taken here",
+        "`Content-Type` names a format this call does not read. `detail` lists those it does.",
+    ),
+    "invalid_request": ProblemPage(
+        "The request does not validate",
+        "A field, query parameter, header or part of the path is unknown, missing or of the wrong type. `errors` lists "
+        "all of them.",
+    ),
+    "bad_request": ProblemPage("The request could not be read", "`detail` says what could not be read."),
+    "invalid_cursor": ProblemPage(
+        "This cursor is not one of ours",
+        "`cursor` takes the `next_cursor` of the page before, unchanged, with the same filters and the same order.",
+    ),
+    # Who is asking
+    "missing_api_key": ProblemPage(
+        "No API key", "Send the header `Authorization: Bearer hf_...` with a key of your workspace."
+    ),
+    "invalid_api_key": ProblemPage("Unknown API key", "The key is misspelt, was revoked, or belongs to another server."),
+    # Not there
+    "not_found": ProblemPage("There is nothing here", "No resource has this address, or it is not yours to see."),
+    "method_not_allowed": ProblemPage(
+        "This method is not taken here", "The address exists; the header `Allow` lists the methods it takes."
+    ),
+    "workspace_not_found": ProblemPage("No such workspace", "The workspace of this key is no longer there."),
+    "workflow_not_found": ProblemPage(
+        "No such workflow", "No workflow of this workspace has this id. A deleted workflow cannot be brought back."
+    ),
+    "version_not_found": ProblemPage(
+        "No such version", "The workflow has no published version of this number: `GET /v1/workflows/{id}/versions`."
+    ),
+    "step_not_found": ProblemPage(
+        "No such step", "The workflow's draft has no step of this id: `GET /v1/workflows/{id}/actions` lists them."
+    ),
+    "run_not_found": ProblemPage("No such run", "No run of this workspace has this id."),
+    "connection_not_found": ProblemPage("No such connection", "No connection of this workspace has this id or name."),
+    "action_not_found": ProblemPage("No such action", "The catalog has no action of this id: `GET /v1/catalog/actions`."),
+    "problem_not_found": ProblemPage("No such problem", "No kind of problem has this code."),
+    # The state does not allow it
+    "workflow_active": ProblemPage(
+        "The workflow is active",
+        "The draft of an active workflow is not changed, so that what runs is what is shown. Pause the workflow first "
+        "(`POST /v1/workflows/{id}/pause`), or let drafts stand beside the active version: "
+        '`PATCH /v1/workspace` with `{"settings": {"allow_drafts_beside_active": true}}`.',
+    ),
+    "workflow_not_active": ProblemPage(
+        "The workflow is not active",
+        "Only an active workflow starts runs. Publish it (`POST /v1/workflows/{id}/publish`) or activate it "
+        "(`POST /v1/workflows/{id}/activate`).",
+    ),
+    "idempotency_key_reused": ProblemPage(
+        "This Idempotency-Key stands for another request",
+        "A run was started under the same key with another input, version or variables. Use a new key for a new run; "
+        "repeat a request with exactly the body it had.",
+    ),
+    "run_finished": ProblemPage("The run has ended", "A run that has ended can be read, and no longer steered."),
+    "stale": ProblemPage(
+        "Somebody changed it since you read it",
+        "`If-Match` names an older revision. Read the resource again, apply your change to it, and send the new `ETag`.",
+    ),
+    # Limits
+    "input_too_large": ProblemPage(
+        "The run's input is too large", "Input may be as large as `HOLDFAST_MAX_EVENT_BYTES` says (512 KiB by default)."
+    ),
+    "event_too_large": ProblemPage(
+        "An event is too large",
+        "An event's data may be as large as `HOLDFAST_MAX_EVENT_BYTES` says (512 KiB by default). Nothing of the request "
+        "was taken.",
+    ),
+    "run_too_large": ProblemPage(
+        "The run does not fit",
+        "Definition, input and variables travel together with the run and may have 1.8 MB together.",
+    ),
+    # Does not validate
+    "invalid_input": ProblemPage(
+        "The input does not fit the workflow", "The workflow's manual trigger says with `input_schema` what it takes."
+    ),
+    "invalid_input_schema": ProblemPage(
+        "The workflow's input_schema cannot be used",
+        "The published version's `input_schema` is no usable JSON Schema (2020-12): mend it and publish again.",
+    ),
+    "unknown_variables": ProblemPage(
+        "The workflow has no such variable", "`variables` may set those the definition declares, and no others."
+    ),
+    "invalid_event": ProblemPage(
+        "This is no event",
+        "Events follow CloudEvents 1.0: `id`, `source`, `type` and `specversion` are needed. Sent as plain JSON without "
+        "`specversion`, only `type` is. `errors` says what is missing, for each event of the list. Nothing was taken.",
+    ),
+    # A part is down, or broken
+    "database_unavailable": ProblemPage(
+        "The database cannot be reached", "Nothing was taken that could be lost. Send the request again in a moment."
+    ),
+    "temporal_unavailable": ProblemPage(
+        "Temporal cannot be reached",
+        "Runs can be started and read meanwhile, not steered. Send the request again in a moment.",
+    ),
+    "internal_error": ProblemPage(
+        "Something broke here", "This is a mistake of the server. The log of the API holds the `request_id`."
+    ),
+}

@@ -1,0 +1,127 @@
+"""Every error as `application/problem+json` (RFC 9457): the one place that turns what was refused into an answer.
+
+Services raise their own small tree and know no HTTP; the table here says which status each of its branches has.
+"""
+
+import http
+import logging
+from collections.abc import Mapping, Sequence
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from api.problem_pages import PROBLEM_PAGES
+from app.definition.problems import Problem
+from app.json import JsonObject
+from app.services import errors
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+
+logger = logging.getLogger(__name__)
+
+_STATUS: Mapping[type[errors.ServiceError], int] = {
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Stale: 412,
+    errors.Invalid: 422,
+    errors.TooLarge: 413,
+    errors.Unauthenticated: 401,
+    errors.Unavailable: 503,
+}
+_HEADERS: Mapping[int, Mapping[str, str]] = {
+    401: {"WWW-Authenticate": 'Bearer realm="holdfast"'},
+    503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
+}
+_CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
+
+
+class Refused(Exception):
+    """The request cannot be taken as it was sent (HTTP's side of a refusal; services raise `ServiceError`)."""
+
+    def __init__(self, status: int, code: str, detail: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.problems = list(problems)
+
+
+def document(
+    request_id: str, status: int, code: str, detail: str, problems: Sequence[Problem] = ()
+) -> JsonObject:
+    """A problem document as JSON."""
+    page = PROBLEM_PAGES.get(code)
+    return {
+        "type": f"/problems/{code}",
+        "title": page.title if page else http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "errors": [problem.as_json() for problem in problems],
+        "request_id": request_id,
+    }
+
+
+def answer(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    problems: Sequence[Problem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A problem document as a response, with the headers its status asks for."""
+    request_id = getattr(request.state, "request_id", "")
+    return JSONResponse(
+        document(request_id, status, code, detail, problems),
+        status_code=status,
+        headers={**_HEADERS.get(status, {}), **(headers or {})},
+        media_type=MEDIA_TYPE,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of `app` leave as a problem document."""
+    app.exception_handler(errors.ServiceError)(_service_error)
+    app.exception_handler(Refused)(_refused)
+    app.exception_handler(RequestValidationError)(_invalid_parameters)
+    app.exception_handler(HTTPException)(_http_error)
+
+
+async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
+    status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
+    if status == 503:
+        logger.warning("%s %s: %s", request.method, request.url.path, error.detail, exc_info=error)
+    return answer(request, status, error.code, error.detail, problems=error.problems)
+
+
+async def _refused(request: Request, error: Refused) -> JSONResponse:
+    return answer(request, error.status, error.code, error.detail, problems=error.problems)
+
+
+async def _invalid_parameters(request: Request, error: RequestValidationError) -> JSONResponse:
+    problems = [Problem(_place(found["loc"]), found["msg"]) for found in error.errors()]
+    detail = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
+    return answer(request, 422, "invalid_request", detail, problems=problems)
+
+
+async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
+    status = error.status_code
+    detail = str(error.detail)
+    if status == 404:
+        detail = f"Nothing is served at {request.url.path}; /docs lists what is."
+    elif status == 405:
+        allowed = (error.headers or {}).get("Allow", "other methods")
+        detail = f"{request.url.path} takes {allowed}, not {request.method}."
+    return answer(request, status, _CODE_OF_STATUS.get(status, "bad_request"), detail, headers=error.headers)
+
+
+def _place(location: Sequence[str | int]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
