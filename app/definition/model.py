@@ -41,7 +41,8 @@ class Settings(Document):
 
     timeout: Duration | None = Field(None, description="Longest a run may take; null = no limit.")
     dispatch: DispatchMode = Field(
-        "local_first", description="First attempt of a short action inside the worker, or every attempt scheduled by Temporal."
+        "local_first",
+        description="First attempt of a short action inside the worker, or every attempt scheduled by Temporal.",
     )
 
 
@@ -53,7 +54,9 @@ class Definition(Document):
     trigger: Trigger | None = Field(None, description="What starts a run; `triggers` for several.")
     triggers: list[Trigger] = Field(default_factory=list, max_length=20)
     settings: Settings = Field(default_factory=Settings)
-    variables: dict[str, Json] = Field(default_factory=dict, description="Run variables and their first values (`vars`).")
+    variables: dict[str, Json] = Field(
+        default_factory=dict, description="Run variables and their first values (`vars`)."
+    )
     steps: list[Step] = Field(default_factory=list)
     finally_: list[Step] = Field(default_factory=list, alias="finally", description="Runs whatever happened before.")
     output: Json = Field(None, description="What the run answers with; may hold expressions.")

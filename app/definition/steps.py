@@ -218,5 +218,6 @@ Step = Annotated[
     Field(discriminator="type"),
 ]
 
-for _model in (StepBase, ConditionBranch, ParallelBranch, *StepBase.__subclasses__()):
+_MODELS: tuple[type[Document], ...] = (StepBase, ConditionBranch, ParallelBranch, *StepBase.__subclasses__())
+for _model in _MODELS:
     _model.model_rebuild()

@@ -1,0 +1,72 @@
+"""What evaluating a definition can raise, as one small tree. Only the classes stand here; wording is where they arise.
+
+ExpressionError         an expression cannot be read or evaluated
+├── MissingError        it names something that is not there; `default` and `is defined` catch this one
+├── LimitError          it would take more time or room than an expression may
+├── ConditionError      a condition compares what cannot be compared
+└── ItemsError          a loop, filter or aggregate got something that is no list, or an item that does not fit
+DurationError           a duration, moment or time zone that cannot be read
+"""
+
+from collections.abc import Sequence
+
+Path = tuple[str | int, ...]
+"""Keys and indices from a value to a part of it."""
+
+
+class ExpressionError(ValueError):
+    """`message` says what is wrong and names the thing, `hint` the way out, `expression` the text it happened in.
+
+    `path` is where in the evaluated value that text stands, such as `("headers", "X-Id")`.
+    """
+
+    def __init__(self, message: str, *, expression: str = "", hint: str = "", path: Path = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.expression = expression
+        self.hint = hint
+        self.path = path
+
+    def __str__(self) -> str:
+        where = f" in {shorten(self.expression)}" if self.expression else ""
+        return f"{self.message}{where}{f' ({self.hint})' if self.hint else ''}"
+
+
+class MissingError(ExpressionError):
+    """A name, key or index that is not there."""
+
+
+class LimitError(ExpressionError):
+    """More operations, text, digits or nesting than an expression may use."""
+
+
+class ConditionError(ExpressionError):
+    """A comparison of two values that have no order or no equality; names both types."""
+
+
+class ItemsError(ExpressionError):
+    """What should be a list of fitting items is not."""
+
+
+class DurationError(ValueError):
+    """A duration, moment, time of day or time zone that cannot be read; `hint` shows what can."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+def shorten(text: str, limit: int = 120) -> str:
+    """The text on one line, cut to `limit` characters for a message."""
+    line = " ".join(text.split()) if len(text) <= 4 * limit else " ".join(text[: 4 * limit].split()) + "…"
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def listing(names: Sequence[str], limit: int = 12) -> str:
+    """Names for a message, the first few when there are many: `a, b and 30 more`."""
+    shown = ", ".join(names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown

@@ -1,0 +1,77 @@
+"""What a filter is, and how its arguments are checked. The filters stand beside this, one module a subject."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.definition.errors import ExpressionError
+from app.definition.limits import Budget
+from app.definition.values import described
+from app.json import Json
+
+
+class Run(Protocol):
+    """What a filter may use besides its arguments: the budget, and other filters and tests by name."""
+
+    @property
+    def budget(self) -> Budget: ...
+    def apply_filter(self, name: str, value: Json, args: Sequence[Json], named: Mapping[str, Json]) -> Json: ...
+    def apply_test(self, name: str, value: Json, args: Sequence[Json]) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter or test: a function of the run, the value and its arguments, and one line for people."""
+
+    function: Callable[..., Json]
+    description: str
+    usage: str = ""
+    signature: inspect.Signature = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "signature", inspect.signature(self.function))
+
+    def __call__(self, run: Run, value: Json, args: Sequence[Json], named: Mapping[str, Json]) -> Json:
+        """Apply it. Raises ExpressionError when it does not take these arguments, or not this value."""
+        try:
+            self.signature.bind(run, value, *args, **named)
+        except TypeError as error:
+            raise ExpressionError(f"{self.name} is used wrongly: {error}", hint=self.usage) from None
+        return self.function(run, value, *args, **named)
+
+    @property
+    def name(self) -> str:
+        """The name it is documented under."""
+        return self.usage.partition("(")[0] or self.function.__name__.strip("_")
+
+
+def text(value: Json, what: str) -> str:
+    """The value when it is a string; raises ExpressionError otherwise."""
+    if isinstance(value, str):
+        return value
+    hint = "use `| default('')` when it may be missing" if value is None else "convert it with `| string`"
+    raise ExpressionError(f"{what} needs a string, not {described(value)}", hint=hint)
+
+
+def items(value: Json, what: str) -> list[Json]:
+    """The value when it is a list; raises ExpressionError otherwise."""
+    if isinstance(value, list):
+        return value
+    hint = "use `| values`, `| keys` or `| items` to make a list of it" if isinstance(value, dict) else ""
+    raise ExpressionError(f"{what} needs a list, not {described(value)}", hint=hint)
+
+
+def mapping(value: Json, what: str) -> dict[str, Json]:
+    """The value when it is an object; raises ExpressionError otherwise."""
+    if isinstance(value, dict):
+        return value
+    raise ExpressionError(f"{what} needs an object, not {described(value)}")
+
+
+def integer(value: Json, what: str, low: int, high: int) -> int:
+    """The value when it is an integer from low to high; raises ExpressionError otherwise."""
+    if type(value) is int and low <= value <= high:
+        return value
+    got = str(value) if type(value) is int and abs(value) < 10**18 else described(value)
+    raise ExpressionError(f"{what} needs an integer from {low} to {high}, not {got}")

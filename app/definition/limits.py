@@ -1,0 +1,62 @@
+"""What an expression may use: constants, and the budget that every operation is charged to.
+
+The walk evaluates expressions inside workflow tasks, which must answer within a fraction of two seconds whatever a user
+writes. So nothing is timed (a clock would not replay); work is counted instead, in units of about a microsecond.
+"""
+
+from app.definition.errors import LimitError
+
+MAX_TEMPLATE_CHARS = 256 * 1024
+"""Longest text that may hold expressions (a whole e-mail body)."""
+MAX_TOKENS = 4_000
+"""Most tokens in the expressions of one text."""
+MAX_SOURCE_NESTING = 25
+"""Deepest nesting of brackets and blocks in the source; the parser needs a dozen stack frames a level."""
+MAX_TREE_DEPTH = 80
+"""Deepest syntax tree; the evaluator needs two stack frames a level."""
+MAX_FOR_NESTING = 3
+MAX_RANGE = 10_000
+MAX_INTEGER_BITS = 4_096
+"""Largest integer arithmetic may give (1,233 digits)."""
+MAX_OPERATIONS = 50_000
+"""Units of work in one evaluation."""
+MAX_ITEM_OPERATIONS = 400_000
+"""Units of work in one filter or aggregate step over all its items."""
+MAX_CREATED = 1_000_000
+"""Characters of text one evaluation may create."""
+MAX_RESULT = 2 * 1024 * 1024
+"""Size of a result, about its length as JSON; what Temporal and the database take of one step."""
+MAX_VALUE_DEPTH = 100
+"""Deepest nesting of a result."""
+
+
+class Budget:
+    """What is left for one evaluation. Charging more than is left raises `LimitError`."""
+
+    __slots__ = ("operations", "text")
+
+    def __init__(self, operations: int = MAX_OPERATIONS, text: int = MAX_CREATED) -> None:
+        self.operations = operations
+        self.text = text
+
+    def charge(self, units: int = 1) -> None:
+        """Pay for `units` of work, before it is done."""
+        self.operations -= units
+        if self.operations < 0:
+            raise LimitError(
+                "the expression takes too much work",
+                hint="use a filter, aggregate or loop step for long lists, and shorter ranges",
+            )
+
+    def touch(self, chars: int) -> None:
+        """Pay for reading so many characters (or list elements) at native speed."""
+        self.charge(1 + (chars >> 7))
+
+    def create(self, chars: int) -> None:
+        """Pay for making a text of so many characters, before it is made."""
+        self.text -= chars
+        if self.text < 0:
+            raise LimitError(
+                f"the expression makes more than {MAX_CREATED:,} characters of text", hint="repeat or join less"
+            )
+        self.charge(1 + (chars >> 7))

@@ -1,0 +1,189 @@
+"""What JSON values mean to the language: types, truth, equality, order and text. No names are looked up here.
+
+Types are kept apart: a boolean is no number, and a text is never read as a number. Values of different types have no
+order, and two different kinds of scalar are not even tested for equality, since `5 == "5"` answering false would hide
+the mistake. null can be compared with everything for equality and is equal to null alone.
+"""
+
+import json
+import math
+
+from app.definition.errors import ConditionError, ExpressionError, LimitError
+from app.definition.limits import MAX_RESULT, MAX_VALUE_DEPTH, Budget
+from app.json import Json
+
+_NAMES: dict[type, str] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "list",
+    tuple: "list",
+    dict: "object",
+}
+_SCALARS = frozenset({"boolean", "number", "string"})
+
+
+def type_name(value: Json) -> str:
+    """null, boolean, number, string, list or object."""
+    name = _NAMES.get(type(value))
+    if name is None:
+        raise ExpressionError(f"a {type(value).__name__} is no JSON value")
+    return name
+
+
+def described(value: Json) -> str:
+    """The type with its article, for messages: `a number`, `an object`, `null`."""
+    name = type_name(value)
+    return name if name == "null" else f"{'an' if name == 'object' else 'a'} {name}"
+
+
+def truthy(value: Json) -> bool:
+    """As in Jinja: null, false, 0 and what is empty are false."""
+    return bool(value)
+
+
+def equal(left: Json, right: Json, budget: Budget) -> bool:
+    """Equality for `==` and `equals`. Raises ConditionError for two different kinds of scalar."""
+    left_type, right_type = type_name(left), type_name(right)
+    if left_type == right_type:
+        return _same(left, right, left_type, budget)
+    if left_type in _SCALARS and right_type in _SCALARS:
+        raise incomparable(left, right)
+    return False
+
+
+def same(left: Json, right: Json, budget: Budget) -> bool:
+    """Equality for looking something up (`in`, `unique`): values of different types simply differ."""
+    left_type = type_name(left)
+    return left_type == type_name(right) and _same(left, right, left_type, budget)
+
+
+def _same(left: Json, right: Json, kind: str, budget: Budget) -> bool:
+    if kind == "list":
+        budget.touch(len(left))
+        return len(left) == len(right) and all(same(a, b, budget) for a, b in zip(left, right, strict=True))
+    if kind == "object":
+        budget.touch(len(left))
+        return len(left) == len(right) and all(k in right and same(v, right[k], budget) for k, v in left.items())
+    if kind == "string":
+        budget.touch(len(left))
+    else:
+        budget.charge()
+    return bool(left == right)
+
+
+def order(left: Json, right: Json, budget: Budget) -> int:
+    """-1, 0 or 1. Numbers with numbers, strings with strings (by code point); all else raises ConditionError."""
+    kind = type_name(left)
+    if kind != type_name(right) or kind not in ("number", "string"):
+        raise incomparable(left, right)
+    if kind == "string":
+        budget.touch(min(len(left), len(right)))
+    else:
+        budget.charge()
+    return int(left > right) - int(left < right)
+
+
+def incomparable(left: Json, right: Json) -> ConditionError:
+    """The error that names both types and says how to convert where that helps."""
+    kinds = {type_name(left), type_name(right)}
+    hint = {
+        frozenset({"number", "string"}): "convert one of them: `| int`, `| float` or `| string`",
+        frozenset({"boolean", "string"}): "convert one of them: `| string` makes a boolean 'true' or 'false'",
+        frozenset({"null", "number"}): "give it a value when it is null: `| default(0)`",
+        frozenset({"null", "string"}): "give it a value when it is null: `| default('')`",
+    }.get(frozenset(kinds), "")
+    return ConditionError(f"{described(left)} cannot be compared with {described(right)}", hint=hint)
+
+
+def contains(container: Json, wanted: Json, budget: Budget) -> bool:
+    """`wanted in container`: a part of a string, an element of a list, a key of an object."""
+    if isinstance(container, str):
+        if not isinstance(wanted, str):
+            raise ConditionError(f"{described(wanted)} cannot be part of a string", hint="convert it with `| string`")
+        budget.touch(len(container))
+        return wanted in container
+    if isinstance(container, list):
+        return any(same(element, wanted, budget) for element in container)
+    if isinstance(container, dict):
+        if not isinstance(wanted, str):
+            raise ConditionError(f"{described(wanted)} cannot be a key of an object", hint="keys are strings")
+        return wanted in container
+    raise ConditionError(f"{described(container)} contains nothing: it is no string, list or object")
+
+
+def to_text(value: Json, budget: Budget) -> str:
+    """How a value stands in text: null as nothing, booleans as true and false, lists and objects as JSON."""
+    if isinstance(value, str):
+        text = value
+    elif value is None:
+        text = ""
+    elif value is True or value is False:
+        text = "true" if value else "false"
+    elif isinstance(value, int):
+        text = _digits(value)
+    else:
+        return to_json(value, budget)
+    budget.create(len(text))
+    return text
+
+
+def _digits(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # the interpreter itself refuses to write more than a few thousand digits
+        raise LimitError("the number has too many digits to be written out") from None
+
+
+def to_json(value: Json, budget: Budget, *, indent: int | None = None) -> str:
+    """JSON text of a value, charged by its size before it is made."""
+    size = measure(value, budget)
+    budget.create(size if indent is None else size * 2)
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    except ValueError:
+        raise LimitError("the number has too many digits or is not finite") from None
+
+
+def measure(value: Json, budget: Budget) -> int:
+    """About the length of the value as JSON. Raises LimitError for what is too large or nested too deeply.
+
+    Shared parts count each time they appear: a list that holds itself twice, thirty times over, is a gigabyte as JSON.
+    """
+    size = 0
+    nodes = 0
+    stack: list[tuple[Json, int]] = [(value, 1)]
+    while stack:
+        part, depth = stack.pop()
+        nodes += 1
+        if isinstance(part, str):
+            size += len(part) + 2
+        elif isinstance(part, dict | list):
+            size += 2 + 2 * len(part)
+            if depth > MAX_VALUE_DEPTH:
+                raise LimitError(f"the result is nested more than {MAX_VALUE_DEPTH} levels deep")
+            if isinstance(part, dict):
+                size += sum(len(key) for key in part) + 2 * len(part)
+                stack.extend((child, depth + 1) for child in part.values())
+            else:
+                stack.extend((child, depth + 1) for child in part)
+        else:
+            size += 4 if not isinstance(part, int) else 4 + part.bit_length() // 4
+        if size > MAX_RESULT or nodes > MAX_RESULT // 8:
+            raise LimitError(f"the result is larger than {MAX_RESULT // 1024:,} KiB", hint="keep less of it")
+    budget.charge(nodes >> 3)
+    return size
+
+
+def require_finite(value: float) -> float:
+    """The number itself. JSON has no infinity: raises ExpressionError when it is none."""
+    if math.isfinite(value):
+        return value
+    raise ExpressionError("the result is too large for a number")
+
+
+def is_number(value: Json) -> bool:
+    """True for integers and floats, not for booleans."""
+    return type(value) is int or type(value) is float
