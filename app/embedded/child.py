@@ -20,6 +20,7 @@ from app.embedded.errors import DidNotStart
 
 LOG_TAIL_LINES = 15
 _POLL_SECONDS = 0.05
+_LOG_BYTES = 10 * 1024 * 1024
 
 
 class Child:
@@ -65,6 +66,8 @@ class Child:
     def start(self) -> None:
         """Start it, from the main thread: the kernel ties a child to the thread that made it, not to the process."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".old.log"))
         with self.log.open("ab") as output:
             self._process = self._spawn(output)
 

@@ -36,6 +36,8 @@ _LONGEST_SOCKET_FOLDER = 80
 class EmbeddedPostgres:
     """A server over `<data_dir>/postgres`. `start()` makes the data on first use, `migrate` the role of `app_url`."""
 
+    name = "PostgreSQL"
+
     def __init__(self, data_dir: Path, *, log: Path | None = None, durable: bool = True) -> None:
         """`durable=False` trades safety after a power cut for speed: for tests alone."""
         self._folder = data_dir.absolute()
@@ -62,7 +64,7 @@ class EmbeddedPostgres:
         return f"postgresql://{role}@/{database}?host={quote(str(self._sockets))}"
 
     async def start(self) -> None:
-        """Start it and wait until it takes connections. Raises `EmbeddedError` and its kin."""
+        """Start it, again with the same addresses, and wait until it takes connections. Raises `EmbeddedError`."""
         programs = _programs()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -70,14 +72,14 @@ class EmbeddedPostgres:
             open_way(self._data, self._account)
             await self._make_data(programs)
             _end_leftover(self._data)
-            self._sockets = self._socket_folder()
+            self._sockets = self._sockets or self._socket_folder()
         except PermissionError as error:
             raise EmbeddedError(
                 f"{error.filename or self._data} belongs to another user: start as that user, or choose another folder "
                 "with --data-dir"
             ) from error
         self.child = Child(
-            "PostgreSQL",
+            self.name,
             [str(programs / "postgres"), "-D", str(self._data), *self._options()],
             log=self._log,
             user=self._account,
@@ -94,6 +96,7 @@ class EmbeddedPostgres:
             await self.child.stop()
         if self._sockets is not None and self._sockets != self._data:
             shutil.rmtree(self._sockets, ignore_errors=True)
+        self._sockets = None
 
     def _options(self) -> list[str]:
         folder = str(self._sockets).replace('"', '""')
@@ -151,7 +154,12 @@ class EmbeddedPostgres:
             cwd=command[2],
             start_new_session=True,
         )
-        output, _ = await process.communicate()
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         if process.returncode != 0:
             raise DidNotStart(f"PostgreSQL could not make its data in {self._folder}", output.decode(errors="replace"))
 

@@ -35,6 +35,8 @@ _DYNAMIC_CONFIG = (
 class EmbeddedTemporal:
     """A Temporal server on loopback. Without `data_dir` it keeps everything in memory."""
 
+    name = "Temporal"
+
     def __init__(
         self, *, data_dir: Path | None, port: int, ui_port: int | None, log: Path, namespace: str = "default"
     ) -> None:
@@ -65,7 +67,7 @@ class EmbeddedTemporal:
         if self._database:
             self._database.parent.mkdir(parents=True, exist_ok=True)
         self.child = Child(
-            "Temporal",
+            self.name,
             [str(program), *self._arguments()],
             log=self._log,
             environment={k: v for k, v in os.environ.items() if not k.startswith("TEMPORAL_")},

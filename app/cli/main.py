@@ -1,0 +1,73 @@
+"""`holdfast`: the commands and what an error of theirs looks like. Each command has a module of its own."""
+
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer._click.exceptions import ClickException
+
+from app.cli.dev import dev
+from app.cli.exits import EPILOG, CliError, ExitCode
+from app.cli.options import JsonOutput
+from app.cli.output import print_json, say, show_error
+from app.cli.processes import api, keys_app, migrate, temporal_setup, worker
+
+app = typer.Typer(
+    name="holdfast",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=EPILOG,
+    help="Workflow automation that survives everything: run the servers, publish workflows, start and follow runs.",
+)
+
+SERVERS = "Servers"
+WORKFLOWS = "Workflows"
+
+
+def version(json_output: JsonOutput = False) -> None:
+    """Say which version this is."""
+    found = importlib.metadata.version("holdfast")
+    if json_output:
+        print_json({"version": found})
+    else:
+        say(f"holdfast {found}")
+
+
+for _function, _name, _panel in (
+    (dev, "dev", SERVERS),
+    (api, "api", SERVERS),
+    (worker, "worker", SERVERS),
+    (migrate, "migrate", SERVERS),
+    (temporal_setup, "temporal-setup", SERVERS),
+    (version, "version", SERVERS),
+):
+    app.command(_name, rich_help_panel=_panel, epilog=EPILOG)(_function)
+app.add_typer(keys_app, name="keys", rich_help_panel=SERVERS, epilog=EPILOG)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; answers its exit code."""
+    as_json = "--json" in arguments
+    try:
+        return int(app(list(arguments), standalone_mode=as_json is False, prog_name="holdfast") or 0)
+    except CliError as error:
+        show_error(error, as_json=as_json)
+        return error.exit_code
+    except ClickException as error:
+        show_error(CliError(ExitCode.USAGE, error.format_message()), as_json=True)
+        return ExitCode.USAGE
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else ExitCode.OK
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def main() -> None:
+    """Entry of the `holdfast` program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
