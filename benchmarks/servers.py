@@ -46,7 +46,7 @@ async def started(data_dir: Path) -> AsyncIterator[Holdfast]:
     }
     process = Child(
         "holdfast dev",
-        [sys.executable, "-m", "app.cli.main", "dev"],
+        [sys.executable, str(Path(sys.executable).with_name("holdfast")), "dev"],
         log=data_dir.parent / f"{data_dir.name}.log",
         environment=environment,
         stop_seconds=STOP_SECONDS,
