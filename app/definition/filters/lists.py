@@ -5,6 +5,7 @@ from functools import cmp_to_key
 
 from app.definition.errors import ExpressionError, ItemsError, MissingError
 from app.definition.filters.base import Filter, Run, integer, items, text
+from app.definition.limits import Budget
 from app.definition.operations import add, need_number
 from app.definition.paths import lookup, parse_path
 from app.definition.values import described, order, same, to_text, truthy
@@ -52,18 +53,18 @@ def sort(run: Run, value: Json, reverse: Json = False, attribute: Json = None) -
 
 
 def unique(run: Run, value: Json, attribute: Json = None) -> list[Json]:
-    return distinct(run, [(_attribute(element, attribute), element) for element in items(value, "unique")])
+    return distinct(run.budget, [(_attribute(element, attribute), element) for element in items(value, "unique")])
 
 
-def distinct(run: Run, pairs: list[tuple[Json, Json]]) -> list[Json]:
+def distinct(budget: Budget, pairs: list[tuple[Json, Json]]) -> list[Json]:
     """The second of each pair whose first has not been seen yet."""
     kept: list[Json] = []
     seen: set[tuple[str, Json]] = set()
     seen_parts: list[Json] = []
     for key, element in pairs:
-        run.budget.charge()
+        budget.charge()
         if isinstance(key, list | dict):
-            if any(same(key, other, run.budget) for other in seen_parts):
+            if any(same(key, other, budget) for other in seen_parts):
                 continue
             seen_parts.append(key)
         else:
