@@ -134,7 +134,7 @@ def _mapping(loader: Any, node: yaml.MappingNode) -> JsonObject:
         key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str):
             hint = "quote the expression" if isinstance(key_node, yaml.MappingNode) else "quote it"
-                raise _marked("a key is no text", key_node, hint)
+            raise _marked("a key is no text", key_node, hint)
         if key in made:
             raise _marked(f"the key '{key}' stands twice", key_node)
         made[key] = loader.construct_object(value_node, deep=True)
