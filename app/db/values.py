@@ -2,11 +2,13 @@
 
 U+0000 and lone surrogates fit neither `text` nor `jsonb`; both are replaced by U+FFFD, so that a provider's odd answer
 costs one character and not the record. NaN and Infinity are no JSON (RFC 8259) and are refused with `ValueError`.
-Integers of any size pass.
+Integers of any size pass. A large float is written without exponent (`1e+16` as `10000000000000000.0`), since `jsonb`
+keeps digits and would give it back as an integer.
 """
 
 import json
 import re
+from decimal import Decimal
 
 from sqlalchemy import Text
 from sqlalchemy.engine import Dialect
@@ -15,6 +17,7 @@ from sqlalchemy.types import TypeDecorator
 from app.json import Json
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_STRING_OR_LARGE_FLOAT = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?e\+\d+')
 _SUSPECT_JSON = re.compile(r"\\u0000|[\ud800-\udfff]")
 
 
@@ -36,10 +39,20 @@ def clean_json(value: Json) -> Json:
 
 def dump_json(value: Json) -> bytes:
     """Serialise for a `jsonb` column. Raises `ValueError` for NaN and Infinity, `TypeError` for what is no JSON."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = _dump(value)
     if _SUSPECT_JSON.search(text):
-        text = json.dumps(clean_json(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _dump(clean_json(value))
+    if "e+" in text:
+        text = _STRING_OR_LARGE_FLOAT.sub(_without_exponent, text)
     return text.encode()
+
+
+def _dump(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _without_exponent(token: re.Match[str]) -> str:
+    return token[0] if token[0].startswith('"') else f"{Decimal(token[0]):f}.0"
 
 
 class CleanText(TypeDecorator[str]):
