@@ -7,11 +7,16 @@ from collections.abc import Sequence
 import typer
 from typer._click.exceptions import ClickException
 
+from app.cli.apply import apply
 from app.cli.dev import dev
+from app.cli.events import events_app
 from app.cli.exits import EPILOG, CliError, ExitCode
 from app.cli.options import JsonOutput
 from app.cli.output import print_json, say, show_error
 from app.cli.processes import api, keys_app, migrate, temporal_setup, worker
+from app.cli.runs import run as start_run
+from app.cli.runs import runs_app
+from app.cli.workflows import workflows_app
 
 app = typer.Typer(
     name="holdfast",
@@ -42,9 +47,17 @@ for _function, _name, _panel in (
     (migrate, "migrate", SERVERS),
     (temporal_setup, "temporal-setup", SERVERS),
     (version, "version", SERVERS),
+    (apply, "apply", WORKFLOWS),
+    (start_run, "run", WORKFLOWS),
 ):
     app.command(_name, rich_help_panel=_panel, epilog=EPILOG)(_function)
-app.add_typer(keys_app, name="keys", rich_help_panel=SERVERS, epilog=EPILOG)
+for _group, _name, _panel in (
+    (keys_app, "keys", SERVERS),
+    (runs_app, "runs", WORKFLOWS),
+    (workflows_app, "workflows", WORKFLOWS),
+    (events_app, "events", WORKFLOWS),
+):
+    app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -92,11 +92,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(shown, width=None if console.is_terminal else 200, soft_wrap=not console.is_terminal)
 
 
-def status(value: Json) -> str:
-    """A status in its colour."""
+def status(value: Json, *, width: int = 0) -> str:
+    """A status in its colour, at least `width` wide."""
     text = str(value or "")
     style = STATUS_STYLE.get(text)
-    return f"[{style}]{text}[/]" if style else escape(text)
+    return f"[{style}]{text:<{width}}[/]" if style else escape(f"{text:<{width}}")
 
 
 def text(value: Json) -> str:

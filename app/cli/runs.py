@@ -1,0 +1,196 @@
+"""`holdfast run` and `holdfast runs`: start runs, follow them, look into them, cancel them."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from app.cli.client import Api, open_api
+from app.cli.documents import assignments, value
+from app.cli.exits import ExitCode
+from app.cli.lookup import workflow_by
+from app.cli.options import ApiUrl, DataDir, JsonOutput
+from app.cli.output import duration, moment, note, print_json, say, status, table, text
+from app.cli.watch import detail, ending, waiting_for, watch
+from app.json import JsonObject
+
+ENDED = ("completed", "failed", "cancelled", "timed_out")
+_LONGEST_PREFERENCE = 60
+_POLL_SECONDS = 1.0
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
+
+runs_app = typer.Typer(no_args_is_help=True, help="Runs: list, look into, follow, cancel.")
+
+
+def run(
+    workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="Its id, slug or name.")],
+    *,
+    input_: Annotated[
+        str | None, typer.Option("--input", "-i", help="What `trigger` holds: JSON, @FILE, or - for standard input.")
+    ] = None,
+    variable: Annotated[
+        list[str] | None, typer.Option("--variable", "-v", help="NAME=VALUE over the definition's own; repeatable.")
+    ] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="A published version; default the active one.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key starts the same run once.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Wait for the end, at most this many seconds.")] = 0,
+    watch_: Annotated[bool, typer.Option("--watch", "-w", help="Draw the steps live until the run ends.")] = False,
+    api_url: ApiUrl = None,
+    data_dir: DataDir = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Start a run of a workflow; with --wait or --watch the exit code says how it ended."""
+    body: JsonObject = {}
+    if input_ is not None:
+        body["input"] = value(input_, what="--input")
+    if variable:
+        body["variables"] = assignments(variable)
+    if version is not None:
+        body["version"] = version
+    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    with open_api(api_url, data_dir) as api:
+        path = f"/v1/workflows/{workflow_by(api, workflow)['id']}/runs"
+        if watch_:
+            started = api.post(path, body, headers)
+            _finish(_watched(api, started["id"], as_json=json_output), shown=True, as_json=json_output)
+        elif wait:
+            _finish(_waited(api, path, body, headers, wait), shown=False, as_json=json_output)
+        else:
+            started = api.post(path, body, headers)
+            if json_output:
+                print_json(started)
+            else:
+                say(f"run {started['id']} {status(started['status'])}")
+                note(f"[dim]follow it: holdfast runs watch {started['id']}[/]")
+
+
+@runs_app.command("list")
+def list_runs(
+    *,
+    workflow: Annotated[str | None, typer.Option(help="Only of this workflow (id, slug or name).")] = None,
+    status_: Annotated[str | None, typer.Option("--status", help="Only of this status.")] = None,
+    trigger: Annotated[str | None, typer.Option(help="manual or event.")] = None,
+    query: Annotated[str | None, typer.Option("--query", "-q", help="Only those whose text holds this.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
+    api_url: ApiUrl = None,
+    data_dir: DataDir = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """List runs, the newest first."""
+    with open_api(api_url, data_dir) as api:
+        workflow_id = workflow_by(api, workflow)["id"] if workflow else None
+        found = list(
+            api.items("/v1/runs", limit=limit, workflow_id=workflow_id, status=status_, trigger=trigger, q=query)
+        )
+    if json_output:
+        print_json(found)
+    elif not found:
+        note("[dim]no runs[/]")
+    else:
+        rows = [
+            [
+                text(item["id"]),
+                text(item["workflow_name"]),
+                status(item["status"]),
+                f"{item['steps_completed']}/{item['steps_total']}",
+                moment(item["started_at"] or item["created_at"]),
+                duration(item["duration_ms"]),
+                _remark(item),
+            ]
+            for item in found
+        ]
+        table(["RUN", "WORKFLOW", "STATUS", "STEPS", "STARTED", "TOOK", ""], rows)
+
+
+@runs_app.command("show")
+def show(run_id: RunId, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
+    """Everything about one run."""
+    with open_api(api_url, data_dir) as api:
+        found = api.get(f"/v1/runs/{run_id}")
+    if json_output:
+        print_json(found)
+        return
+    say(ending(found))
+    rows = [
+        ["workflow", f"{text(found['workflow_name'])}, version {found['version']}"],
+        ["trigger", text(found["trigger"]["type"])],
+        ["steps", f"{found['steps_completed']} of {found['steps_total']}"],
+        ["at", text(found["current_step"])],
+        ["waits", waiting_for(found["waiting_for"]) if found["waiting_for"] else ""],
+        ["started", moment(found["started_at"])],
+        ["ended", moment(found["finished_at"])],
+        ["input", text(found["input"])],
+        ["output", text(found["output"])],
+        ["Temporal", text(found["temporal"]["url"])],
+    ]
+    table(["", ""], [[f"[dim]{name}[/]", cell] for name, cell in rows if cell])
+
+
+@runs_app.command("steps")
+def steps(run_id: RunId, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
+    """The steps of one run, as far as it got."""
+    with open_api(api_url, data_dir) as api:
+        found = list(api.items(f"/v1/runs/{run_id}/steps"))
+    if json_output:
+        print_json(found)
+        return
+    rows = [[text(item["path"]), text(item["name"]), status(item["status"]), detail(item)] for item in found]
+    table(["PATH", "NAME", "STATUS", ""], rows)
+
+
+@runs_app.command("cancel")
+def cancel(run_id: RunId, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
+    """Cancel a run: what it does is stopped, its `finally` steps are done."""
+    with open_api(api_url, data_dir) as api:
+        found = api.post(f"/v1/runs/{run_id}/cancel")
+    if json_output:
+        print_json(found)
+    else:
+        say(ending(found))
+
+
+@runs_app.command("watch")
+def watch_run(run_id: RunId, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
+    """Draw the steps of a run live until it ends; the exit code says how it ended."""
+    with open_api(api_url, data_dir) as api:
+        _finish(_watched(api, run_id, as_json=json_output), shown=True, as_json=json_output)
+
+
+def _watched(api: Api, run_id: str, *, as_json: bool) -> JsonObject:
+    try:
+        return watch(api, run_id, as_json=as_json)
+    except KeyboardInterrupt:
+        note(f"[dim]the run goes on; `holdfast runs watch {run_id}` follows it again[/]")
+        raise
+
+
+def _waited(api: Api, path: str, body: JsonObject, headers: dict[str, str], wait: float) -> JsonObject:
+    """Start a run and wait: as long as the API does in one answer, then by asking."""
+    deadline = time.monotonic() + wait
+    first = min(max(1, round(wait)), _LONGEST_PREFERENCE)
+    found: JsonObject = api.post(path, body, {**headers, "Prefer": f"wait={first}"}, wait=first)
+    while found["status"] not in ENDED and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        found = api.get(f"/v1/runs/{found['id']}")
+    return found
+
+
+def _finish(found: JsonObject, *, shown: bool, as_json: bool) -> None:
+    """Show the run unless it was, and end with the exit code of how it ended."""
+    if not shown and as_json:
+        print_json(found)
+    if not as_json:
+        if not shown:
+            say(ending(found))
+        if found["output"] is not None:
+            print_json(found["output"])
+    if found["status"] == "completed":
+        return
+    raise typer.Exit(ExitCode.RUN_FAILED if found["status"] in ENDED else ExitCode.STILL_RUNNING)
+
+
+def _remark(item: JsonObject) -> str:
+    if item["error"]:
+        return f"[red]{text(item['error']['message'])}[/]"
+    return waiting_for(item["waiting_for"]) if item["waiting_for"] else ""
