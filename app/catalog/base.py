@@ -1,5 +1,6 @@
-"""What a catalog entry says about an action. Descriptions only: what an action does is one function in `activities/`."""
+"""What a catalog entry says about an action. Descriptions only: what it does is one function in `activities/`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,7 +11,7 @@ from app.definition.steps import Retry
 from app.json import JsonObject
 
 Where = Literal["inline", "local", "remote"]
-"""inline: evaluated inside the walk; local: our own database, exactly once; remote: a provider, at least once with a key."""
+"""inline: evaluated inside the walk; local: our own database, exactly once; remote: a provider."""
 
 
 class ActionModel(BaseModel):
@@ -25,7 +26,8 @@ class Action:
 
     `connection` is the kind of connection it may use, `connection_required` whether it cannot do without.
     `timeout` is the default limit of one attempt in seconds. `short` actions may make their first attempt as a local
-    activity. `idempotency` says in one sentence how a repeat is made harmless.
+    activity. `idempotency` says in one sentence how a repeat is made harmless. `local_names` are the names that
+    expressions inside an input may use besides the run's, by input; `*variables` stands for the keys of that input.
     """
 
     id: str
@@ -44,6 +46,8 @@ class Action:
     errors: tuple[ErrorType, ...] = ()
     aliases: tuple[str, ...] = ()
     examples: tuple[JsonObject, ...] = ()
+    """`{title, inputs}`, and `connection` where one is needed."""
+    local_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def category(self) -> str:

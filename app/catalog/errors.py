@@ -1,7 +1,7 @@
 """The error types a step can fail with: one enum, and whether trying again can help. No behaviour lives here.
 
-The rule for provider answers is the language's: 5xx, 408, 425 and 429 are retryable, other 4xx are not; a lost connection
-and a time-out are.
+The rule for provider answers is the language's: 5xx, 408, 425 and 429 are retryable, other 4xx are not; a lost
+connection and a time-out are.
 """
 
 from enum import StrEnum
@@ -16,6 +16,7 @@ class ErrorType(StrEnum):
     UNKNOWN_ACTION = "unknown_action"
     CONNECTION_MISSING = "connection_missing"
     CONNECTION_INVALID = "connection_invalid"
+    INVALID_URL = "invalid_url"
     EGRESS_BLOCKED = "egress_blocked"
     RESPONSE_TOO_LARGE = "response_too_large"
     RESPONSE_MAPPING = "response_mapping"
@@ -26,7 +27,9 @@ class ErrorType(StrEnum):
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     RATE_LIMITED = "rate_limited"
     # What lies between.
+    HOST_NOT_FOUND = "host_not_found"
     CONNECTION_FAILED = "connection_failed"
+    TLS_FAILED = "tls_failed"
     TIMEOUT = "timeout"
     WORKER_LOST = "worker_lost"
     INTERNAL = "internal"
@@ -46,6 +49,8 @@ _RETRYABLE = frozenset(
     {
         ErrorType.PROVIDER_UNAVAILABLE,
         ErrorType.RATE_LIMITED,
+        # A name server that is down looks the same as a name that is not there.
+        ErrorType.HOST_NOT_FOUND,
         ErrorType.CONNECTION_FAILED,
         ErrorType.TIMEOUT,
         ErrorType.WORKER_LOST,
