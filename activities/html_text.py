@@ -1,0 +1,125 @@
+"""HTML as plain text, for the text part of a message. Good enough to read, made for mail rather than for the web."""
+
+import re
+from html.parser import HTMLParser
+
+_SKIPPED = frozenset({"head", "script", "style", "template", "title"})
+_BLOCKS = frozenset(
+    {"address", "article", "aside", "blockquote", "center", "dd", "div", "dl", "dt", "figure", "footer", "form"}
+    | {"header", "li", "main", "nav", "ol", "section", "table", "tbody", "tfoot", "thead", "tr", "ul"}
+)
+_PARAGRAPHS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "hr", "p", "pre"})
+_TAG = re.compile(r"<[a-zA-Z!/][^>]*>")
+_SPACES = re.compile(r"[ \t\r\n\f]+")
+
+
+def has_tags(text: str) -> bool:
+    """Whether the text holds any markup at all."""
+    return bool(_TAG.search(text))
+
+
+def html_to_text(html: str) -> str:
+    """Paragraphs, lists, table rows and links as lines of text; scripts, styles and nameless images are left out."""
+    parser = _TextParser()
+    parser.feed(html)
+    parser.close()
+    return parser.text()
+
+
+class _TextParser(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._parts: list[str] = []
+        self._skipping: list[str] = []
+        self._preformatted = 0
+        self._links: list[tuple[str, int]] = []
+        self._lists: list[int | None] = []
+
+    def text(self) -> str:
+        """What was read so far, at most one blank line in a row."""
+        lines = "".join(self._parts).replace("\u00a0", " ").split("\n")
+        joined = "\n".join(line.rstrip() for line in lines)
+        return re.sub(r"\n{3,}", "\n\n", joined).strip()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _SKIPPED:
+            self._skipping.append(tag)
+        if self._skipping:
+            return
+        attributes = dict(attrs)
+        if tag == "br":
+            self._parts.append("\n")
+        elif tag in _PARAGRAPHS:
+            self._break("\n\n")
+        elif tag in _BLOCKS:
+            self._break("\n")
+        self._start(tag, attributes)
+
+    def _start(self, tag: str, attributes: dict[str, str | None]) -> None:
+        if tag == "a":
+            self._links.append((attributes.get("href") or "", len(self._parts)))
+        elif tag == "img":
+            self._parts.append(attributes.get("alt") or "")
+        elif tag == "hr":
+            self._parts.append("---\n\n")
+        elif tag == "pre":
+            self._preformatted += 1
+        elif tag in ("ul", "ol"):
+            self._lists.append(0 if tag == "ol" else None)
+        elif tag == "li":
+            self._parts.append(self._bullet())
+        elif tag in ("td", "th") and self._parts and not self._parts[-1].endswith("\n"):
+            self._parts.append("  ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._skipping:
+            if tag == self._skipping[-1]:
+                self._skipping.pop()
+            return
+        if tag == "a" and self._links:
+            self._end_link(*self._links.pop())
+        elif tag == "pre":
+            self._preformatted = max(0, self._preformatted - 1)
+        elif tag in ("ul", "ol") and self._lists:
+            self._lists.pop()
+        if tag in _PARAGRAPHS:
+            self._break("\n\n")
+        elif tag in _BLOCKS:
+            self._break("\n")
+
+    def handle_data(self, data: str) -> None:
+        if self._skipping:
+            return
+        if self._preformatted:
+            self._parts.append(data)
+            return
+        text = _SPACES.sub(" ", data)
+        if not self._parts or self._parts[-1].endswith(("\n", " ")):
+            text = text.lstrip(" ")
+        if text:
+            self._parts.append(text)
+
+    def _break(self, lines: str) -> None:
+        """At least these line breaks, without adding to those already there."""
+        if not self._parts:
+            return
+        last = self._parts[-1]
+        there = len(last) - len(last.rstrip("\n"))
+        self._parts.append(lines[there:])
+
+    def _bullet(self) -> str:
+        indent = "  " * max(0, len(self._lists) - 1)
+        if self._lists and self._lists[-1] is not None:
+            self._lists[-1] += 1
+            return f"{indent}{self._lists[-1]}. "
+        return f"{indent}- "
+
+    def _end_link(self, href: str, begun: int) -> None:
+        """The address after the link's text, unless the text says it already."""
+        text = "".join(self._parts[begun:]).strip()
+        address = href.removeprefix("mailto:").strip()
+        if address.startswith(("http://", "https://")) or href.startswith("mailto:"):
+            if not text:
+                self._parts.append(address)
+            elif address.rstrip("/") != text.rstrip("/"):
+                self._parts.append(f" ({address})")
