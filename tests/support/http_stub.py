@@ -21,6 +21,7 @@ class Asked:
     query: dict[str, str]
     headers: Mapping[str, str]
     body: bytes
+    query_string: str = ""
 
     def json(self) -> Json:
         return json.loads(self.body)
@@ -68,7 +69,14 @@ class HttpStub:
         return [request for request in self.requests if request.path == path]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        asked = Asked(request.method, request.path, dict(request.query), request.headers.copy(), await request.read())
+        asked = Asked(
+            request.method,
+            request.path,
+            dict(request.query),
+            request.headers.copy(),
+            await request.read(),
+            request.rel_url.raw_query_string,
+        )
         self.requests.append(asked)
         answer = await self._next(asked)
         if answer.delay or answer.hang:
