@@ -8,6 +8,7 @@ import typer
 from typer._click.exceptions import ClickException
 
 from app.cli.apply import apply
+from app.cli.demo import demo
 from app.cli.dev import dev
 from app.cli.events import events_app
 from app.cli.exits import EPILOG, CliError, ExitCode
@@ -42,6 +43,7 @@ def version(json_output: JsonOutput = False) -> None:
 
 for _function, _name, _panel in (
     (dev, "dev", SERVERS),
+    (demo, "demo", SERVERS),
     (api, "api", SERVERS),
     (worker, "worker", SERVERS),
     (migrate, "migrate", SERVERS),

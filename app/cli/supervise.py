@@ -41,7 +41,7 @@ class _Life:
         try:
             await self._until_told(self._up())
         except EmbeddedError as error:
-            raise _refusal(error) from error
+            raise refusal(error) from error
         finally:
             self._report.close()
             await self._group.stop()
@@ -99,7 +99,8 @@ class _Life:
         say("\n[dim]Ctrl-C stops all of it; runs under way go on at the next start.[/]")
 
 
-def _refusal(error: EmbeddedError) -> CliError:
+def refusal(error: EmbeddedError) -> CliError:
+    """What a command says when an embedded server cannot be used."""
     if isinstance(error, DidNotStart):
         lines = [{"path": "", "message": line, "hint": ""} for line in error.log.splitlines()]
         return CliError(ExitCode.BROKEN, str(error), code="did_not_start", problems=lines)
