@@ -17,12 +17,12 @@ from yarl import URL
 from activities.base import ActionError, Invocation, action
 from activities.email_message import Envelope, File, build_message, envelope_of, sender_of
 from activities.exchange import call_provider
-from activities.masking import mask_named
+from activities.masking import mask_named, mask_url
 from activities.smtp_errors import action_error, reply_error
 from app.catalog.connections import SmtpConfig, SmtpCredentials
 from app.catalog.email import Attachment, EmailSendInputs, EmailSendOutputs, Rejected
 from app.catalog.errors import ErrorType
-from app.json import JsonObject
+from app.json import Json, JsonObject
 
 COMMAND_SECONDS = 30.0
 
@@ -37,10 +37,13 @@ def mask_email(inputs: JsonObject) -> JsonObject:
     return masked
 
 
-def _without_content(file: object) -> object:
-    if not isinstance(file, dict) or not isinstance(file.get("content"), str):
+def _without_content(file: Json) -> Json:
+    if not isinstance(file, dict):
         return file
-    return {**file, "content": f"({len(file['content']) * 3 // 4:,} bytes)"}
+    masked = {name: mask_url(value) if name == "url" else value for name, value in file.items()}
+    if isinstance(content := file.get("content"), str):
+        masked["content"] = f"({len(content) * 3 // 4:,} bytes)"
+    return masked
 
 
 @action("email.send", mask=mask_email)

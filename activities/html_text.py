@@ -30,6 +30,7 @@ class _TextParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._parts: list[str] = []
+        self._line_ends = 0
         self._skipping: list[str] = []
         self._preformatted = 0
         self._links: list[tuple[str, int]] = []
@@ -46,30 +47,26 @@ class _TextParser(HTMLParser):
             self._skipping.append(tag)
         if self._skipping:
             return
-        attributes = dict(attrs)
         if tag == "br":
-            self._parts.append("\n")
-        elif tag in _PARAGRAPHS:
-            self._break("\n\n")
-        elif tag in _BLOCKS:
-            self._break("\n")
-        self._start(tag, attributes)
+            self._add("\n")
+        self._break_around(tag)
+        self._begin(tag, dict(attrs))
 
-    def _start(self, tag: str, attributes: dict[str, str | None]) -> None:
+    def _begin(self, tag: str, attributes: dict[str, str | None]) -> None:
         if tag == "a":
             self._links.append((attributes.get("href") or "", len(self._parts)))
         elif tag == "img":
-            self._parts.append(attributes.get("alt") or "")
+            self._add(attributes.get("alt") or "")
         elif tag == "hr":
-            self._parts.append("---\n\n")
+            self._add("---\n\n")
         elif tag == "pre":
             self._preformatted += 1
         elif tag in ("ul", "ol"):
             self._lists.append(0 if tag == "ol" else None)
         elif tag == "li":
-            self._parts.append(self._bullet())
-        elif tag in ("td", "th") and self._parts and not self._parts[-1].endswith("\n"):
-            self._parts.append("  ")
+            self._add(self._bullet())
+        elif tag in ("td", "th") and self._parts and not self._line_ends:
+            self._add("  ")
 
     def handle_endtag(self, tag: str) -> None:
         if self._skipping:
@@ -82,44 +79,44 @@ class _TextParser(HTMLParser):
             self._preformatted = max(0, self._preformatted - 1)
         elif tag in ("ul", "ol") and self._lists:
             self._lists.pop()
-        if tag in _PARAGRAPHS:
-            self._break("\n\n")
-        elif tag in _BLOCKS:
-            self._break("\n")
+        self._break_around(tag)
 
     def handle_data(self, data: str) -> None:
         if self._skipping:
             return
         if self._preformatted:
-            self._parts.append(data)
+            self._add(data)
             return
         text = _SPACES.sub(" ", data)
-        if not self._parts or self._parts[-1].endswith(("\n", " ")):
+        if not self._parts or self._line_ends or self._parts[-1].endswith(" "):
             text = text.lstrip(" ")
+        self._add(text)
+
+    def _add(self, text: str) -> None:
         if text:
+            ends = len(text) - len(text.rstrip("\n"))
+            self._line_ends = self._line_ends + ends if ends == len(text) else ends
             self._parts.append(text)
 
-    def _break(self, lines: str) -> None:
-        """At least these line breaks, without adding to those already there."""
-        if not self._parts:
-            return
-        last = self._parts[-1]
-        there = len(last) - len(last.rstrip("\n"))
-        self._parts.append(lines[there:])
+    def _break_around(self, tag: str) -> None:
+        """A new line for a block, a blank one for a paragraph, unless they are there already."""
+        wanted = 2 if tag in _PARAGRAPHS else 1 if tag in _BLOCKS else 0
+        if self._parts:
+            self._add("\n" * (wanted - self._line_ends))
 
     def _bullet(self) -> str:
         indent = "  " * max(0, len(self._lists) - 1)
-        if self._lists and self._lists[-1] is not None:
-            self._lists[-1] += 1
-            return f"{indent}{self._lists[-1]}. "
+        if self._lists and (number := self._lists[-1]) is not None:
+            self._lists[-1] = number + 1
+            return f"{indent}{number + 1}. "
         return f"{indent}- "
 
     def _end_link(self, href: str, begun: int) -> None:
         """The address after the link's text, unless the text says it already."""
         text = "".join(self._parts[begun:]).strip()
         address = href.removeprefix("mailto:").strip()
-        if address.startswith(("http://", "https://")) or href.startswith("mailto:"):
+        if href.startswith(("http://", "https://", "mailto:")):
             if not text:
-                self._parts.append(address)
+                self._add(address)
             elif address.rstrip("/") != text.rstrip("/"):
-                self._parts.append(f" ({address})")
+                self._add(f" ({address})")

@@ -1,0 +1,88 @@
+"""The kinds of connection: what each needs, and that what is secret does not show."""
+
+import base64
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.catalog.connections import CONNECTION_KINDS, HttpCredentials, SmtpConfig
+from app.catalog.web import ApiKeyAuth
+
+SECRET = "whsec_" + base64.b64encode(b"x" * 32).decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "credentials"),
+    [
+        ("smtp", {"host": "mail.example.com"}, {}),
+        ("smtp", {"host": "::1", "port": 25, "security": "none", "from": "A <a@example.com>"}, {}),
+        ("smtp", {"host": "mail.example.com", "security": "tls"}, {"username": "ada", "password": "x"}),
+        ("http", {"base_url": "https://api.example.com/v2", "headers": {"X-A": 1}}, {}),
+        ("http", {"base_url": "http://localhost:8080"}, {"type": "basic", "username": "ada", "password": "x"}),
+        ("http", {"base_url": "https://a.example"}, {"type": "bearer", "token": "x"}),
+        ("http", {"base_url": "https://a.example"}, {"type": "api_key", "value": "x", "in": "query", "name": "key"}),
+        ("webhook", {}, {"secret": SECRET}),
+    ],
+)
+def test_a_connection_that_fits_is_taken(kind: str, config: dict[str, Any], credentials: dict[str, Any]) -> None:
+    CONNECTION_KINDS[kind].config.model_validate(config)
+    given = CONNECTION_KINDS[kind].credentials.model_validate(credentials)
+    kept = given.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert CONNECTION_KINDS[kind].credentials.model_validate(kept) == given
+
+
+@pytest.mark.parametrize(
+    ("kind", "half", "value", "message"),
+    [
+        ("smtp", "config", {}, "host"),
+        ("smtp", "config", {"host": "mail.example.com", "port": 70000}, "65535"),
+        ("smtp", "config", {"host": "smtp://mail.example.com"}, "pattern"),
+        ("smtp", "config", {"host": "mail.example.com", "security": "ssl"}, "starttls"),
+        ("smtp", "config", {"host": "mail.example.com", "from": "nobody"}, "addresses"),
+        ("smtp", "credentials", {"username": "ada"}, "go together"),
+        ("http", "config", {"base_url": "api.example.com"}, "must begin with https://"),
+        ("http", "config", {"base_url": "https://ada:hunter2@api.example.com"}, "no user name"),
+        ("http", "config", {"base_url": "https://api.example.com/?key=hunter2"}, "query"),
+        ("http", "config", {"base_url": "https://api.example.com", "headers": {"A": "1\n2"}}, "line break"),
+        ("http", "credentials", {"type": "bearer"}, "token"),
+        ("http", "credentials", {"type": "bearer", "token": "x", "username": "ada"}, "username"),
+        ("http", "credentials", {"token": "x"}, "token"),
+        ("http", "credentials", {"type": "oauth2"}, "bearer"),
+        ("webhook", "credentials", {"secret": "hunter2hunter2"}, "whsec_"),
+        ("webhook", "credentials", {"secret": "whsec_" + base64.b64encode(b"short").decode()}, "24 to 64 bytes"),
+        ("webhook", "config", {"url": "https://x"}, "Extra inputs"),
+    ],
+)
+def test_a_connection_that_does_not_fit_is_refused_with_the_reason(
+    kind: str, half: str, value: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        getattr(CONNECTION_KINDS[kind], half).model_validate(value)
+    assert message in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("security", "port"), [("none", 25), ("starttls", 587), ("tls", 465)])
+def test_the_port_follows_from_the_security(security: str, port: int) -> None:
+    assert SmtpConfig.model_validate({"host": "m", "security": security}).resolved_port == port
+
+
+def test_http_credentials_are_the_auth_of_a_request() -> None:
+    auth = HttpCredentials.model_validate({"type": "api_key", "value": "k"}).as_auth()
+    assert isinstance(auth, ApiKeyAuth)
+    assert (auth.name, auth.value, auth.in_) == ("X-API-Key", "k", "header")
+
+
+@pytest.mark.parametrize(
+    ("kind", "credentials"),
+    [
+        ("smtp", {"username": "ada", "password": "hunter2hunter2"}),
+        ("http", {"type": "bearer", "token": "hunter2hunter2"}),
+        ("webhook", {"secret": SECRET}),
+    ],
+)
+def test_secrets_do_not_show_in_a_representation(kind: str, credentials: dict[str, Any]) -> None:
+    shown = repr(CONNECTION_KINDS[kind].credentials.model_validate(credentials))
+    assert "hunter2" not in shown
+    assert SECRET not in shown
