@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from app.services.connections import ResolvedConnection
+
 from activities.http_client import HttpClient
 from app.catalog.base import Action, ActionModel
 from app.catalog.errors import ErrorType
 from app.catalog.registry import ACTIONS
 from app.json import JsonObject
-from app.services.connections import ResolvedConnection
 from app.settings import Settings
 
 InputsT = TypeVar("InputsT", bound=ActionModel)
 
 
 class ActionError(Exception):
-    """An attempt failed. `type` decides whether another can help; `retry_after` seconds is what the provider asked for."""
+    """An attempt failed. `type` says whether another can help, `retry_after` the seconds the provider asked for."""
 
     def __init__(
         self,

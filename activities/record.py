@@ -1,4 +1,4 @@
-"""The local activities that keep a run's records. They translate between Temporal and `services.records`, nothing else."""
+"""The local activities that keep a run's records. They only stand between Temporal and `services.records`."""
 
 from collections.abc import Callable
 from typing import Any

@@ -8,17 +8,20 @@ in their category's module.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from uuid import UUID
 
 from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities import email, http, webhook  # noqa: F401  (importing registers their actions)
+import activities.email
+import activities.http
+import activities.webhook  # noqa: F401  (importing registers their actions)
 from activities.base import REGISTERED, ActionError, Invocation, RegisteredAction
 from activities.http_client import HttpClient
 from app.catalog.base import ActionModel
@@ -26,11 +29,12 @@ from app.catalog.errors import ErrorType
 from app.json import JsonObject
 from app.services import connections, records
 from app.services.connections import ResolvedConnection
-from app.services.errors import ServiceError, Unavailable
+from app.services.errors import NotFound, ServiceError, Unavailable
 from app.services.platform import Platform
 from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan
 
 HEARTBEAT_SECONDS = 5.0
+LAST_COMMIT_SECONDS = 10.0
 LONGEST_RETRY_AFTER = 24 * 3600.0
 """A provider that asks for a longer pause is tried again after this long."""
 
@@ -74,8 +78,7 @@ class ActionRunner:
             started_at=_text(started_at),
             finished_at=_text(datetime.now(UTC)),
         )
-        # The effect has happened: its outcome is committed whatever becomes of this attempt.
-        await asyncio.shield(_until_available(lambda: records.commit_outcome(self._platform, call, outcome)))
+        await _finished(_until_available(lambda: records.commit_outcome(self._platform, call, outcome)))
         return outcome
 
     async def _perform(
@@ -102,17 +105,19 @@ class ActionRunner:
             raise
         except Exception as error:
             _log.exception("action %s failed unexpectedly in run %s at %s", call.action, call.run_id, call.path)
-            raise ActionError(ErrorType.INTERNAL, f"{call.name}: {call.action} failed: {type(error).__name__}") from error
+            raise ActionError(
+                ErrorType.INTERNAL, f"{call.name}: {call.action} failed: {type(error).__name__}"
+            ) from error
 
     async def _connection(self, registered: RegisteredAction, call: ActionCall) -> ResolvedConnection | None:
         kind = registered.entry.connection
         if call.connection is None or kind is None:
             return None
-        name, workspace = call.connection, call.workspace_id
+        name, workspace = call.connection, UUID(call.workspace_id)
         try:
             return await _until_available(lambda: connections.resolve(self._platform, workspace, name, kind))
         except ServiceError as error:
-            type = ErrorType.CONNECTION_MISSING if error.code == "not_found" else ErrorType.CONNECTION_INVALID
+            type = ErrorType.CONNECTION_MISSING if isinstance(error, NotFound) else ErrorType.CONNECTION_INVALID
             raise ActionError(type, f"{call.name}: {error.detail}") from error
 
     async def _failed(
@@ -182,6 +187,22 @@ async def _until_available(call: Callable[[], Awaitable[T]]) -> T:
             _log.warning("database unavailable, trying again in %.1f s: %s", pause, error.detail)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
+
+
+async def _finished(commit: Coroutine[Any, Any, None]) -> None:
+    """See a commit through. The effect has happened, so a cancellation that comes now is too late to be one.
+
+    While the database is away a cancelled attempt (its worker stops, say) waits only so long; the next one has the key.
+    """
+    task = asyncio.create_task(commit)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=LAST_COMMIT_SECONDS)
+        if not task.done():
+            task.cancel()
+            raise
+        task.result()
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Environment to one frozen `Settings`. Every process reads it once at its start; nothing else reads the environment."""
+"""Environment to one frozen `Settings`. A process reads it once at its start; nothing else reads the environment."""
 
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".holdfast"), description="Where the embedded servers keep their data.")
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=1, le=65535)
-    api_url: str | None = Field(None, description="Address of a running API, for the command line; default from the port.")
+    api_url: str | None = Field(
+        None, description="Address of a running API, for the command line; default from the port."
+    )
     api_key: SecretStr | None = Field(None, description="Key for the command line; default `<data_dir>/api-key`.")
     temporal_port: int = Field(7233, ge=1, le=65535)
     temporal_ui_port: int = Field(8233, ge=1, le=65535)

@@ -6,7 +6,6 @@ Wiring and tuning only. What a run does is `workflows/`, what an effect does is 
 import asyncio
 import logging
 import signal
-import sys
 from datetime import timedelta
 
 import uvloop
@@ -19,6 +18,7 @@ from activities.runner import ActionRunner
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 from app.temporal.names import TASK_QUEUE
+from worker.upkeep import sweep_for_ever
 from workflows.automation import Automation
 
 GRACE = timedelta(seconds=20)
@@ -67,7 +67,9 @@ async def serve(settings: Settings) -> None:
         try:
             async with build_worker(platform, client, http=http):
                 _log.info("worker polls %s on %s", TASK_QUEUE, settings.resolved_temporal_address)
+                sweeping = asyncio.create_task(sweep_for_ever(platform))
                 await stopped.wait()
+                sweeping.cancel()
         finally:
             await http.close()
 
@@ -95,4 +97,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -61,6 +61,9 @@ class StepRecord:
     action: str | None = None
     attempt: int = 1
     generation: int = 1
+    """Counts the times the step was begun anew: by a retry of what is around it, or by an operator."""
+    effect: int = 1
+    """Counts the step's effects, each with a key of its own: a generation after a failure brings a new one."""
     inputs: Json = None
     output: Json = None
     error: JsonObject | None = None
@@ -112,7 +115,7 @@ class ActionCall:
 
 @dataclass(frozen=True, kw_only=True)
 class ActionOutcome:
-    """What an action gave. `inputs` are the resolved ones with secrets masked, so that a history shows the whole step."""
+    """What an action gave. `inputs` are the resolved ones with secrets masked, so that a history shows all of it."""
 
     output: Json
     inputs: JsonObject
