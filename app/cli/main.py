@@ -12,11 +12,13 @@ from app.cli.demo import demo
 from app.cli.dev import dev
 from app.cli.events import events_app
 from app.cli.exits import EPILOG, CliError, ExitCode
+from app.cli.keys import keys_app
 from app.cli.options import JsonOutput
 from app.cli.output import print_json, say, show_error
-from app.cli.processes import api, keys_app, migrate, temporal_setup, worker
+from app.cli.processes import api, health, worker
 from app.cli.runs import run as start_run
 from app.cli.runs import runs_app
+from app.cli.setup import migrate, temporal_setup
 from app.cli.workflows import workflows_app
 
 app = typer.Typer(
@@ -48,6 +50,7 @@ for _function, _name, _panel in (
     (worker, "worker", SERVERS),
     (migrate, "migrate", SERVERS),
     (temporal_setup, "temporal-setup", SERVERS),
+    (health, "health", SERVERS),
     (version, "version", SERVERS),
     (apply, "apply", WORKFLOWS),
     (start_run, "run", WORKFLOWS),

@@ -14,17 +14,14 @@ from typing import Protocol
 
 import httpx
 from pydantic import SecretStr
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client
 from temporalio.service import RPCError
 
 from app.embedded.child import Child
 from app.embedded.errors import DidNotStart, MissingBinary
 from app.embedded.ports import require_free
 from app.settings import Settings
-from app.temporal.names import TASK_QUEUE
+from app.temporal.connect import TemporalConnection
+from app.temporal.pollers import pollers
 
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.1
@@ -110,21 +107,16 @@ def api_server(settings: Settings) -> OwnServer:
 
 def worker_server(settings: Settings) -> OwnServer:
     """A worker, healthy when Temporal has seen it ask for tasks since it was started."""
+    temporal = TemporalConnection(settings)
 
     async def health(server: OwnServer) -> str | None:
         try:
-            client = await Client.connect(settings.resolved_temporal_address, namespace=settings.temporal_namespace)
-            answer = await client.workflow_service.describe_task_queue(
-                DescribeTaskQueueRequest(
-                    namespace=settings.temporal_namespace,
-                    task_queue=TaskQueue(name=TASK_QUEUE),
-                    task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-                )
-            )
+            found = await pollers(await temporal.client())
         except (RPCError, RuntimeError) as error:
             return f"Temporal does not answer ({error})"
-        seen = any(poller.last_access_time.ToDatetime(UTC) >= server.started_at for poller in answer.pollers)
-        return None if seen else "it asks Temporal for no tasks"
+        return (
+            None if any(poller.last_seen >= server.started_at for poller in found) else "it asks Temporal for no tasks"
+        )
 
     return OwnServer("Worker", "worker", settings, health=health, stop_seconds=_WORKER_STOP_SECONDS)
 

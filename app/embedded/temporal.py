@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -20,6 +19,7 @@ from app.embedded.child import Child
 from app.embedded.errors import DidNotStart, MissingBinary
 from app.embedded.ports import LOOPBACK, require_free
 from app.temporal import names
+from app.temporal.setup import missing_search_attributes
 
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 15.0
@@ -100,16 +100,13 @@ class EmbeddedTemporal:
             child.require_running()
             try:
                 client = await Client.connect(self.address, namespace=self._namespace)
-                found = await client.operator_service.list_search_attributes(
-                    ListSearchAttributesRequest(namespace=self._namespace)
-                )
-                if all(key.name in found.custom_attributes for key in names.SEARCH_ATTRIBUTES):
+                if not await missing_search_attributes(client):
                     return
-                missing: Exception | None = None
+                amiss: Exception | None = None
             except (RPCError, RuntimeError) as error:
-                missing = error
+                amiss = error
             if time.monotonic() >= deadline:
-                raise DidNotStart("Temporal was not ready in time", child.last_lines()) from missing
+                raise DidNotStart("Temporal was not ready in time", child.last_lines()) from amiss
             await asyncio.sleep(0.05)
 
 

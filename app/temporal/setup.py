@@ -1,14 +1,48 @@
-"""Make a Temporal namespace fit for Holdfast: its search attributes. Safe to do again and again."""
+"""Make a Temporal namespace fit for Holdfast: that it exists, and its search attributes. Safe to do again and again."""
 
 import asyncio
 import time
+from datetime import timedelta
 
+from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from app.temporal.names import SEARCH_ATTRIBUTES
+
+RETENTION = timedelta(days=30)
+"""How long a new namespace keeps the histories of runs that ended."""
+
+
+async def ensure_namespace(client: Client) -> bool:
+    """Make the namespace when the server has none of that name; answers whether it was made.
+
+    Raises `RPCError` when the caller may not.
+    """
+    if await _namespace_exists(client):
+        return False
+    retention = Duration()
+    retention.FromTimedelta(RETENTION)
+    request = RegisterNamespaceRequest(namespace=client.namespace, workflow_execution_retention_period=retention)
+    try:
+        await client.workflow_service.register_namespace(request)
+    except RPCError as error:
+        if error.status != RPCStatusCode.ALREADY_EXISTS:
+            raise
+    return True
+
+
+async def _namespace_exists(client: Client) -> bool:
+    try:
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 async def missing_search_attributes(client: Client) -> list[str]:

@@ -1,0 +1,45 @@
+# Everything from a fresh clone: `make help` says what. Needs Python 3.11 or newer and nothing else.
+# All paths are relative, so that the folder's own path may hold spaces.
+
+.DEFAULT_GOAL := help
+.PHONY: help dev demo test check format install clean
+
+ARGS ?=
+
+help:
+	@echo "make dev     start everything here: PostgreSQL, Temporal with its UI, the API, a worker (Ctrl-C stops it)"
+	@echo "make demo    publish an example, send it events, watch the run live, stop again"
+	@echo "make test    checks and all tests"
+	@echo "make check   style, types and import rules alone"
+	@echo "make format  bring the code into the style"
+	@echo "make clean   remove what was installed and built; data in .holdfast stays"
+	@echo
+	@echo "ARGS goes on to the command, as in: make dev ARGS='--api-port 9000'. PYTHON names the Python to use."
+
+dev:
+	@sh requirements/install.sh embedded
+	@.venv/bin/python .venv/bin/holdfast dev $(ARGS)
+
+demo:
+	@sh requirements/install.sh embedded
+	@.venv/bin/python .venv/bin/holdfast demo $(ARGS)
+
+install:
+	@sh requirements/install.sh dev
+
+test: check
+	.venv/bin/python -m pytest $(ARGS)
+
+check: install
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m mypy
+	.venv/bin/python .venv/bin/lint-imports
+
+format: install
+	.venv/bin/python -m ruff check --fix .
+	.venv/bin/python -m ruff format .
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -not -path './.holdfast/*' -prune -exec rm -rf {} +

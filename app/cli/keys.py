@@ -1,0 +1,78 @@
+"""`holdfast keys`: keys made beside the database, by whoever may reach it; no API key is needed to make one."""
+
+import asyncio
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from cryptography.fernet import Fernet
+
+from app.cli.exits import CliError, ExitCode
+from app.cli.options import DataDir, JsonOutput, load_settings
+from app.cli.output import print_json, say
+from app.cli.state import WORKSPACE_NAME, running_group
+from app.settings import Settings
+
+keys_app = typer.Typer(no_args_is_help=True, help="API keys and encryption keys.")
+
+
+@keys_app.command("new-encryption-key")
+def new_encryption_key(json_output: JsonOutput = False) -> None:
+    """Print a new key for HOLDFAST_ENCRYPTION_KEYS. Put it in front of the others; keep those while they are in use."""
+    key = Fernet.generate_key().decode()
+    if json_output:
+        print_json({"encryption_key": key})
+    else:
+        say(key)
+
+
+@keys_app.command("create")
+def create_key(
+    workspace: Annotated[UUID | None, typer.Option(help="Id of a workspace; without it a new one is made.")] = None,
+    workspace_name: Annotated[str, typer.Option(help="Name of the new workspace.")] = WORKSPACE_NAME,
+    name: Annotated[str, typer.Option(help="Name of the key, shown beside what was done with it.")] = "command line",
+    data_dir: DataDir = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Make an API key, for a workspace that is there or for a new one. It is shown now and never again."""
+    from app.db.engine import RoleBypassesRowSecurity  # noqa: PLC0415 - loads the database's client
+    from app.services.errors import Invalid, NotFound, Unavailable  # noqa: PLC0415
+
+    settings = _with_database(load_settings(data_dir=data_dir))
+    try:
+        made, key = asyncio.run(_create_key(settings, workspace, workspace_name, name))
+    except NotFound as error:
+        raise CliError(ExitCode.NOT_FOUND, error.detail, code=error.code) from error
+    except Invalid as error:
+        problems = [problem.as_json() for problem in error.problems]
+        raise CliError(ExitCode.REFUSED, error.detail, code=error.code, problems=problems) from error
+    except Unavailable as error:
+        raise CliError(ExitCode.UNREACHABLE, error.detail, code=error.code) from error
+    except RoleBypassesRowSecurity as error:
+        raise CliError(ExitCode.REFUSED, str(error), code="role_bypasses_row_security") from error
+    if json_output:
+        print_json({"workspace_id": str(made), "api_key": key})
+    else:
+        say(f"workspace  {made}\nAPI key    {key}")
+
+
+async def _create_key(settings: Settings, workspace: UUID | None, workspace_name: str, name: str) -> tuple[UUID, str]:
+    from app.services.platform import open_platform  # noqa: PLC0415 - loads the database's client
+    from app.services.workspaces import create_api_key, create_workspace  # noqa: PLC0415
+
+    async with open_platform(settings) as platform:
+        if workspace is not None:
+            return workspace, await create_api_key(platform, workspace, name)
+        row, key = await create_workspace(platform, workspace_name)
+        return row.workspace_id, key
+
+
+def _with_database(settings: Settings) -> Settings:
+    """The configured database, else the one of the running group."""
+    if settings.database_url is not None:
+        return settings
+    if group := running_group(settings.data_dir):
+        return load_settings(**settings.model_dump(exclude_unset=True), database_url=group.database_url)
+    raise CliError(
+        ExitCode.USAGE, "no database: set HOLDFAST_DATABASE_URL, or start `holdfast dev`", code="no_database"
+    )
