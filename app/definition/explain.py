@@ -5,7 +5,7 @@ along with the path.
 """
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -32,6 +32,10 @@ _EXPECTED = {
 }
 
 
+_Told = tuple[Path, str, str]
+"""Place in the document, message, hint."""
+
+
 @dataclass(frozen=True)
 class _Place:
     """Where an error is: its path in the document, the models it is a field of, and those that may stand there."""
@@ -43,29 +47,30 @@ class _Place:
 
 def explain(error: ValidationError, document: Json, root: Any) -> list[Problem]:
     """All problems of a failed validation of `document` against `root`, a model or a union of models."""
-    problems: dict[tuple[str, str], Problem] = {}
-    choices: dict[str, list[str]] = {}
-    for detail in error.errors(include_url=False):
-        place = _place(detail["loc"], document, root)
-        for problem in _problems(detail, place):
-            if problem.message.startswith("expected "):
-                choices.setdefault(problem.path, []).append(problem.message)
-            problems.setdefault((problem.path, problem.message), problem)
-    return list(_united(problems.values(), choices))
+    found = explain_details(error.errors(include_url=False), document, root)
+    return [Problem(format_path(path), message, hint) for path, message, hint in found]
 
 
-def _united(problems: Any, choices: dict[str, list[str]]) -> Iterator[Problem]:
+def explain_details(details: Iterable[ErrorDetails], document: Json, root: Any) -> list[tuple[Path, str, str]]:
+    """As `explain`, of single errors; each problem as (place in the document, message, hint)."""
+    told: dict[tuple[Path, str], _Told] = {}
+    for detail in details:
+        for problem in _problems(detail, _place(detail["loc"], document, root)):
+            told.setdefault((problem[0], problem[1]), problem)
+    return list(_united(list(told.values())))
+
+
+def _united(problems: list[_Told]) -> Iterator[_Told]:
     """A value that fits none of several kinds is one problem, not one for each."""
-    told: set[str] = set()
-    for problem in problems:
-        several = choices.get(problem.path, [])
-        if problem.message not in several or len(several) == 1:
-            yield problem
-        elif problem.path not in told:
-            told.add(problem.path)
-            wanted = " or ".join(message.removeprefix("expected ").partition(", got ")[0] for message in several)
-            got = several[0].partition(", got ")[2]
-            yield Problem(problem.path, f"expected {wanted}, got {got}", problem.hint)
+    seen: set[Path] = set()
+    for path, message, hint in problems:
+        several = [other for where, other, _hint in problems if where == path and other.startswith("expected ")]
+        if message not in several or len(several) == 1:
+            yield path, message, hint
+        elif path not in seen:
+            seen.add(path)
+            wanted = " or ".join(other.removeprefix("expected ").partition(", got ")[0] for other in several)
+            yield path, f"expected {wanted}, got {several[0].partition(', got ')[2]}", hint
 
 
 def _place(loc: tuple[str | int, ...], document: Json, root: Any) -> _Place:
@@ -128,26 +133,25 @@ def _tag(model: type[BaseModel]) -> str | None:
     return values[0] if values else None
 
 
-def _problems(detail: ErrorDetails, place: _Place) -> Iterator[Problem]:
+def _problems(detail: ErrorDetails, place: _Place) -> Iterator[_Told]:
     """One validation error in our words; a condition has several at once."""
-    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
+    kind, context, value, path = detail["type"], detail.get("ctx", {}), detail["input"], place.path
     if kind == "condition":
         for inner, message, hint in context["faults"]:
-            yield Problem(format_path((*place.path, *inner)), message, hint)
-        return
-    path = format_path(place.path)
-    if kind == "duration":
-        yield Problem(path, context["message"], context.get("hint", ""))
+            yield (*path, *inner), message, hint
+    elif kind == "duration":
+        yield path, context["message"], context.get("hint", "")
     elif kind == "missing":
-        yield Problem(path, f"'{place.path[-1]}' is required")
+        yield path, f"'{path[-1]}' is required", ""
     elif kind == "extra_forbidden":
-        yield Problem(path, f"unknown key '{place.path[-1]}'", _known_keys(str(place.path[-1]), place.models))
+        yield path, f"unknown key '{path[-1]}'", _known_keys(str(path[-1]), place.models)
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         yield _unknown_kind(place, value)
     elif kind == "literal_error":
-        yield _not_one_of(path, value, place, context)
+        yield _not_one_of(path, value, context)
     else:
-        yield Problem(path, *_plain(kind, context, value, detail["msg"]))
+        message, hint = _plain(kind, context, value, detail["msg"])
+        yield path, message, hint
 
 
 def _known_keys(key: str, models: list[type[BaseModel]]) -> str:
@@ -155,26 +159,26 @@ def _known_keys(key: str, models: list[type[BaseModel]]) -> str:
     return suggestion(key, known, what="known keys")
 
 
-def _unknown_kind(place: _Place, value: Json) -> Problem:
+def _unknown_kind(place: _Place, value: Json) -> _Told:
     what = "trigger" if any(part in ("trigger", "triggers") for part in place.path[-2:]) else "step"
     kinds = [tag for model in place.kinds if (tag := _tag(model))]
-    path = format_path((*place.path, "type"))
+    path = (*place.path, "type")
     if not isinstance(value, dict) or "type" not in value:
-        return Problem(path, f"the {what} has no type", f"types: {', '.join(kinds)}")
+        return path, f"the {what} has no type", f"types: {', '.join(kinds)}"
     named = value["type"]
     if not isinstance(named, str):
-        return Problem(path, f"expected a string, got {described(named)}", f"types: {', '.join(kinds)}")
+        return path, f"expected a string, got {described(named)}", f"types: {', '.join(kinds)}"
     near = suggestion(named, kinds, what="types")
     hint = near if near.startswith("types") else f"{near} types: {', '.join(kinds)}"
-    return Problem(path, f"unknown {what} type '{named}'", hint)
+    return path, f"unknown {what} type '{named}'", hint
 
 
-def _not_one_of(path: str, value: Json, place: _Place, context: dict[str, Any]) -> Problem:
+def _not_one_of(path: Path, value: Json, context: dict[str, Any]) -> _Told:
     expected = str(context.get("expected", ""))
     known = [word.strip("' ") for word in expected.replace(" or ", ", ").split(", ")]
     got = f"'{value[:60]}'" if isinstance(value, str) else described(value)
     near = suggestion(value, known, what="") if isinstance(value, str) else ""
-    return Problem(path, f"expected {expected}, got {got}", near if near.startswith("did") else "")
+    return path, f"expected {expected}, got {got}", near if near.startswith("did") else ""
 
 
 def _plain(kind: str, context: dict[str, Any], value: Json, message: str) -> tuple[str, str]:
@@ -204,7 +208,7 @@ def _plain(kind: str, context: dict[str, Any], value: Json, message: str) -> tup
         )
     if kind == "string_too_long":
         return f"is longer than {context['max_length']} characters", ""
-    return message, ""
+    return message.removeprefix("Value error, ").removeprefix("Assertion failed, "), ""
 
 
 def _pattern(pattern: str, value: Json) -> tuple[str, str]:

@@ -18,6 +18,9 @@ StepId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Place = tuple[str | int, ...]
 """Keys and indices from a step to something inside it: `("branches", 0, "steps")`."""
 
+Evaluated = tuple[Place, Json, tuple[str, ...]]
+"""A field with expressions: its place in the step, its value, and names it knows besides those of the run."""
+
 ErrorPolicy = Literal["fail", "continue", "branch"]
 
 
@@ -55,6 +58,10 @@ class StepBase(Document):
         """What people read: the name, or the id where there is none."""
         return self.name or self.id
 
+    def evaluated(self) -> Iterator[Evaluated]:
+        """The fields of this kind that may hold expressions (those of every kind stand apart)."""
+        yield from ()
+
     def children(self) -> Iterator[tuple[Place, list["Step"]]]:
         """Lists of steps inside this one, each with its place; `error_steps` come last."""
         if self.error_steps:
@@ -69,6 +76,9 @@ class ActionStep(StepBase):
     inputs: JsonObject = Field(default_factory=dict, description="The action's inputs; values may hold expressions.")
     connection: str | None = Field(None, description="Name of the connection whose credentials it uses.")
 
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("inputs",), self.inputs, ()
+
 
 class ConditionBranch(Document):
     when: Condition
@@ -82,6 +92,10 @@ class ConditionStep(StepBase):
     type: Literal["condition"]
     branches: list[ConditionBranch] = Field(min_length=1)
     else_: list["Step"] = Field(default_factory=list, alias="else")
+
+    def evaluated(self) -> Iterator[Evaluated]:
+        for index, branch in enumerate(self.branches):
+            yield ("branches", index, "when"), branch.when, ()
 
     def children(self) -> Iterator[tuple[Place, list["Step"]]]:
         for index, branch in enumerate(self.branches):
@@ -109,6 +123,10 @@ class DelayStep(StepBase):
     until: str | None = Field(None, description="RFC 3339 moment, usually an expression.")
     at: TimeOfDay | None = None
 
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("duration",), self.duration, ()
+        yield ("until",), self.until, ()
+
 
 class WaitForEventStep(StepBase):
     """Wait until an event of this type arrives for which `match` holds, or until `timeout`."""
@@ -118,6 +136,10 @@ class WaitForEventStep(StepBase):
     match: EventFilter | None = Field(None, description="Condition over the event; its values may use the run's names.")
     since: str = Field("wait_start", description="wait_start, run_start or a moment: earlier events do not count.")
     on_timeout: Literal["continue", "fail"] = "continue"
+
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("match",), self.match, ()
+        yield ("since",), self.since, ()
 
 
 class LoopStep(StepBase):
@@ -130,6 +152,10 @@ class LoopStep(StepBase):
     max_iterations: int = Field(10_000, ge=1, le=100_000, description="More items than this are an error.")
     steps: list["Step"]
     collect: Json = Field(None, description="Expression evaluated after each item; its values are `results`.")
+
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("items",), self.items, ()
+        yield ("collect",), self.collect, (self.item_variable, "loop")
 
     def children(self) -> Iterator[tuple[Place, list["Step"]]]:
         yield ("steps",), self.steps
@@ -166,12 +192,18 @@ class SetVariableStep(StepBase):
     variables: dict[StepId, Json] = Field(min_length=1)
     scope: Literal["run", "workflow"] = "run"
 
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("variables",), self.variables, ()
+
 
 class TransformStep(StepBase):
     """Output is `mapping` with its expressions evaluated."""
 
     type: Literal["transform"]
     mapping: JsonObject
+
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("mapping",), self.mapping, ()
 
 
 class FilterStep(StepBase):
@@ -180,6 +212,10 @@ class FilterStep(StepBase):
     type: Literal["filter"]
     items: Json
     where: Condition
+
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("items",), self.items, ()
+        yield ("where",), self.where, ("item",)
 
 
 AggregateOperation = Literal["sum", "average", "count", "min", "max", "first", "last", "unique", "group_by"]
@@ -193,6 +229,9 @@ class AggregateStep(StepBase):
     operation: AggregateOperation
     field: str | None = None
 
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("items",), self.items, ()
+
 
 class StopStep(StepBase):
     """End the whole run, from any depth."""
@@ -201,6 +240,10 @@ class StopStep(StepBase):
     reason: str = ""
     status: Literal["completed", "failed", "cancelled"] = "completed"
     output: Json = None
+
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("reason",), self.reason, ()
+        yield ("output",), self.output, ()
 
 
 Step = Annotated[
