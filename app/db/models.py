@@ -27,6 +27,8 @@ class Base(DeclarativeBase):
         list[str]: ARRAY(CleanText()),
         Any: JSONB(none_as_null=True),
     }
+    # What the database computes (now()) comes back with the statement, since rows outlive their session.
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012  (declared so by SQLAlchemy)
 
 
 class Workspace(Base):

@@ -110,7 +110,7 @@ async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
     """Register a wait with the records before it, then look for an event that is there already.
 
     The registration is committed before the look: an event is committed before it looks for waits, so whichever comes
-    second sees the other. A condition that cannot be evaluated for an event does not match it.
+    second sees the other.
     """
     workspace_id, run_id = UUID(wait.batch.workspace_id), UUID(wait.batch.run_id)
     until = _moment(wait.until)
@@ -131,7 +131,7 @@ async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
     async with platform.database.transaction(workspace_id) as session:
         async for event in events.received(session, workspace_id, wait.event, since=since, until=until):
             envelope = events.envelope(event)
-            if _matches(wait, envelope):
+            if conditions.event_matches(wait.match, envelope, wait.context):
                 return OpenedWait(since=_text(since), found=envelope)
     return OpenedWait(since=_text(since))
 
@@ -198,21 +198,6 @@ async def _since(session: AsyncSession, workspace_id: UUID, run_id: UUID, since:
     if since == "run_start":
         return await run_state.created_at(session, workspace_id, run_id)
     return _moment(since)
-
-
-def _matches(wait: OpenWait, envelope: JsonObject) -> bool:
-    try:
-        return conditions.event_matches(wait.match, envelope, wait.context)
-    except ValueError as error:
-        _log.info(
-            "event %s from %s does not match the wait of run %s at %s: %s",
-            envelope["id"],
-            envelope["source"],
-            wait.batch.run_id,
-            wait.path,
-            error,
-        )
-        return False
 
 
 def _row_of(call: ActionCall) -> JsonObject:

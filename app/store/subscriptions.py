@@ -12,9 +12,9 @@ from app.store.events import patterns_of
 
 
 async def replace(
-    session: AsyncSession, workspace_id: UUID, workflow_id: UUID, triggers: Iterable[tuple[EventTrigger, object]]
+    session: AsyncSession, workspace_id: UUID, workflow_id: UUID, triggers: Iterable[EventTrigger]
 ) -> None:
-    """The workflow listens to exactly these triggers from now on, each given with its filter as JSON."""
+    """The workflow listens to exactly these triggers from now on."""
     await session.execute(
         delete(Subscription)
         .where(Subscription.workspace_id == workspace_id, Subscription.workflow_id == workflow_id)
@@ -27,9 +27,9 @@ async def replace(
             position=position,
             event=trigger.event,
             source=trigger.source,
-            filter=filter_,
+            filter=trigger.filter,
         )
-        for position, (trigger, filter_) in enumerate(triggers)
+        for position, trigger in enumerate(triggers)
     )
 
 

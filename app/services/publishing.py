@@ -1,0 +1,175 @@
+"""From draft to version and back, and which version runs: publish, activate, pause, archive, restore.
+
+A workflow's subscriptions always are those of the version new runs take, and there are none unless it is active.
+Status, version and subscriptions change in one transaction under a lock on the workflow.
+"""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalog.registry import LOOKUP
+from app.db.models import Version, Workflow
+from app.definition.check import check
+from app.definition.model import Definition, EventTrigger
+from app.definition.parse import digest, parse
+from app.definition.problems import DefinitionInvalid, Problem
+from app.json import Json
+from app.services import editing
+from app.services.errors import Conflict, NotFound
+from app.services.paging import Page, decode_cursor, page_of
+from app.services.platform import Platform
+from app.store import connections, subscriptions, workflows
+from app.store import versions as version_rows
+
+
+async def validate(
+    platform: Platform, workspace_id: UUID, workflow_id: UUID, definition: Json | None = None
+) -> list[Problem]:
+    """Everything publishing would refuse or warn of, for the draft or for `definition` instead. Raises `NotFound`."""
+    async with platform.database.transaction(workspace_id) as session:
+        workflow = editing.there(await workflows.find(session, workspace_id, workflow_id))
+        try:
+            parsed = parse(workflow.draft if definition is None else definition)
+        except DefinitionInvalid as error:
+            return error.problems
+        return await _problems(session, workspace_id, parsed)
+
+
+async def publish(
+    platform: Platform,
+    workspace_id: UUID,
+    workflow_id: UUID,
+    *,
+    comment: str | None = None,
+    activate: bool = True,
+    published_by: str,
+) -> Version:
+    """Make the draft the next version, and with `activate` the one new runs take.
+
+    A draft that says the same as the latest version makes no second one: that version is the answer. Raises `Invalid`
+    (`invalid_definition`) with all problems, or `NotFound`.
+    """
+    async with platform.database.transaction(workspace_id) as session:
+        workflow = await editing.locked(session, workspace_id, workflow_id)
+        return await publish_draft(session, workflow, comment=comment, activate=activate, published_by=published_by)
+
+
+async def publish_draft(
+    session: AsyncSession, workflow: Workflow, *, comment: str | None, activate: bool, published_by: str
+) -> Version:
+    """As `publish`, of a workflow that is locked already."""
+    document = editing.canonical(workflow.draft)
+    problems = await _problems(session, workflow.workspace_id, parse(document))
+    if errors := [problem for problem in problems if problem.severity == "error"]:
+        raise editing.invalid_definition(errors)
+    latest = await version_rows.find(session, workflow.workspace_id, workflow.id, workflow.latest_version)
+    if latest is None or latest.digest != digest(document):
+        latest = Version(
+            workspace_id=workflow.workspace_id,
+            workflow_id=workflow.id,
+            number=workflow.latest_version + 1,
+            definition=document,
+            digest=digest(document),
+            comment=comment,
+            published_by=published_by,
+        )
+        session.add(latest)
+        workflow.latest_version = latest.number
+        editing.touch(workflow)
+    if activate and (workflow.status, workflow.active_version) != ("active", latest.number):
+        await _run_version(session, workflow, latest)
+    return latest
+
+
+async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Workflow:
+    """Let new runs start, of the latest version; from every status. Raises `Conflict` (`nothing_published`)."""
+    async with platform.database.transaction(workspace_id) as session:
+        workflow = await editing.locked(session, workspace_id, workflow_id)
+        latest = await version_rows.find(session, workspace_id, workflow_id, workflow.latest_version)
+        if latest is None:
+            raise Conflict(
+                "nothing_published", f'Nothing of the workflow "{workflow.name}" is published yet: publish its draft.'
+            )
+        if (workflow.status, workflow.active_version) != ("active", latest.number):
+            await _run_version(session, workflow, latest)
+        return workflow
+
+
+async def pause(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Workflow:
+    """Start no more runs; those under way go on. Pausing what is paused changes nothing. Raises `Conflict`."""
+    async with platform.database.transaction(workspace_id) as session:
+        workflow = await editing.locked(session, workspace_id, workflow_id)
+        if workflow.status not in ("active", "paused"):
+            raise Conflict(
+                "workflow_not_active",
+                f'The workflow "{workflow.name}" has the status {workflow.status}; only an active one can be paused.',
+            )
+        await _rest(session, workflow, "paused")
+        return workflow
+
+
+async def archive(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Workflow:
+    """Put the workflow away, from every status; runs under way go on, and `activate` brings it back."""
+    async with platform.database.transaction(workspace_id) as session:
+        workflow = await editing.locked(session, workspace_id, workflow_id)
+        await _rest(session, workflow, "archived")
+        return workflow
+
+
+async def versions(
+    platform: Platform, workspace_id: UUID, workflow_id: UUID, *, limit: int = 50, cursor: str | None = None
+) -> Page[Version]:
+    """The workflow's versions, newest first. Raises `NotFound` or `Invalid` (`invalid_cursor`)."""
+    before = decode_cursor(cursor, lambda key: int(key["number"]))
+    async with platform.database.transaction(workspace_id) as session:
+        editing.there(await workflows.find(session, workspace_id, workflow_id))
+        found = await version_rows.list_(session, workspace_id, workflow_id, before=before, limit=limit + 1)
+    return page_of(found, limit, lambda row: {"number": row.number})
+
+
+async def version(platform: Platform, workspace_id: UUID, workflow_id: UUID, number: int) -> Version:
+    """One published version. Raises `NotFound`."""
+    async with platform.database.transaction(workspace_id) as session:
+        workflow = editing.there(await workflows.find(session, workspace_id, workflow_id))
+        return await _version(session, workflow, number)
+
+
+async def restore(platform: Platform, workspace_id: UUID, workflow_id: UUID, number: int) -> Workflow:
+    """Make a version's definition the draft again; publishing it is another step. Raises as any draft change does."""
+    async with platform.database.transaction(workspace_id) as session:
+        workflow = await editing.locked(session, workspace_id, workflow_id)
+        wanted = await _version(session, workflow, number)
+        editing.require_changeable(workflow, await editing.settings(session, workspace_id))
+        editing.put_draft(workflow, wanted.definition)
+        return workflow
+
+
+async def _problems(session: AsyncSession, workspace_id: UUID, definition: Definition) -> list[Problem]:
+    rules = await editing.settings(session, workspace_id)
+    kinds = await connections.kinds(session, workspace_id)
+    return check(definition, actions=LOOKUP, connections=kinds, max_steps=rules.max_steps)
+
+
+async def _version(session: AsyncSession, workflow: Workflow, number: int) -> Version:
+    found = await version_rows.find(session, workflow.workspace_id, workflow.id, number)
+    if found is None:
+        raise NotFound(
+            "version_not_found",
+            f'The workflow "{workflow.name}" has no version {number}; its latest is {workflow.latest_version}.',
+        )
+    return found
+
+
+async def _run_version(session: AsyncSession, workflow: Workflow, chosen: Version) -> None:
+    triggers = [each for each in parse(chosen.definition).all_triggers if isinstance(each, EventTrigger)]
+    await subscriptions.replace(session, workflow.workspace_id, workflow.id, triggers)
+    workflow.status, workflow.active_version = "active", chosen.number
+    editing.touch(workflow)
+
+
+async def _rest(session: AsyncSession, workflow: Workflow, status: str) -> None:
+    if workflow.status != status:
+        await subscriptions.replace(session, workflow.workspace_id, workflow.id, [])
+        workflow.status = status
+        editing.touch(workflow)
