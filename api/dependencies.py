@@ -34,7 +34,7 @@ async def actor_of(
 
 
 def check_address(request: Request) -> None:
-    """Refuse query parameters the route does not know, and text nobody can store, in query and path. Raises `Invalid`."""
+    """Refuse query parameters the route does not know, and text nobody can store in query or path. Raises `Invalid`."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     known = sorted(field.alias for field in get_flat_params(route.dependant) if _is_query(field.field_info))

@@ -1,4 +1,4 @@
-"""The request headers that change what a call does: `If-Match`, `Prefer`, `Idempotency-Key`. And `ETag`, their answer."""
+"""The request headers that change what a call does: `If-Match`, `Prefer`, `Idempotency-Key`. And `ETag`."""
 
 import re
 from typing import Annotated

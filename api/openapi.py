@@ -24,7 +24,10 @@ TAGS: list[JsonObject] = [
     {"name": "versions", "description": "Published definitions. They never change."},
     {"name": "actions", "description": "The steps of a workflow's draft, one by one."},
     {"name": "runs", "description": "Executions: start them, look into them, cancel them."},
-    {"name": "events", "description": "What happens elsewhere, as CloudEvents: starts workflows and wakes waiting runs."},
+    {
+        "name": "events",
+        "description": "What happens elsewhere, as CloudEvents: starts workflows, wakes waiting runs.",
+    },
     {"name": "connections", "description": "Credentials for providers. They are written, used, and never shown."},
     {"name": "catalog", "description": "What a step can do, and the schema of definitions."},
     {"name": "workspace", "description": "Your workspace and its settings."},

@@ -18,12 +18,12 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     # Reading the request
     "malformed_json": ProblemPage(
         "The body is no JSON",
-        "The request's body could not be read as JSON (RFC 8259, UTF-8). `detail` says where reading stopped. Names may "
-        "stand only once in an object; NaN, Infinity and numbers beyond a double's range are no JSON.",
+        "The request's body could not be read as JSON (RFC 8259, UTF-8). `detail` says where reading stopped. A name "
+        "stands only once in an object; NaN, Infinity and numbers beyond a double's range are no JSON.",
     ),
     "malformed_yaml": ProblemPage(
         "The body is no YAML",
-        "The request's body could not be read as one YAML document of plain data. `errors` says at which line and column.",
+        "The request's body could not be read as one YAML document of plain data. `errors` says at which line.",
     ),
     "nested_too_deep": ProblemPage(
         "The body is nested too deep", "Objects and lists may stand in each other up to 128 levels deep."
@@ -53,7 +53,9 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "missing_api_key": ProblemPage(
         "No API key", "Send the header `Authorization: Bearer hf_...` with a key of your workspace."
     ),
-    "invalid_api_key": ProblemPage("Unknown API key", "The key is misspelt, was revoked, or belongs to another server."),
+    "invalid_api_key": ProblemPage(
+        "Unknown API key", "The key is misspelt, was revoked, or belongs to another server."
+    ),
     # Not there
     "not_found": ProblemPage("There is nothing here", "No resource has this address, or it is not yours to see."),
     "method_not_allowed": ProblemPage(
@@ -71,7 +73,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     ),
     "run_not_found": ProblemPage("No such run", "No run of this workspace has this id."),
     "connection_not_found": ProblemPage("No such connection", "No connection of this workspace has this id or name."),
-    "action_not_found": ProblemPage("No such action", "The catalog has no action of this id: `GET /v1/catalog/actions`."),
+    "action_not_found": ProblemPage("No such action", "The catalog has no such action: `GET /v1/catalog/actions`."),
     "problem_not_found": ProblemPage("No such problem", "No kind of problem has this code."),
     # The state does not allow it
     "workflow_active": ProblemPage(
@@ -93,7 +95,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "run_finished": ProblemPage("The run has ended", "A run that has ended can be read, and no longer steered."),
     "stale": ProblemPage(
         "Somebody changed it since you read it",
-        "`If-Match` names an older revision. Read the resource again, apply your change to it, and send the new `ETag`.",
+        "`If-Match` names an older revision. Read it again, apply your change to that, and send the new `ETag`.",
     ),
     # Limits
     "input_too_large": ProblemPage(
@@ -101,8 +103,8 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     ),
     "event_too_large": ProblemPage(
         "An event is too large",
-        "An event's data may be as large as `HOLDFAST_MAX_EVENT_BYTES` says (512 KiB by default). Nothing of the request "
-        "was taken.",
+        "An event's data may be as large as `HOLDFAST_MAX_EVENT_BYTES` says (512 KiB by default). Nothing of "
+        "the request was taken.",
     ),
     "run_too_large": ProblemPage(
         "The run does not fit",
@@ -121,8 +123,8 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     ),
     "invalid_event": ProblemPage(
         "This is no event",
-        "Events follow CloudEvents 1.0: `id`, `source`, `type` and `specversion` are needed. Sent as plain JSON without "
-        "`specversion`, only `type` is. `errors` says what is missing, for each event of the list. Nothing was taken.",
+        "Events follow CloudEvents 1.0: `id`, `source`, `type` and `specversion` are needed. As plain JSON without "
+        "`specversion` only `type` is. `errors` says what is missing, for each event of the list. Nothing was taken.",
     ),
     # A part is down, or broken
     "database_unavailable": ProblemPage(

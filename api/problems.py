@@ -49,9 +49,7 @@ class Refused(Exception):
         self.problems = list(problems)
 
 
-def document(
-    request_id: str, status: int, code: str, detail: str, problems: Sequence[Problem] = ()
-) -> JsonObject:
+def document(request_id: str, status: int, code: str, detail: str, problems: Sequence[Problem] = ()) -> JsonObject:
     """A problem document as JSON."""
     page = PROBLEM_PAGES.get(code)
     return {

@@ -67,7 +67,7 @@ def read_json(body: bytes) -> Json:
 
 
 def read_yaml(body: bytes) -> Json:
-    """One YAML document of plain data. Raises `Refused` (400 with line and column, 422 for text that cannot be kept)."""
+    """One YAML document of plain data. Raises `Refused` (400 with the line, 422 for text that cannot be kept)."""
     text = _decoded(body, "malformed_yaml")
     if not text.strip():
         raise Refused(400, "malformed_yaml", "The body is empty; a YAML document was expected.")

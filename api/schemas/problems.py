@@ -8,7 +8,7 @@ from api.schemas.base import Answer
 class FieldProblem(Answer):
     """One thing to mend."""
 
-    path: str = Field(description="Where: a path into the body (`definition.steps[2].id`), `query.limit`, `path.run_id`.")
+    path: str = Field(description="Where: a path into the body (`steps[2].id`), `query.limit`, `path.run_id`.")
     message: str
     hint: str = Field("", description="How to mend it, where that is known.")
     severity: str = Field("error", description="`error` or `warning`.")
@@ -17,7 +17,7 @@ class FieldProblem(Answer):
 class ProblemDocument(Answer):
     """An error as RFC 9457 writes it (`application/problem+json`)."""
 
-    type: str = Field(description="Address of a page about this kind of problem.", examples=["/problems/invalid_request"])
+    type: str = Field(description="A page about this kind of problem.", examples=["/problems/invalid_request"])
     title: str
     status: int
     detail: str = Field(description="What happened this time, and the way out.")

@@ -1,10 +1,11 @@
 """Queries about events, and how an event's row reads as a CloudEvents envelope."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Event
@@ -58,3 +59,57 @@ def _fits(pattern: str) -> ColumnElement[bool]:
     if pattern.endswith("*"):
         return Event.type.startswith(pattern[:-1], autoescape=True)
     return Event.type == pattern
+
+
+async def add(session: AsyncSession, workspace_id: UUID, rows: Sequence[JsonObject]) -> set[tuple[str, str]]:
+    """Insert events, columns by name; answers `(source, id)` of those that were not there before.
+
+    `received_at` keeps the order they are given in. They are inserted in the order of their keys, so that two requests
+    with the same events never wait for each other in a circle.
+    """
+    values = [
+        {"workspace_id": workspace_id, "received_at": func.now() + timedelta(microseconds=place), **row}
+        for place, row in enumerate(rows)
+    ]
+    values.sort(key=lambda row: (row["source"], row["id"]))
+    statement = insert(Event).values(values).on_conflict_do_nothing().returning(Event.source, Event.id)
+    return {(source, id_) for source, id_ in await session.execute(statement)}
+
+
+async def find(session: AsyncSession, workspace_id: UUID, keys: Sequence[tuple[str, str]]) -> Sequence[Event]:
+    """The events of these `(source, id)`."""
+    statement = select(Event).where(Event.workspace_id == workspace_id, tuple_(Event.source, Event.id).in_(keys))
+    return (await session.scalars(statement)).all()
+
+
+async def undispatched(
+    session: AsyncSession, workspace_id: UUID, *, older_than: timedelta, limit: int
+) -> Sequence[Event]:
+    """Events whose dispatch was never finished, earliest first."""
+    statement = (
+        select(Event)
+        .where(
+            Event.workspace_id == workspace_id,
+            Event.dispatched_at.is_(None),
+            Event.received_at <= func.clock_timestamp() - older_than,
+        )
+        .order_by(Event.received_at)
+        .limit(limit)
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def note_dispatch(
+    session: AsyncSession, event: Event, *, started: Sequence[str], woke: Sequence[str], done: bool
+) -> None:
+    """Remember what the event did; `done` when nothing of it is left to do."""
+    await session.execute(
+        update(Event)
+        .where(Event.workspace_id == event.workspace_id, Event.source == event.source, Event.id == event.id)
+        .values(
+            started=list(started),
+            woke=list(woke),
+            dispatched_at=func.coalesce(Event.dispatched_at, func.clock_timestamp()) if done else Event.dispatched_at,
+        )
+        .execution_options(synchronize_session=False)
+    )

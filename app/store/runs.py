@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, case, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,7 +42,7 @@ async def with_key(session: AsyncSession, workspace_id: UUID, workflow_id: UUID,
 
 async def startable(
     session: AsyncSession, workspace_id: UUID, workflow_id: UUID, version: int | None
-) -> Row[tuple[Workflow, Version | None, str]] | None:
+) -> tuple[Workflow, Version | None, str] | None:
     """Workflow, the version asked for (the active one by default; None when there is no such), and workspace's name."""
     wanted = Workflow.active_version if version is None else version
     statement = (
@@ -56,12 +56,15 @@ async def startable(
         )
         .where(Workflow.workspace_id == workspace_id, Workflow.id == workflow_id)
     )
-    return (await session.execute(statement)).first()
+    found = (await session.execute(statement)).first()
+    return None if found is None else (found[0], found[1], found[2])
 
 
 async def add(session: AsyncSession, run: Run) -> bool:
     """Insert the run; False when another of the workflow has its idempotency key already."""
-    columns = {column.name: getattr(run, column.name) for column in Run.__table__.columns if column.name in run.__dict__}
+    columns = {
+        column.name: getattr(run, column.name) for column in Run.__table__.columns if column.name in run.__dict__
+    }
     statement = insert(Run).values(columns).on_conflict_do_nothing().returning(Run.created_at, Run.updated_at)
     written = (await session.execute(statement)).first()
     if written is None:
@@ -70,9 +73,7 @@ async def add(session: AsyncSession, run: Run) -> bool:
     return True
 
 
-async def launched(
-    session: AsyncSession, workspace_id: UUID, run_id: UUID, temporal_run_id: str | None
-) -> Run | None:
+async def launched(session: AsyncSession, workspace_id: UUID, run_id: UUID, temporal_run_id: str | None) -> Run | None:
     """Temporal has the run: from pending to running, unless it has reported more already. Answers with the row."""
     statement = (
         update(Run)
@@ -122,9 +123,7 @@ async def pending(session: AsyncSession, workspace_id: UUID, *, older_than: time
     """Runs nobody has handed to Temporal yet, oldest first."""
     statement = (
         select(Run)
-        .where(
-            Run.workspace_id == workspace_id, Run.status == "pending", Run.created_at <= func.now() - older_than
-        )
+        .where(Run.workspace_id == workspace_id, Run.status == "pending", Run.created_at <= func.now() - older_than)
         .order_by(Run.id)
         .limit(limit)
     )

@@ -1,0 +1,81 @@
+"""The API process: the application with its routes, errors and documentation, and how it is run."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import uvicorn
+from fastapi import Depends, FastAPI
+
+from api import openapi, problems
+from api.dependencies import check_address
+from api.middleware import RequestIdentity
+from api.routes import (
+    actions,
+    catalog,
+    connections,
+    events,
+    health,
+    runs,
+    stream,
+    versions,
+    workflows,
+    workspace,
+)
+from api.routes import problems as problem_routes
+from app.services.platform import Platform, open_platform
+from app.settings import Settings
+
+SHUTDOWN_SECONDS = 10
+
+_RESOURCES = (workflows, versions, actions, runs, stream, events, connections, catalog, workspace)
+
+
+def create_app(platform: Platform | None = None) -> FastAPI:
+    """The application, over `platform` or over one it opens itself from the environment while it runs."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if platform is not None:
+            yield
+            return
+        async with open_platform(Settings()) as opened:
+            app.state.platform = opened
+            yield
+
+    app = FastAPI(
+        title="Holdfast",
+        version=version("holdfast"),
+        description=openapi.DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.platform = platform
+    app.add_middleware(RequestIdentity)
+    problems.install(app)
+    openapi.install(app)
+    for resource in _RESOURCES:
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(check_address)])
+    app.include_router(health.router)
+    app.include_router(problem_routes.router)
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop: `python -m api.main`."""
+    settings = Settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    uvicorn.run(
+        create_app(),
+        host=settings.api_host,
+        port=settings.api_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    main()

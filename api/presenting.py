@@ -1,0 +1,156 @@
+"""From rows to answers, the one place that knows both. Nothing is decided here; only a workflow's runs are counted."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from starlette.responses import Response
+
+from api.headers import set_etag
+from api.schemas.base import milliseconds
+from api.schemas.connections import ConnectionAnswer, CredentialsAnswer
+from api.schemas.runs import (
+    AttemptAnswer,
+    RunAnswer,
+    RunErrorAnswer,
+    StepErrorAnswer,
+    StepRecordAnswer,
+    TemporalAnswer,
+    TriggerAnswer,
+    WaitAnswer,
+)
+from api.schemas.workflows import WorkflowAnswer, WorkflowStatsAnswer
+from app.db.models import Connection, Run, Step, StepAttempt, Workflow
+from app.json import JsonObject
+from app.services import workflows
+from app.services.platform import Platform
+from app.settings import Settings
+from app.temporal import names
+
+
+async def workflow_answer(platform: Platform, workflow: Workflow, response: Response) -> WorkflowAnswer:
+    """The workflow, with its revision as `ETag`."""
+    set_etag(response, workflow.revision)
+    return (await workflow_answers(platform, workflow.workspace_id, [workflow]))[0]
+
+
+async def workflow_answers(platform: Platform, workspace_id: UUID, rows: Sequence[Workflow]) -> list[WorkflowAnswer]:
+    """Workflows with how their runs went."""
+    stats = await workflows.stats(platform, workspace_id, [row.id for row in rows])
+    return [
+        WorkflowAnswer(
+            id=row.id,
+            name=row.name,
+            slug=row.slug,
+            description=row.description,
+            category=row.category,
+            tags=row.tags,
+            icon=row.icon,
+            color=row.color,
+            status=row.status,
+            draft=row.draft,
+            active_version=row.active_version,
+            revision=row.revision,
+            stats=WorkflowStatsAnswer.model_validate(stats[row.id]) if row.id in stats else WorkflowStatsAnswer(),
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+        for row in rows
+    ]
+
+
+def run_answer(run: Run, settings: Settings) -> RunAnswer:
+    """A run, with where it is found in Temporal's UI."""
+    return RunAnswer(
+        id=run.id,
+        workflow_id=run.workflow_id,
+        workflow_name=run.workflow_name,
+        version=run.version,
+        status=run.status,
+        trigger=TriggerAnswer(type=run.trigger_type, event_id=run.trigger_event_id, data=run.input),
+        input=run.input,
+        output=run.output,
+        error=None if run.error is None else RunErrorAnswer.model_validate(run.error),
+        variables=run.variables,
+        current_step=run.current_step,
+        waiting_for=_wait(run.waiting_for),
+        parent_run_id=run.parent_run_id,
+        retry_of=run.retry_of,
+        attempt=run.attempt,
+        steps_completed=run.steps_completed,
+        steps_total=run.steps_total,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        duration_ms=milliseconds(run.started_at, run.finished_at),
+        temporal=_temporal(run, settings),
+        created_at=run.created_at,
+        updated_at=run.updated_at,
+    )
+
+
+def step_answer(step: Step, attempts: Sequence[StepAttempt] | None = None) -> StepRecordAnswer:
+    """A step record, with its failed attempts if they are given."""
+    return StepRecordAnswer(
+        run_id=step.run_id,
+        path=step.path,
+        step_id=step.step_id,
+        name=step.name,
+        type=step.type,
+        action=step.action,
+        status=step.status,
+        attempt=step.attempt,
+        inputs=step.inputs,
+        output=step.output,
+        error=_step_error(step.error),
+        started_at=step.started_at,
+        finished_at=step.finished_at,
+        duration_ms=milliseconds(step.started_at, step.finished_at),
+        wait=_wait(step.wait),
+        attempts=None if attempts is None else [_attempt(one) for one in attempts],
+    )
+
+
+def connection_answer(connection: Connection) -> ConnectionAnswer:
+    """A connection; of its credentials only which fields there are."""
+    return ConnectionAnswer(
+        id=connection.id,
+        kind=connection.kind,
+        name=connection.name,
+        description=connection.description,
+        config=connection.config,
+        credentials=CredentialsAnswer(
+            configured=connection.credentials is not None, fields=connection.credential_fields
+        ),
+        status=connection.status,
+        last_used_at=connection.last_used_at,
+        last_error=connection.last_error,
+        created_at=connection.created_at,
+        updated_at=connection.updated_at,
+    )
+
+
+def _temporal(run: Run, settings: Settings) -> TemporalAnswer:
+    workflow_id = names.workflow_id(str(run.id))
+    url = None
+    if run.temporal_run_id is not None:
+        base = f"{settings.resolved_temporal_ui_url}/namespaces/{settings.temporal_namespace}"
+        url = f"{base}/workflows/{workflow_id}/{run.temporal_run_id}"
+    return TemporalAnswer(workflow_id=workflow_id, run_id=run.temporal_run_id, url=url)
+
+
+def _attempt(attempt: StepAttempt) -> AttemptAnswer:
+    return AttemptAnswer(
+        attempt=attempt.attempt,
+        error=StepErrorAnswer.model_validate(attempt.error),
+        started_at=attempt.started_at,
+        finished_at=attempt.finished_at,
+        duration_ms=milliseconds(attempt.started_at, attempt.finished_at) or 0,
+        next_attempt_at=attempt.next_attempt_at,
+    )
+
+
+def _step_error(error: JsonObject | None) -> StepErrorAnswer | None:
+    return None if error is None else StepErrorAnswer.model_validate(error)
+
+
+def _wait(waiting: JsonObject | None) -> WaitAnswer | None:
+    return None if waiting is None else WaitAnswer.model_validate(waiting)

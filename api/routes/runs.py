@@ -1,0 +1,163 @@
+"""Runs over HTTP: start one, find them, look into one, cancel it. Watching one live is `stream.py`'s subject."""
+
+from typing import Annotated, Literal, get_args
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime
+
+from api.bodies import RequestBody
+from api.dependencies import ActorDep, Cursor, Limit, PlatformDep, RunId, WorkflowId
+from api.headers import IdempotencyKey, PreferWait
+from api.openapi import problem_answers
+from api.presenting import run_answer, step_answer
+from api.schemas.base import ListAnswer
+from api.schemas.runs import RunAnswer, RunRequest, RunStatus, StepRecordAnswer
+from app.definition.problems import Problem
+from app.services import runs
+from app.services.errors import Invalid
+
+router = APIRouter(tags=["runs"])
+
+START = RequestBody(RunRequest, required=False)
+
+STATUSES = get_args(RunStatus)
+
+_LOCATION = {"Location": {"description": "Address of the run.", "schema": {"type": "string"}}}
+
+
+@router.post(
+    "/workflows/{workflow_id}/runs",
+    status_code=202,
+    summary="Start a run",
+    openapi_extra=START.openapi,
+    responses={
+        **problem_answers(400, 404, 409, 413, 415),
+        200: {"model": RunAnswer, "description": "The run, which ended while it was waited for", "headers": _LOCATION},
+        202: {"description": "The run is kept and will be done", "headers": _LOCATION},
+    },
+)
+async def start(
+    *,
+    workflow_id: WorkflowId,
+    body: Annotated[RunRequest, Depends(START)],
+    platform: PlatformDep,
+    actor: ActorDep,
+    wait: PreferWait,
+    idempotency_key: IdempotencyKey,
+    response: Response,
+) -> RunAnswer:
+    """Starts a run of the active version. The run is kept before the answer leaves: it is done even if this server dies
+    now, and stays `pending` as long as Temporal is away.
+
+    With `Prefer: wait=N` the answer waits for the end: 200 when the run ended in time, else 202. With an
+    `Idempotency-Key` a repeat answers with the run of the first request; the same key with another body answers 409.
+    """
+    started = await runs.start(
+        platform,
+        actor.workspace_id,
+        workflow_id,
+        input=body.input,
+        version=body.version,
+        variables=body.variables,
+        idempotency_key=idempotency_key,
+    )
+    run = started.run
+    if wait is not None:
+        run = await runs.wait_for_end(platform, run, wait)
+        response.headers["Preference-Applied"] = f"wait={wait}"
+        if runs.has_ended(run):
+            response.status_code = 200
+    response.headers["Location"] = f"/v1/runs/{run.id}"
+    return run_answer(run, platform.settings)
+
+
+@router.get("/runs", summary="List runs", responses=problem_answers())
+async def list_runs(
+    *,
+    platform: PlatformDep,
+    actor: ActorDep,
+    workflow_id: Annotated[UUID | None, Query(description="Only those of this workflow.")] = None,
+    status: Annotated[
+        str | None, Query(description=f"Only those of this status, or of several with commas: {', '.join(STATUSES)}.")
+    ] = None,
+    trigger: Annotated[str | None, Query(description="Only those started so: `manual`, `event`.")] = None,
+    started_after: Annotated[AwareDatetime | None, Query(description="Only those started then or later.")] = None,
+    started_before: Annotated[AwareDatetime | None, Query(description="Only those started earlier.")] = None,
+    waiting_for: Annotated[
+        str | None, Query(description="Only those that wait for this: a kind (`event`, `delay`) or an event type.")
+    ] = None,
+    q: Annotated[
+        str | None, Query(description="Only those with this text in workflow name, error or event id, or as their id.")
+    ] = None,
+    sort: Annotated[
+        Literal["created_at", "-created_at"], Query(description="Order; with the minus newest first.")
+    ] = "-created_at",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> ListAnswer[RunAnswer]:
+    """The workspace's runs, as they were last recorded. `GET /v1/runs/{id}` also asks the run itself."""
+    wanted = runs.RunFilter(
+        workflow_id=workflow_id,
+        statuses=_statuses(status),
+        trigger=trigger,
+        started_after=started_after,
+        started_before=started_before,
+        waiting_for=waiting_for,
+        text=q or None,
+    )
+    page = await runs.list_(
+        platform, actor.workspace_id, wanted, newest_first=sort.startswith("-"), limit=limit, cursor=cursor
+    )
+    return ListAnswer(items=[run_answer(run, platform.settings) for run in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/runs/{run_id}", summary="Get a run", responses=problem_answers(404))
+async def get(run_id: RunId, platform: PlatformDep, actor: ActorDep) -> RunAnswer:
+    """The run as it stands. While it is under way the run itself is asked; if it does not answer within two seconds,
+    what was last recorded is shown."""
+    return run_answer(await runs.get(platform, actor.workspace_id, run_id), platform.settings)
+
+
+@router.get("/runs/{run_id}/steps", summary="List the steps of a run", responses=problem_answers(404))
+async def steps(
+    *,
+    run_id: RunId,
+    platform: PlatformDep,
+    actor: ActorDep,
+    attempts: Annotated[bool, Query(description="Also each step's failed attempts.")] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> ListAnswer[StepRecordAnswer]:
+    """The run's steps in the order they began, those in flight too."""
+    page = await runs.steps(platform, actor.workspace_id, run_id, with_attempts=attempts, limit=limit, cursor=cursor)
+    return ListAnswer(
+        items=[step_answer(view.step, view.attempts) for view in page.items], next_cursor=page.next_cursor
+    )
+
+
+@router.post(
+    "/runs/{run_id}/cancel",
+    summary="Cancel a run",
+    responses={
+        **problem_answers(404, 409),
+        202: {"model": RunAnswer, "description": "Cancelling; what the run does at its end takes longer"},
+    },
+)
+async def cancel(run_id: RunId, platform: PlatformDep, actor: ActorDep, response: Response) -> RunAnswer:
+    """Cancels the run: what it waits for is let go, its `finally` is done, then it is `cancelled`. Answers 200 with the
+    run when that took no more than five seconds, else 202."""
+    run = await runs.cancel(platform, actor.workspace_id, run_id)
+    if not runs.has_ended(run):
+        response.status_code = 202
+    return run_answer(run, platform.settings)
+
+
+def _statuses(text: str | None) -> list[str]:
+    if text is None:
+        return []
+    wanted = [part.strip() for part in text.split(",")]
+    if unknown := [part for part in wanted if part not in STATUSES]:
+        problem = Problem("query.status", f"unknown: {', '.join(unknown)}", f"known: {', '.join(STATUSES)}")
+        raise Invalid("invalid_request", f"{problem.path}: {problem.message}; {problem.hint}", [problem])
+    return wanted

@@ -1,0 +1,33 @@
+"""Shapes of the workspace and its settings."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from api.schemas.base import Answer, RequestModel
+from app.json import JsonObject
+
+
+class WorkspaceChanges(RequestModel):
+    """What to change; settings left out stay."""
+
+    settings: JsonObject = Field(
+        description="Settings to change.", examples=[{"allow_drafts_beside_active": True, "max_steps": 80}]
+    )
+
+
+class WorkspaceSettingsAnswer(Answer):
+    """What a workspace decides for itself."""
+
+    max_steps: int = Field(description="Most steps a definition may have.")
+    allow_drafts_beside_active: bool = Field(description="Whether the draft of an active workflow may be changed.")
+
+
+class WorkspaceAnswer(Answer):
+    """The workspace of the key."""
+
+    id: UUID
+    name: str
+    settings: WorkspaceSettingsAnswer
+    created_at: datetime

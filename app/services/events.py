@@ -1,0 +1,223 @@
+"""Events: take them in, then do what they do, starting subscribed workflows and waking the runs that wait for them.
+
+An event is committed before anything looks for who wants it, and a wait before it looks for events: neither can miss
+the other. Whatever an event does carries an id made from the event, so that doing it again changes nothing; a crash
+between the two halves is made good by `dispatch_pending`.
+"""
+
+import asyncio
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import quote
+from uuid import UUID
+
+from temporalio.service import RPCError, RPCStatusCode
+
+from app.db.models import Event, Subscription
+from app.definition import conditions
+from app.definition.durations import parse_moment
+from app.definition.problems import Problem
+from app.json import Json, JsonObject
+from app.services import runs
+from app.services.errors import Conflict, Invalid, NotFound, TooLarge
+from app.services.launching import TEMPORAL_ERRORS, handle_of
+from app.services.platform import Platform
+from app.store import events as store
+from app.store import subscriptions, waits
+from app.temporal.messages import DeliveredEvent
+from app.temporal.names import DELIVER_EVENT_SIGNAL
+
+MAX_EVENTS = 1000
+MAX_ID_BYTES = 256
+MAX_SOURCE_BYTES = 1024
+MAX_TYPE_BYTES = 512
+SINCE_TOLERANCE = timedelta(seconds=10)
+"""An event may be received this long before a wait's `since` and still end it: it was being committed meanwhile."""
+UNDISPATCHED_FOR = timedelta(seconds=2)
+SIGNAL_SECONDS = 5.0
+STARTS_AT_ONCE = 10
+
+logger = logging.getLogger(__name__)
+
+_COLUMNS = ("id", "source", "type", "subject", "time", "data")
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of one event: the runs it started and those it was delivered to, as ids."""
+
+    id: str
+    duplicate: bool
+    started: list[str]
+    woke: list[str]
+
+
+@dataclass(slots=True)
+class _Dispatch:
+    """An event on its way: whom it concerns, and what it has done so far."""
+
+    event: Event
+    envelope: JsonObject
+    workflows: list[UUID]
+    waiting: dict[UUID, list[str]]
+    started: set[str] = field(default_factory=set)
+    woke: set[str] = field(default_factory=set)
+    done: bool = True
+
+    @property
+    def name(self) -> str:
+        """The event, for the log."""
+        return f"event {self.event.id!r} of {self.event.source!r}"
+
+
+async def ingest(platform: Platform, workspace_id: UUID, events: Sequence[JsonObject]) -> list[Ingested]:
+    """Take events (CloudEvents envelopes with `data`), commit them, then dispatch them; answers in their order.
+
+    The same `source` and `id` does it once: a repeat answers with what the first one did, and finishes its dispatch if
+    that was cut short. Raises `TooLarge` or `Invalid` before anything is taken.
+    """
+    _check(events, platform.settings.max_event_bytes)
+    rows: dict[tuple[str, str], JsonObject] = {}
+    for event in events:
+        rows.setdefault((event["source"], event["id"]), _row(event))
+    async with platform.database.transaction(workspace_id) as session:
+        new = await store.add(session, workspace_id, list(rows.values()))
+        stored = {(row.source, row.id): row for row in await store.find(session, workspace_id, list(rows))}
+    dispatched = await _dispatch(platform, workspace_id, [stored[key] for key in rows])
+    answers: list[Ingested] = []
+    for event in events:
+        key = (event["source"], event["id"])
+        started, woke = dispatched[key]
+        answers.append(Ingested(event["id"], key not in new, started, woke))
+        new.discard(key)
+    return answers
+
+
+async def dispatch_pending(platform: Platform, workspace_id: UUID, limit: int) -> int:
+    """Finish the dispatch of events that a crash, or a Temporal that was away, cut short; answers how many it saw."""
+    async with platform.database.transaction(workspace_id) as session:
+        found = await store.undispatched(session, workspace_id, older_than=UNDISPATCHED_FOR, limit=limit)
+    await _dispatch(platform, workspace_id, found)
+    return len(found)
+
+
+async def _dispatch(
+    platform: Platform, workspace_id: UUID, events: Sequence[Event]
+) -> dict[tuple[str, str], tuple[list[str], list[str]]]:
+    """Do what these events do, those aside that are done already; `(started, woke)` by `(source, id)`."""
+    todo = [await _whom(platform, workspace_id, event) for event in events if event.dispatched_at is None]
+    gate = asyncio.Semaphore(STARTS_AT_ONCE)
+    await asyncio.gather(*(_start(platform, gate, one, workflow_id) for one in todo for workflow_id in one.workflows))
+    for one in todo:
+        await _wake(platform, one)
+    if todo:
+        async with platform.database.transaction(workspace_id) as session:
+            for one in todo:
+                await store.note_dispatch(
+                    session, one.event, started=sorted(one.started), woke=sorted(one.woke), done=one.done
+                )
+    now = {(one.event.source, one.event.id): (sorted(one.started), sorted(one.woke)) for one in todo}
+    before = {(event.source, event.id): (event.started, event.woke) for event in events}
+    return before | now
+
+
+async def _whom(platform: Platform, workspace_id: UUID, event: Event) -> _Dispatch:
+    """The workflows whose trigger, and the runs whose wait the event fits."""
+    envelope = store.envelope(event)
+    async with platform.database.transaction(workspace_id) as session:
+        listening = await subscriptions.listening(session, workspace_id, event.type, event.source)
+        open_waits = await waits.open_for(session, workspace_id, event.type, event.received_at + SINCE_TOLERANCE)
+    waiting: dict[UUID, list[str]] = defaultdict(list)
+    for wait in open_waits:
+        if conditions.event_matches(wait.match, envelope, wait.context):
+            waiting[wait.run_id].append(wait.path)
+    workflows = dict.fromkeys(one.workflow_id for one in listening if _fits(one, envelope))
+    return _Dispatch(event, envelope, list(workflows), dict(waiting), set(event.started), set(event.woke))
+
+
+def _fits(subscription: Subscription, envelope: JsonObject) -> bool:
+    return conditions.event_matches(subscription.filter, envelope, {})
+
+
+async def _start(platform: Platform, gate: asyncio.Semaphore, one: _Dispatch, workflow_id: UUID) -> None:
+    """Start the workflow for the event. One that was paused or deleted meanwhile, or cannot take it, is left out."""
+    attributes = {name: value for name, value in one.envelope.items() if name != "data"}
+    async with gate:
+        try:
+            started = await runs.start(
+                platform,
+                one.event.workspace_id,
+                workflow_id,
+                input=one.event.data,
+                idempotency_key=run_key(one.event.source, one.event.id),
+                trigger_type="event",
+                event=attributes,
+            )
+        except (NotFound, Conflict, TooLarge) as refusal:
+            logger.warning("%s starts no run of workflow %s: %s", one.name, workflow_id, refusal)
+            return
+    one.started.add(str(started.run.id))
+
+
+async def _wake(platform: Platform, one: _Dispatch) -> None:
+    """Deliver the event to the runs that wait for it. A run it started itself never waits for it."""
+    for run_id, paths in one.waiting.items():
+        if str(run_id) in one.started:
+            continue
+        try:
+            async with asyncio.timeout(SIGNAL_SECONDS):
+                handle = await handle_of(platform, run_id)
+                await handle.signal(
+                    DELIVER_EVENT_SIGNAL,
+                    DeliveredEvent(event=one.envelope, paths=paths),
+                    rpc_timeout=timedelta(seconds=SIGNAL_SECONDS),
+                )
+        except TEMPORAL_ERRORS as error:
+            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+                continue  # the run has ended and waits for nothing any more
+            logger.warning("%s is not yet delivered to run %s: %s", one.name, run_id, error)
+            one.done = False
+            continue
+        one.woke.add(str(run_id))
+
+
+def run_key(source: str, id: str) -> str:
+    """The idempotency key of runs an event starts; no two events share one, whatever colons are in them."""
+    return f"event:{quote(source, safe='/')}:{id}"
+
+
+def _row(event: JsonObject) -> JsonObject:
+    time = event.get("time")
+    return {
+        "id": event["id"],
+        "source": event["source"],
+        "type": event["type"],
+        "subject": event.get("subject"),
+        "time": None if time is None else parse_moment(time),
+        "data": event.get("data"),
+        "extensions": {name: value for name, value in event.items() if name not in _COLUMNS and name != "specversion"},
+    }
+
+
+def _check(events: Sequence[JsonObject], max_bytes: int) -> None:
+    if not 1 <= len(events) <= MAX_EVENTS:
+        raise Invalid("invalid_event", f"Send 1 to {MAX_EVENTS} events at once, not {len(events)}.")
+    problems: list[Problem] = []
+    for index, event in enumerate(events):
+        at = f"[{index}]." if len(events) > 1 else ""
+        for name, limit in (("id", MAX_ID_BYTES), ("source", MAX_SOURCE_BYTES), ("type", MAX_TYPE_BYTES)):
+            if (size := len(event[name].encode())) > limit:
+                problems.append(Problem(f"{at}{name}", f"has {size} bytes, more than the {limit} it may have"))
+        if (size := _size(event)) > max_bytes:
+            which = f"Event {index} of the list" if at else "The event"
+            raise TooLarge("event_too_large", f"{which} has {size} bytes, more than the {max_bytes} it may have.")
+    if problems:
+        raise Invalid("invalid_event", "; ".join(f"{one.path}: {one.message}" for one in problems), problems)
+
+
+def _size(event: Json) -> int:
+    return len(json.dumps(event, ensure_ascii=False).encode())

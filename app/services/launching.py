@@ -1,0 +1,159 @@
+"""Handing runs over to Temporal. A run's row is committed before; until Temporal has the run, the row stays pending.
+
+Nothing here can lose or double a run: the Temporal workflow's id is made from the run's, so that a start that is
+repeated, after a crash or by several processes, finds the one that is there.
+"""
+
+import asyncio
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+from temporalio.client import WorkflowHandle
+from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from app.db.models import Run, Version
+from app.json import Json
+from app.services.platform import Platform
+from app.store import run_state, runs, versions, workspaces
+from app.temporal import names
+from app.temporal.messages import RunInput, RunResult, TriggerInfo
+
+START_SECONDS = 5.0
+PENDING_FOR = timedelta(seconds=2)
+"""How long a run is left to the one who asked for it before somebody else tries to start it."""
+SUMMARY_BYTES = 200
+"""Most Temporal takes as a workflow's static summary."""
+
+TEMPORAL_ERRORS = (RPCError, RuntimeError, OSError, TimeoutError)
+"""What the client raises while Temporal cannot be reached or does not answer as it should."""
+
+logger = logging.getLogger(__name__)
+
+
+async def launch(
+    platform: Platform, run: Run, *, version: Version | None = None, workspace_name: str | None = None
+) -> Run:
+    """Start the run's Temporal workflow, if it is not there yet; answers with the row as it is then.
+
+    When Temporal cannot be reached the row stays pending, for `start_pending`. `version` and `workspace_name` are read
+    where the caller does not have them at hand.
+    """
+    if version is None or workspace_name is None:
+        async with platform.database.transaction(run.workspace_id) as session:
+            version = await versions.find(session, run.workspace_id, run.workflow_id, run.version)
+            workspace = await workspaces.find(session, run.workspace_id)
+        workspace_name = workspace.name if workspace else ""
+    if version is None:
+        return await _never(platform, run)
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            temporal_run_id = await _start(platform, run, version, workspace_name)
+    except TEMPORAL_ERRORS as error:
+        logger.warning("run %s stays pending: Temporal did not take it (%s)", run.id, error or type(error).__name__)
+        return run
+    async with platform.database.transaction(run.workspace_id) as session:
+        row = await runs.launched(session, run.workspace_id, run.id, temporal_run_id)
+    if row is not None and row.status == "cancelled":
+        # Cancelled while it was being handed over: Temporal may have begun it after the cancelling looked for it.
+        await _cancel_quietly(platform, run.id)
+    return row or run
+
+
+async def start_pending(
+    platform: Platform, workspace_id: UUID, limit: int, *, older_than: timedelta = PENDING_FOR
+) -> int:
+    """Start runs whose start was lost or could not be made, oldest first; answers how many Temporal has now."""
+    async with platform.database.transaction(workspace_id) as session:
+        waiting = await runs.pending(session, workspace_id, older_than=older_than, limit=limit)
+    started = 0
+    for run in waiting:
+        if (await launch(platform, run)).status == "pending":
+            break
+        started += 1
+    return started
+
+
+async def handle_of(platform: Platform, run_id: UUID) -> WorkflowHandle[Json, RunResult]:
+    """The run's Temporal workflow. Raises one of `TEMPORAL_ERRORS` while Temporal cannot be reached."""
+    client = await platform.temporal.client()
+    return client.get_workflow_handle(names.workflow_id(str(run_id)), result_type=RunResult)
+
+
+async def _start(platform: Platform, run: Run, version: Version, workspace_name: str) -> str | None:
+    client = await platform.temporal.client()
+    try:
+        handle = await client.start_workflow(
+            names.AUTOMATION_WORKFLOW,
+            _input(run, version, workspace_name),
+            id=names.workflow_id(str(run.id)),
+            task_queue=names.TASK_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(names.WORKSPACE, str(run.workspace_id)),
+                    SearchAttributePair(names.WORKFLOW, str(run.workflow_id)),
+                    SearchAttributePair(names.STATUS, "running"),
+                    SearchAttributePair(names.TRIGGER, run.trigger_type),
+                ]
+            ),
+            static_summary=_summary(run.workflow_name),
+            static_details=_details(run),
+            priority=Priority(fairness_key=str(run.workspace_id)),
+            rpc_timeout=timedelta(seconds=START_SECONDS),
+        )
+    except WorkflowAlreadyStartedError as error:
+        return error.run_id
+    return handle.first_execution_run_id
+
+
+def _input(run: Run, version: Version, workspace_name: str) -> RunInput:
+    return RunInput(
+        workspace_id=str(run.workspace_id),
+        workspace_name=workspace_name,
+        run_id=str(run.id),
+        workflow_id=str(run.workflow_id),
+        workflow_name=run.workflow_name,
+        version=run.version,
+        digest=version.digest,
+        definition=version.definition,
+        trigger=TriggerInfo(
+            type=run.trigger_type, data=run.input, event_id=run.trigger_event_id, event=run.trigger_event
+        ),
+        created_at=run.created_at.isoformat(),
+        variables=run.variables,
+    )
+
+
+def _summary(name: str) -> str:
+    return " ".join(name.split()).encode()[:SUMMARY_BYTES].decode(errors="ignore")
+
+
+def _details(run: Run) -> str:
+    by = f"{run.trigger_type}, event `{run.trigger_event_id}`" if run.trigger_event_id else run.trigger_type
+    return f"Run `{run.id}` of workflow `{run.workflow_id}`, version {run.version}\n\nTrigger: {by}"
+
+
+async def _never(platform: Platform, run: Run) -> Run:
+    """Without its version (the workflow was deleted) a pending run cannot begin any more."""
+    error = {"type": "cancelled", "message": "the workflow was deleted before the run could begin"}
+    async with platform.database.transaction(run.workspace_id) as session:
+        ended = await runs.end(
+            session, run.workspace_id, run.id, status="cancelled", error=error, only_from=["pending"]
+        )
+    return ended or run
+
+
+async def _cancel_quietly(platform: Platform, run_id: UUID) -> None:
+    try:
+        await (await handle_of(platform, run_id)).cancel(rpc_timeout=timedelta(seconds=START_SECONDS))
+    except TEMPORAL_ERRORS as error:
+        if not (isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND):
+            logger.warning("run %s was cancelled and goes on in Temporal: %s", run_id, error)
+
+
+def has_ended(run: Run) -> bool:
+    """Whether the run is in a state it never leaves."""
+    return run.status in run_state.ENDED

@@ -1,0 +1,46 @@
+"""One page of a list, and the cursor that leads to the next: the sort key of the last item, unreadable on purpose.
+
+A cursor names a place, not an offset: what is added or removed meanwhile neither repeats nor hides an item.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from app.json import Json
+from app.services.errors import Invalid
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """`next_cursor` is None on the last page."""
+
+    items: Sequence[T]
+    next_cursor: str | None = None
+
+
+def page_of(found: Sequence[T], limit: int, key: Callable[[T], Json]) -> Page[T]:
+    """The first `limit` of `found`, which was asked for one more than that; `key` gives an item's sort key as JSON."""
+    items = found[:limit]
+    return Page(items, encode_cursor(key(items[-1])) if len(found) > limit else None)
+
+
+def encode_cursor(key: Json) -> str:
+    """A sort key as text for an address."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, read: Callable[[Json], T]) -> T | None:
+    """The sort key in a cursor, read by `read`; None without a cursor. Raises `Invalid` when it is not one of ours."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        return read(json.loads(text))
+    except (binascii.Error, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        raise Invalid("invalid_cursor", "cursor: give the `next_cursor` of the page before, unchanged.") from None

@@ -1,0 +1,45 @@
+"""What starting a run needs to know of a published definition. A version never changes: it is read once a process."""
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from app.db.models import Version
+from app.definition.model import ManualTrigger
+from app.definition.parse import parse
+from app.definition.tree import walk
+from app.json import JsonObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """`input_schemas` are those of the manual triggers; empty when any input is welcome. `size` is bytes of JSON."""
+
+    variables: frozenset[str]
+    input_schemas: tuple[JsonObject, ...]
+    steps_total: int
+    size: int
+
+
+@dataclass(frozen=True)
+class _ByDigest:
+    digest: str
+    definition: JsonObject = field(compare=False, hash=False)
+
+
+def published(version: Version) -> Published:
+    """What the version says about itself."""
+    return _read(_ByDigest(version.digest, version.definition))
+
+
+@lru_cache(maxsize=512)
+def _read(version: _ByDigest) -> Published:
+    definition = parse(version.definition)
+    manual = [trigger.input_schema for trigger in definition.all_triggers if isinstance(trigger, ManualTrigger)]
+    schemas = [schema for schema in manual if schema is not None]
+    return Published(
+        variables=frozenset(definition.variables),
+        input_schemas=tuple(schemas) if len(schemas) == len(manual) else (),
+        steps_total=sum(1 for _ in walk(definition)),
+        size=len(json.dumps(version.definition)),
+    )
