@@ -56,15 +56,19 @@ async def email_send(call: Invocation[EmailSendInputs]) -> EmailSendOutputs:
     except ValueError as error:
         raise ActionError(ErrorType.INVALID_INPUT, str(error)) from error
     files = [await _file(call, index, attachment) for index, attachment in enumerate(call.inputs.attachments)]
-    message = build_message(
-        call.inputs,
-        sender=sender,
-        key=call.key,
-        date=call.started_at,
-        files=files,
-        international=envelope.international,
-    )
-    rejected = await _deliver(call, config, credentials, envelope, message.as_bytes())
+    try:
+        message = build_message(
+            call.inputs,
+            sender=sender,
+            key=call.key,
+            date=call.started_at,
+            files=files,
+            international=envelope.international,
+        )
+        written = message.as_bytes()
+    except ValueError as error:
+        raise ActionError(ErrorType.INVALID_INPUT, f"the message cannot be written: {error}") from error
+    rejected = await _deliver(call, config, credentials, envelope, written)
     refused = {each.address for each in rejected}
     return EmailSendOutputs(
         message_id=str(message["Message-ID"]),

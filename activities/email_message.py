@@ -2,15 +2,58 @@
 
 import hashlib
 import mimetypes
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import EmailPolicy
+from typing import Any
 
 from activities.html_text import has_tags, html_to_text
 from app.catalog.email import EmailSendInputs, parse_addresses
+
+_LONGEST_LINE = 900
+"""Characters, safely below the 998 a line may have (RFC 5322, 2.1.1)."""
+
+_BREAKS_OUT = re.compile(rb"\r(?!\n)|(?<!\r)\n|\r\n(?![ \t]|\Z)|\0")
+
+
+class _Headers(EmailPolicy):
+    """How headers are written: as they are while they fit a line, address lists with one address a line.
+
+    The standard library would put a long token (an unsubscribe link, a key) into encoded words, which few programs
+    undo, and gets commas in display names wrong when it folds a list.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """The header as bytes; raises `ValueError` when it would be read as more than one header.
+
+        Encoded words in what users give are decoded on the way, line breaks in them included.
+        """
+        written = self._written(name, value)
+        if _BREAKS_OUT.search(written):
+            raise ValueError(f"the header {name} holds a line break")
+        return written
+
+    def _written(self, name: str, value: Any) -> bytes:
+        addresses: tuple[Address, ...] | None = getattr(value, "addresses", None)
+        if addresses and not self.utf8:
+            lines = ",\n ".join(map(_written, addresses)).split("\n")
+            return f"{name}: {self.linesep.join(lines)}{self.linesep}".encode()
+        text = str(value)
+        if text.isascii() and len(name) + len(text) < _LONGEST_LINE:
+            return f"{name}: {text}{self.linesep}".encode()
+        return super().fold_binary(name, value)
+
+
+def _written(address: Address) -> str:
+    """An address in ASCII; a name that is not goes into encoded words of at most 75 characters (RFC 2047)."""
+    if address.display_name.isascii():
+        return str(address)
+    return f"{Header(address.display_name, 'utf-8', maxlinelen=75).encode()} <{address.addr_spec}>"
 
 
 @dataclass(frozen=True)
@@ -60,7 +103,7 @@ def build_message(
 ) -> EmailMessage:
     """The whole message. The same arguments give the same message, except for MIME boundaries."""
     # Bodies in seven bits, since not every server on the way takes eight (RFC 6152).
-    message = EmailMessage(policy=(SMTPUTF8 if international else SMTP).clone(cte_type="7bit"))
+    message = EmailMessage(policy=_Headers(linesep="\r\n", utf8=international, cte_type="7bit"))
     message["From"] = sender
     message["To"] = _addresses(inputs.to)
     for name, field in (("Cc", inputs.cc), ("Reply-To", inputs.reply_to)):

@@ -20,12 +20,11 @@ from yarl import URL
 
 from activities.network_errors import network_failure
 from app.catalog.errors import ErrorType
-from app.security.egress import EgressPolicy
+from app.security.egress import CONNECT_SECONDS, EgressPolicy
 from app.settings import Settings
 
 USER_AGENT = f"Holdfast/{version('holdfast')}"
 MAX_REDIRECTS = 5
-CONNECT_SECONDS = 10.0
 
 _HOST = re.compile(r"[A-Za-z0-9._~-]{1,253}|[0-9A-Fa-f:.]+(%[\w.-]+)?")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+CONNECT_SECONDS = 10.0
+"""How long an address may take to accept a connection."""
+
 # IANA special-purpose registries (RFC 6890 and its successors), each with the word people know it by. Python's own
 # `is_private` and `is_global` changed between patch releases, so the list is kept here.
 _REFUSED: tuple[tuple[IPNetwork, str], ...] = tuple(
@@ -118,17 +121,19 @@ class EgressPolicy:
             self.check(found[0].sockaddr[0])
         return allowed
 
-    async def connect(self, host: str, port: int) -> socket.socket:
+    async def connect(self, host: str, port: int, *, timeout: float = CONNECT_SECONDS) -> socket.socket:
         """Resolve, check, and connect to the checked address. The caller owns the (non-blocking) socket.
 
-        Raises `EgressBlocked`, or the `OSError` of the last address that was tried.
+        `timeout` seconds are for each address, so that one which swallows packets does not keep from the next. Raises
+        `EgressBlocked`, or the `OSError` of the last address that was tried.
         """
         failure = OSError(f"{host} has no address")
         for destination in await self.resolve(host, port):
             sock = socket.socket(destination.family, socket.SOCK_STREAM)
             sock.setblocking(False)
             try:
-                await asyncio.get_running_loop().sock_connect(sock, destination.sockaddr)
+                async with asyncio.timeout(timeout):
+                    await asyncio.get_running_loop().sock_connect(sock, destination.sockaddr)
             except OSError as error:
                 sock.close()
                 failure = error

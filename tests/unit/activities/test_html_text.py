@@ -48,7 +48,15 @@ def test_any_text_can_be_read(html: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("<p>x", True), ("a <br/> b", True), ("1 < 2 > 0", False), ("plain", False)]
+    ("text", "expected"),
+    [
+        ("<p>x", True),
+        ("a <br/> b", True),
+        ("1 < 2 > 0", False),
+        ("plain", False),
+        ("<https://x.example/a>", False),
+        ("<a@x.example>", False),
+    ],
 )
 def test_markup_is_told_from_text(text: str, expected: bool) -> None:
     assert has_tags(text) is expected
