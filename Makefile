@@ -2,7 +2,7 @@
 # All paths are relative, so that the folder's own path may hold spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test check format install clean
+.PHONY: help dev demo test check format bench install clean
 
 ARGS ?=
 
@@ -12,6 +12,7 @@ help:
 	@echo "make test    checks and all tests"
 	@echo "make check   style, types and import rules alone"
 	@echo "make format  bring the code into the style"
+	@echo "make bench   measure speed and start-up on this machine"
 	@echo "make clean   remove what was installed and built; data in .holdfast stays"
 	@echo
 	@echo "ARGS goes on to the command, as in: make dev ARGS='--api-port 9000'. PYTHON names the Python to use."
@@ -39,6 +40,11 @@ check: install
 format: install
 	.venv/bin/python -m ruff check --fix .
 	.venv/bin/python -m ruff format .
+
+bench:
+	@sh requirements/install.sh embedded
+	.venv/bin/python -m benchmarks.five_http_calls
+	.venv/bin/python -m benchmarks.startup
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

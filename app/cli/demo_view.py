@@ -66,7 +66,7 @@ class TerminalStage:
         shown = [f"[dim]{name + ':':<9}[/]{escape(str(mail.message[name]))}" for name in _HEADERS]
         text = "\n".join([*shown, "", escape(mail.text)])
         panel = Panel(text, title="e-mail caught", title_align="left", width=78)
-        stdout().print(panel)
+        stdout().print(panel, soft_wrap=False)
 
     def steps(self) -> View:
         """What shows the run as it goes."""
