@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from app.catalog.email import OneAddress
 from app.catalog.web import Auth, Headers, NoAuth, Text, check_headers
@@ -107,7 +107,11 @@ class HttpCredentials(ConnectionModel):
     def as_auth(self) -> Auth:
         """The same as the `auth` a request takes; raises `ValueError` when something is missing or too much."""
         given = self.model_dump(by_alias=True, exclude_none=True)
-        return _AsAuth.model_validate({"auth": {"type": self.type, **given}}).auth
+        try:
+            return _AsAuth.model_validate({"auth": {"type": self.type, **given}}).auth
+        except ValidationError as error:
+            told = (f"{each['loc'][-1]}: {each['msg']}" for each in error.errors(include_input=False))
+            raise ValueError(f"for {self.type}, {'; '.join(told)}") from None
 
 
 class _AsAuth(ConnectionModel):

@@ -12,6 +12,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 @dataclass(frozen=True)
 class Certificates:
     """`authority` is the file to trust; `server` serves `localhost` and 127.0.0.1, signed by it."""
@@ -23,16 +36,21 @@ class Certificates:
 def make_certificates(folder: Path, *, names: tuple[str, ...] = ("localhost",)) -> Certificates:
     """New ones, valid for an hour, their files in `folder`."""
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    # The identifiers and the key usage are what Python's strict verification asks for from 3.13 on.
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Holdfast test authority")])
     authority = (
         _builder(authority_name, authority_name, authority_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_SIGNS_CERTIFICATES, critical=True)
+        .add_extension(identifier, critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     alternatives = [*(x509.DNSName(name) for name in names), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     server = (
         _builder(x509.Name([]), authority_name, server_key.public_key())
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     files = {name: folder / name for name in ("authority.pem", "server.pem", "server.key")}

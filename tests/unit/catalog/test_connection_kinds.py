@@ -45,7 +45,7 @@ def test_a_connection_that_fits_is_taken(kind: str, config: dict[str, Any], cred
         ("http", "config", {"base_url": "https://ada:hunter2@api.example.com"}, "no user name"),
         ("http", "config", {"base_url": "https://api.example.com/?key=hunter2"}, "query"),
         ("http", "config", {"base_url": "https://api.example.com", "headers": {"A": "1\n2"}}, "line break"),
-        ("http", "credentials", {"type": "bearer"}, "token"),
+        ("http", "credentials", {"type": "bearer"}, "for bearer, token: Field required"),
         ("http", "credentials", {"type": "bearer", "token": "x", "username": "ada"}, "username"),
         ("http", "credentials", {"token": "x"}, "token"),
         ("http", "credentials", {"type": "oauth2"}, "bearer"),
