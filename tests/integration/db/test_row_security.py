@@ -1,0 +1,183 @@
+"""No workspace sees or writes another's rows, whatever SQL the application's role sends."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Integer, Table
+from sqlalchemy.dialects.postgresql import JSONB
+from uuid_utils.compat import uuid7
+
+from app.db.engine import Database, RoleBypassesRowSecurity
+from app.db.models import Base
+from app.settings import Settings
+from tests.conftest import DatabaseUrls
+
+TABLES = list(Base.metadata.sorted_tables)
+NAMES = [table.name for table in TABLES]
+
+
+def a_value(column: Column[Any], row: dict[str, Any]) -> Any:
+    """Something that fits the column, a fixed thing for keys, so that rows of one workspace belong together."""
+    kinds: list[tuple[type, Any]] = [
+        (JSONB, Jsonb({})),
+        (ARRAY, []),
+        (Boolean, False),
+        (DateTime, "2030-01-01T00:00:00Z"),
+        (BigInteger, 1),
+        (Integer, 1),
+    ]
+    if column.name in row:
+        return row[column.name]
+    return next((value for kind, value in kinds if isinstance(column.type, kind)), "x")
+
+
+def rows_of(workspace: UUID) -> dict[str, dict[str, Any]]:
+    """One row for every table, in the order they can be inserted."""
+    ids = {"workspace_id": workspace, "id": workspace, "workflow_id": workspace, "run_id": workspace}
+    ids |= {"parent_run_id": workspace, "retry_of": workspace}
+    return {table.name: {column.name: a_value(column, ids) for column in table.columns} for table in TABLES}
+
+
+def insert(table: Table, row: dict[str, Any]) -> tuple[sql.Composed, list[Any]]:
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        sql.Identifier(table.name),
+        sql.SQL(", ").join(map(sql.Identifier, row)),
+        sql.SQL(", ").join(sql.Placeholder() for _ in row),
+    )
+    return statement, list(row.values())
+
+
+async def enter(connection: psycopg.AsyncConnection, workspace: UUID | str) -> None:
+    await connection.execute("SELECT set_config('holdfast.workspace_id', %s, false)", [str(workspace)])
+
+
+@pytest.fixture
+async def mine() -> UUID:
+    return uuid7()
+
+
+@pytest.fixture
+async def theirs(database_urls: DatabaseUrls) -> UUID:
+    """A workspace with a row in every table."""
+    workspace = uuid7()
+    async with await psycopg.AsyncConnection.connect(database_urls.app) as connection:
+        await enter(connection, workspace)
+        for table in TABLES:
+            await connection.execute(*insert(table, rows_of(workspace)[table.name]))
+    return workspace
+
+
+@pytest.fixture
+async def connection(database_urls: DatabaseUrls) -> AsyncIterator[psycopg.AsyncConnection]:
+    """A connection as the application's role that commits nothing."""
+    connection = await psycopg.AsyncConnection.connect(database_urls.app)
+    yield connection
+    await connection.rollback()
+    await connection.close()
+
+
+class TestEveryTable:
+    @pytest.mark.parametrize("table", NAMES)
+    async def test_shows_a_workspace_its_own_rows_alone(self, connection, theirs, mine, table):
+        count = sql.SQL("SELECT count(*) FROM {} WHERE workspace_id = {}").format(sql.Identifier(table), theirs)
+        await enter(connection, theirs)
+        assert await (await connection.execute(count)).fetchone() == (1,)
+        await enter(connection, mine)
+        assert await (await connection.execute(count)).fetchone() == (0,)
+
+    @pytest.mark.parametrize("table", NAMES)
+    async def test_shows_nothing_when_no_workspace_is_named(self, connection, theirs, table):
+        for workspace in (None, ""):
+            if workspace is not None:
+                await enter(connection, workspace)
+            count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+            assert await (await connection.execute(count)).fetchone() == (0,)
+
+    @pytest.mark.parametrize("table", TABLES, ids=NAMES)
+    async def test_takes_no_row_of_another_workspace(self, connection, mine, table):
+        stranger = uuid7()
+        await enter(connection, mine)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+            await connection.execute(*insert(table, rows_of(stranger)[table.name]))
+
+    @pytest.mark.parametrize("table", NAMES)
+    async def test_changes_and_deletes_no_row_of_another_workspace(self, connection, theirs, mine, table):
+        await enter(connection, mine)
+        name = sql.Identifier(table)
+        changed = await connection.execute(sql.SQL("UPDATE {} SET workspace_id = workspace_id").format(name))
+        assert changed.rowcount == 0
+        assert (await connection.execute(sql.SQL("DELETE FROM {}").format(name))).rowcount == 0
+        await enter(connection, theirs)
+        count = await connection.execute(sql.SQL("SELECT count(*) FROM {}").format(name))
+        assert await count.fetchone() == (1,)
+
+    @pytest.mark.parametrize("table", [name for name in NAMES if name != "versions"])
+    async def test_hands_no_row_over_to_another_workspace(self, connection, theirs, mine, table):
+        await enter(connection, theirs)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+            await connection.execute(sql.SQL("UPDATE {} SET workspace_id = {}").format(sql.Identifier(table), mine))
+
+    async def test_is_guarded_and_the_guard_binds_its_owner_too(self, connection):
+        found = await connection.execute(
+            """
+            SELECT relname, relrowsecurity, relforcerowsecurity,
+                   EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'workspace_id')
+            FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
+            """
+        )
+        guards = {name: rest for name, *rest in await found.fetchall()}
+        assert guards.pop("alembic_version") == [False, False, False]
+        assert guards == {name: [True, True, True] for name in NAMES}
+
+    async def test_begins_its_primary_key_with_the_workspace(self):
+        assert {table.name: next(iter(table.primary_key)).name for table in TABLES} == dict.fromkeys(
+            NAMES, "workspace_id"
+        )
+
+
+class TestTheApplicationsRole:
+    async def test_cannot_bypass_row_security(self, connection):
+        found = await connection.execute(
+            "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user"
+        )
+        assert await found.fetchone() == (False, False, False, False)
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "ALTER TABLE runs NO FORCE ROW LEVEL SECURITY",
+            "ALTER TABLE runs DISABLE ROW LEVEL SECURITY",
+            "DROP POLICY workspace ON runs",
+            "DROP TABLE runs CASCADE",
+            "TRUNCATE runs CASCADE",
+            "ALTER TABLE versions DISABLE TRIGGER versions_immutable",
+            "UPDATE alembic_version SET version_num = '0000'",
+            "CREATE TABLE mine (id int)",
+        ],
+    )
+    async def test_cannot_lift_the_guard(self, connection, statement):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await connection.execute(statement)
+
+    async def test_is_shown_no_rows_with_row_security_off(self, connection, theirs):
+        await connection.execute("SET row_security = off")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await connection.execute("SELECT * FROM runs")
+
+    async def test_cannot_change_a_published_version(self, connection, theirs):
+        await enter(connection, theirs)
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="versions are immutable"):
+            await connection.execute("UPDATE versions SET comment = 'other'")
+
+    async def test_that_bypasses_row_security_is_refused_before_its_first_query(self, database_urls):
+        database = Database(Settings(database_url=database_urls.owner))
+        try:
+            with pytest.raises(RoleBypassesRowSecurity, match="can bypass row-level security"):
+                await database.ping()
+        finally:
+            await database.close()
