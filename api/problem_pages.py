@@ -87,6 +87,35 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "Only an active workflow starts runs. Publish it (`POST /v1/workflows/{id}/publish`) or activate it "
         "(`POST /v1/workflows/{id}/activate`).",
     ),
+    "nothing_published": ProblemPage(
+        "The workflow has no published version",
+        "Only a published version can be activated: `POST /v1/workflows/{id}/publish` publishes and activates.",
+    ),
+    "runs_under_way": ProblemPage(
+        "Runs of the workflow are under way",
+        "A workflow is deleted when none of its runs is under way: cancel them, await their end, or archive it.",
+    ),
+    "slug_taken": ProblemPage(
+        "The slug is taken", "Another workflow of the workspace has this slug. Choose another, or leave it out."
+    ),
+    "step_exists": ProblemPage(
+        "A step of this id exists", "Ids of steps are unique in a definition, also of those inside other steps."
+    ),
+    "too_many_steps": ProblemPage(
+        "The draft has as many steps as it may",
+        "The workspace's setting `max_steps` says how many: `PATCH /v1/workspace`. Or let one workflow start another.",
+    ),
+    "connection_name_taken": ProblemPage(
+        "The connection's name is taken", "Steps name connections, so that a workspace has each name once."
+    ),
+    "connection_wrong_kind": ProblemPage(
+        "The connection is of another kind", "The action needs credentials of another provider than this connection's."
+    ),
+    "credentials_unreadable": ProblemPage(
+        "The credentials cannot be decrypted",
+        "They were encrypted with a key that is no longer in `HOLDFAST_ENCRYPTION_KEYS`. Bring the key back, or enter "
+        "the credentials again.",
+    ),
     "idempotency_key_reused": ProblemPage(
         "This Idempotency-Key stands for another request",
         "A run was started under the same key with another input, version or variables. Use a new key for a new run; "
@@ -126,7 +155,35 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "Events follow CloudEvents 1.0: `id`, `source`, `type` and `specversion` are needed. As plain JSON without "
         "`specversion` only `type` is. `errors` says what is missing, for each event of the list. Nothing was taken.",
     ),
+    "invalid_definition": ProblemPage(
+        "The definition has problems",
+        "`errors` lists all of them, each with its JSON path and, where it is known, the way out. "
+        "`POST /v1/workflows/{id}/validate` gives the same list without changing anything.",
+    ),
+    "invalid_workflow": ProblemPage("The workflow does not validate", "`errors` says which of its fields, and why."),
+    "invalid_connection": ProblemPage(
+        "The connection does not validate",
+        "Kind, config or credentials do not fit. `errors` says where; what was entered is never repeated.",
+    ),
+    "invalid_settings": ProblemPage("The settings do not validate", "`errors` says which setting, and what it takes."),
+    "invalid_name": ProblemPage("The name does not fit", "Names have 1 to 200 characters."),
+    "invalid_sort": ProblemPage(
+        "No such order", "`sort` takes one of the fields `detail` lists; a minus turns it round."
+    ),
+    "invalid_order": ProblemPage(
+        "This is no order of the steps",
+        "`order` names all siblings of one list, each once; `action_positions` names some of them with new places.",
+    ),
+    "invalid_branch": ProblemPage(
+        "The step has no such branch",
+        "`branch` is the index or name of a branch, `else`, `steps` or `error_steps`; which ones there are depends on "
+        "the kind of the parent.",
+    ),
     # A part is down, or broken
+    "no_encryption_key": ProblemPage(
+        "No encryption key is configured",
+        "Credentials are only kept encrypted: set `HOLDFAST_ENCRYPTION_KEYS` and start the server again.",
+    ),
     "database_unavailable": ProblemPage(
         "The database cannot be reached", "Nothing was taken that could be lost. Send the request again in a moment."
     ),

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 
 from api.problem_pages import PROBLEM_PAGES
 from app.definition.problems import Problem
@@ -112,10 +113,22 @@ async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
     detail = str(error.detail)
     if status == 404:
         detail = f"Nothing is served at {request.url.path}; /docs lists what is."
-    elif status == 405:
-        allowed = (error.headers or {}).get("Allow", "other methods")
-        detail = f"{request.url.path} takes {allowed}, not {request.method}."
-    return answer(request, status, _CODE_OF_STATUS.get(status, "bad_request"), detail, headers=error.headers)
+    headers = dict(error.headers or {})
+    if status == 405:
+        headers["Allow"] = _allowed(request)
+        detail = f"{request.url.path} takes {headers['Allow']}, not {request.method}."
+    return answer(request, status, _CODE_OF_STATUS.get(status, "bad_request"), detail, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """All methods the address takes (RFC 9110, 10.2.1); the router only names those of the first route that fits it."""
+    routes = request.app.router.routes
+    fitting = (
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    )
+    return ", ".join(fitting)
 
 
 def _place(location: Sequence[str | int]) -> str:
