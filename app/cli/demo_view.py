@@ -3,16 +3,18 @@
 Steps are shown as `holdfast run --watch` shows them. For scripts everything is a line of JSON instead.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
+from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
 from app.cli.demo_providers import Mail
-from app.cli.output import duration, print_json_line, say, status, stdout
+from app.cli.output import duration, print_json_line, status
 from app.cli.watch import JsonView, LineView, LiveView, View
 from app.json import JsonObject
 
@@ -57,45 +59,52 @@ class Stage(Protocol):
 class TerminalStage:
     """For people: a live table on a terminal, lines in a pipe."""
 
+    def __init__(self) -> None:
+        self._console = Console(file=sys.stdout, highlight=False)
+
     def say(self, line: str) -> None:
         """A line; rich's markup applies."""
-        say(line)
+        self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def mail(self, mail: Mail) -> None:
         """A message that was caught."""
         shown = [f"[dim]{name + ':':<9}[/]{escape(str(mail.message[name]))}" for name in _HEADERS]
         text = "\n".join([*shown, "", escape(mail.text)])
-        panel = Panel(text, title="e-mail caught", title_align="left", width=78)
-        stdout().print(panel, soft_wrap=False)
+        self._console.print(Panel(text, title="e-mail caught", title_align="left", width=78))
 
     def steps(self) -> View:
         """What shows the run as it goes."""
-        return LiveView() if stdout().is_terminal else LineView()
+        return LiveView(self._console) if self._console.is_terminal else LineView()
 
     def end(self, ending: Ending) -> None:
         """The summary."""
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in ("", "step", "kind", "status"):
-            table.add_column(column)
-        table.add_column("took", justify="right")
-        for step in ending.steps:
-            name = "  " * step["path"].count(".") + escape(step["name"])
-            kind = f"[dim]{step['action'] or step['type']}[/]"
-            mark = _MARKS.get(step["status"], _NO_MARK)
-            table.add_row(mark, name, kind, status(step["status"]), duration(step["duration_ms"]))
-        run = ending.run
-        mark = _MARKS.get(run["status"], _NO_MARK)
-        table.add_row(mark, "[bold]the whole run[/]", "", status(run["status"]), duration(run["duration_ms"]))
-        say("")
-        stdout().print(table)
-        say("")
+        self.say("")
+        self._console.print(_table(ending))
+        self.say("")
         for check in ending.checks:
             found = "" if check.held else f": [red]{escape(check.found)}[/]"
-            say(f"{'[green]✓[/]' if check.held else _NO_MARK} {escape(check.promise)}{found}")
-        say("")
+            self.say(f"{'[green]✓[/]' if check.held else _NO_MARK} {escape(check.promise)}{found}")
+        self.say("")
         for name, link in ending.links.items():
-            say(f"{name:<14}{escape(link)}")
-        say("")
+            # Whole, so that a terminal makes it a link.
+            self._console.print(f"{name:<14}{escape(link)}", soft_wrap=True)
+        self.say("")
+
+
+def _table(ending: Ending) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("", "step", "kind", "status"):
+        table.add_column(column)
+    table.add_column("took", justify="right")
+    for step in ending.steps:
+        name = "  " * step["path"].count(".") + escape(step["name"])
+        kind = f"[dim]{step['action'] or step['type']}[/]"
+        mark = _MARKS.get(step["status"], _NO_MARK)
+        table.add_row(mark, name, kind, status(step["status"]), duration(step["duration_ms"]))
+    run = ending.run
+    mark = _MARKS.get(run["status"], _NO_MARK)
+    table.add_row(mark, "[bold]the whole run[/]", "", status(run["status"]), duration(run["duration_ms"]))
+    return table
 
 
 class JsonStage:

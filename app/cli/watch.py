@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
@@ -79,10 +80,11 @@ class LineView:
 class LiveView:
     """A table of the steps that redraws in place."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
+        """What else is printed meanwhile must go through the same console, or it is drawn over."""
         self._run: JsonObject | None = None
         self._steps: dict[str, JsonObject] = {}
-        self._live = Live(self, console=stdout(), refresh_per_second=8, vertical_overflow="visible")
+        self._live = Live(self, console=console or stdout(), refresh_per_second=8, vertical_overflow="visible")
         self._live.start()
 
     def __rich__(self) -> Table:
