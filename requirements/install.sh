@@ -59,13 +59,13 @@ make_environment() {
     "$base" -m venv "$venv"
 }
 
-pip() { "$python" -m pip --disable-pip-version-check --quiet "$@"; }
+pip() { "$python" -m pip --disable-pip-version-check --quiet --quiet "$@"; }
 
 install_packages() {
     say "installing packages ($kind)"
     # uv is many times faster; pip stands in where uv does not run or finds no packages (an index only pip knows of).
     if pip install --require-hashes -r requirements/bootstrap.txt &&
-        "$venv/bin/uv" pip install --quiet --python "$python" --require-hashes -r "requirements/$kind.txt"; then
+        "$venv/bin/uv" pip install --quiet --compile-bytecode --python "$python" --require-hashes -r "requirements/$kind.txt"; then
         return
     fi
     say "uv could not install them; using pip, which takes longer"

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,6 +15,8 @@ from rich.table import Table
 
 from app.cli.exits import CliError
 from app.json import Json, JsonObject
+
+_ENDLESS = 100_000
 
 STATUS_STYLE = {
     "active": "green",
@@ -32,12 +35,17 @@ STATUS_STYLE = {
 
 def stdout() -> Console:
     """Made when used, so that it follows a standard output replaced meanwhile."""
-    return Console(file=sys.stdout, soft_wrap=True, highlight=False)
+    return _console(sys.stdout)
 
 
 def stderr() -> Console:
     """For everything that is no result."""
-    return Console(file=sys.stderr, soft_wrap=True, highlight=False)
+    return _console(sys.stderr)
+
+
+def _console(file: TextIO) -> Console:
+    # A pipe has no width: what is cut or folded there is lost for grep and friends.
+    return Console(file=file, soft_wrap=True, highlight=False, width=None if file.isatty() else _ENDLESS)
 
 
 def print_json(value: Json, *, indent: int | None = 2) -> None:
@@ -82,14 +90,13 @@ def describe(problem: JsonObject) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A plain table; a cell may hold rich's markup."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        shown.add_column(column, overflow="fold")
+    """A plain table; a cell may hold rich's markup. The first column, which names the thing, is never folded."""
+    shown = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
+    for number, column in enumerate(columns):
+        shown.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         shown.add_row(*row)
-    console = stdout()
-    console.print(shown, width=None if console.is_terminal else 200, soft_wrap=not console.is_terminal)
+    stdout().print(shown, soft_wrap=False)
 
 
 def status(value: Json, *, width: int = 0) -> str:
