@@ -64,7 +64,8 @@ async def publish_draft(
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise editing.invalid_definition(errors)
     latest = await version_rows.find(session, workflow.workspace_id, workflow.id, workflow.latest_version)
-    if latest is None or latest.digest != digest(document):
+    news = latest is None or latest.digest != digest(document)
+    if latest is None or news:
         latest = Version(
             workspace_id=workflow.workspace_id,
             workflow_id=workflow.id,
@@ -76,9 +77,10 @@ async def publish_draft(
         )
         session.add(latest)
         workflow.latest_version = latest.number
+    if activate:
+        news |= await _run_version(session, workflow, latest)
+    if news:
         editing.touch(workflow)
-    if activate and (workflow.status, workflow.active_version) != ("active", latest.number):
-        await _run_version(session, workflow, latest)
     return latest
 
 
@@ -91,8 +93,8 @@ async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) ->
             raise Conflict(
                 "nothing_published", f'Nothing of the workflow "{workflow.name}" is published yet: publish its draft.'
             )
-        if (workflow.status, workflow.active_version) != ("active", latest.number):
-            await _run_version(session, workflow, latest)
+        if await _run_version(session, workflow, latest):
+            editing.touch(workflow)
         return workflow
 
 
@@ -161,11 +163,14 @@ async def _version(session: AsyncSession, workflow: Workflow, number: int) -> Ve
     return found
 
 
-async def _run_version(session: AsyncSession, workflow: Workflow, chosen: Version) -> None:
+async def _run_version(session: AsyncSession, workflow: Workflow, chosen: Version) -> bool:
+    """Whether that is news."""
+    if (workflow.status, workflow.active_version) == ("active", chosen.number):
+        return False
     triggers = [each for each in parse(chosen.definition).all_triggers if isinstance(each, EventTrigger)]
     await subscriptions.replace(session, workflow.workspace_id, workflow.id, triggers)
     workflow.status, workflow.active_version = "active", chosen.number
-    editing.touch(workflow)
+    return True
 
 
 async def _rest(session: AsyncSession, workflow: Workflow, status: str) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from app.db.models import Event, Run
-from app.json import Json
+from app.json import Json, JsonObject
 from app.services.platform import Platform
 from app.temporal.messages import ActionCall, ActionOutcome, RecordBatch, RetryPlan, RunUpdate, StepRecord
 
@@ -109,3 +109,12 @@ def a_batch(
 def now() -> datetime:
     """The wall clock, in UTC."""
     return datetime.now(UTC)
+
+
+def a_definition(**changes: Any) -> JsonObject:
+    """A definition in canonical form that can be published: listens to one event, sets one value."""
+    return {
+        "trigger": {"type": "event", "event": "crm.contact.created"},
+        "steps": [{"id": "greet", "type": "transform", "mapping": {"text": "Hello"}}],
+        **changes,
+    }
