@@ -37,6 +37,16 @@ def hand_over(folder: Path, account: tuple[int, int] | None) -> None:
         shutil.chown(folder, *account)
 
 
+def open_programs(folder: Path, account: tuple[int, int] | None) -> None:
+    """Let the account read and run what is in the folder, where a strict umask at its installation forbade that."""
+    if account is None or folder.stat().st_mode & stat.S_IXOTH:
+        return
+    for path in [folder, *folder.rglob("*")]:
+        mode = path.stat().st_mode
+        # Others may what the owner may, except write.
+        path.chmod(stat.S_IMODE(mode) | ((mode & (stat.S_IRUSR | stat.S_IXUSR)) >> 6))
+
+
 def open_way(target: Path, account: tuple[int, int] | None) -> None:
     """Let the account pass the folders above `target`: search permission alone, and only where it is missing."""
     if account is None:

