@@ -4,6 +4,7 @@ Deterministic code only: no I/O, no clock but the workflow's. Every change must 
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
@@ -11,10 +12,10 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from app.catalog.errors import ErrorType
-    from app.definition import durations
-    from app.definition.model import Definition
     from app.definition.parse import parse
+
+    from app.catalog.errors import ErrorType
+    from app.definition.model import Definition
     from app.json import Json, JsonObject
     from app.temporal import names
     from app.temporal.messages import DeliveredEvent, RunInput, RunResult, Timeline
@@ -27,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 CACHED_DEFINITIONS = 512
+MAX_OUTPUT_BYTES = 1024 * 1024
 _PARSED: dict[str, Definition] = {}
 
 
@@ -54,10 +56,8 @@ class Automation:
         """Walk the definition, run its `finally`, record the end. A failed run fails its Temporal workflow too."""
         definition = self._state.definition = _parsed(input)
         ending = await self._ending(self._whole(definition))
-        ending = await self._finally(definition, ending)
-        await self._recorder.end(
-            status=ending.status, output=ending.output, error=ending.error, finished_at=now_text()
-        )
+        ending = _bounded(await self._finally(definition, ending))
+        await self._record_end(ending)
         workflow.upsert_search_attributes([names.STATUS.value_set(ending.status), names.WAITING_FOR.value_unset()])
         return self._result(ending)
 
@@ -83,7 +83,8 @@ class Automation:
         limit = definition.settings.timeout
         if limit is None:
             return await self._body(definition)
-        return await limited(self._body(definition), durations.parse(limit).total_seconds())
+        seconds = self._scope.duration(limit, "settings.timeout").total_seconds()
+        return await limited(self._body(definition), seconds)
 
     async def _body(self, definition: Definition) -> Json:
         variables = self._scope.evaluate(definition.variables, "variables")
@@ -113,6 +114,18 @@ class Automation:
         final = await self._ending(scope.run(definition.finally_))
         return ending if final.status == "completed" or ending.status != "completed" else final
 
+    async def _record_end(self, ending: Ending) -> None:
+        """Write how the run ended. A cancellation that comes this late changes nothing but must not lose the record."""
+        finished_at = now_text()
+        while True:
+            try:
+                await self._recorder.end(
+                    status=ending.status, output=ending.output, error=ending.error, finished_at=finished_at
+                )
+                return
+            except asyncio.CancelledError:
+                _forget_cancellation()
+
     def _result(self, ending: Ending) -> RunResult:
         if ending.status in ("failed", "timed_out"):
             error = ending.error or {}
@@ -120,6 +133,15 @@ class Automation:
         if ending.status == "cancelled" and workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError
         return RunResult(status=ending.status, output=ending.output, error=ending.error)
+
+
+def _bounded(ending: Ending) -> Ending:
+    """A run's output travels as one payload; a larger one would hold the run up for ever."""
+    size = len(json.dumps(ending.output))
+    if size <= MAX_OUTPUT_BYTES:
+        return ending
+    message = f"output: {size:,} bytes are more than the {MAX_OUTPUT_BYTES:,} a run may answer; answer with less"
+    return Ending("failed", error=_error(ErrorType.LIMIT_EXCEEDED, message))
 
 
 def _stopped(stopped: RunStopped) -> Ending:

@@ -1,7 +1,7 @@
 """How a walk leaves its path: a step that failed, and a run that is told to stop. Nothing here acts.
 
-    StepFailed    (Exception)      error policies catch it
-    RunStopped    (BaseException)  they must not: a `stop` step ends the run from any depth
+StepFailed    (Exception)      error policies catch it
+RunStopped    (BaseException)  they must not: a `stop` step ends the run from any depth
 """
 
 from typing import NoReturn
@@ -48,7 +48,12 @@ class StepFailed(Exception):
 
     def as_run_error(self) -> JsonObject:
         """`{type, message, step_id, path}`, as runs and `error_steps` show it."""
-        return {"type": self.type, "message": self.message, "step_id": self.step_id, "path": self.path}
+        return {
+            "type": self.type,
+            "message": self.message,
+            "step_id": self.step_id or None,
+            "path": self.path or None,
+        }
 
 
 class RunStopped(BaseException):

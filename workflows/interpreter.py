@@ -11,14 +11,14 @@ from temporalio import workflow
 
 from app.catalog.errors import ErrorType
 from app.definition.steps import ActionStep, Step, WaitForEventStep
-from app.json import Json
+from app.json import Json, JsonObject
 from app.temporal.messages import StepRecord
 from workflows.failures import RunStopped, StepFailed
 from workflows.journal import is_over
 from workflows.scope import Scope
 from workflows.state import now_text
 from workflows.steps import action, condition, delay, loop, parallel, pure, wait_for_event
-from workflows.tasks import LimitReached, limited
+from workflows.tasks import LimitReached, leave_if_cancelled, limited
 
 Kind = Callable[[Scope, Any, StepRecord], Awaitable[Json]]
 
@@ -50,35 +50,35 @@ async def run_steps(scope: Scope, steps: Sequence[Step]) -> Json:
 
 async def run_step(scope: Scope, step: Step) -> StepRecord:
     """Walk one step. Raises `StepFailed` when it failed and its policy is `fail`."""
-    _leave_if_cancelled()
+    leave_if_cancelled()
     record = scope.journal.begin(_fresh(scope, step))
-    if not is_over(record):
+    if is_over(record):
+        scope.publish(step, record)
+    else:
         scope.state.current_step = record.path
         try:
             await _walk(scope, step, record)
         except StepFailed as failed:
             _apply_error_policy(scope, step, record, failed)
         except RunStopped:
-            _finish(scope, record, "completed")
+            _finish(scope, step, record, "completed")
             raise
         except asyncio.CancelledError:
-            _finish(scope, record, "cancelled")
+            _finish(scope, step, record, "cancelled")
             raise
-    scope.publish(step, record)
     if record.handled and step.on_error == "branch":
-        error = {**(record.error or {}), "step_id": step.id, "path": record.path}
-        await scope.inside(step, {"error": error}).run(step.error_steps)
+        await scope.inside(step, {"error": _caught(record)}).run(step.error_steps)
     await scope.recorder.flush_if_due()
     return record
 
 
 async def _walk(scope: Scope, step: Step, record: StepRecord) -> None:
     if not step.enabled or (step.when is not None and not scope.holds(step.when, "when")):
-        _finish(scope, record, "skipped")
+        _finish(scope, step, record, "skipped")
         return
     record.output = await _attempts(scope, step, record)
     record.error = None
-    _finish(scope, record, "completed")
+    _finish(scope, step, record, "completed")
 
 
 async def _attempts(scope: Scope, step: Step, record: StepRecord) -> Json:
@@ -121,11 +121,17 @@ async def _attempt(scope: Scope, step: Step, record: StepRecord) -> Json:
 def _apply_error_policy(scope: Scope, step: Step, record: StepRecord, failed: StepFailed) -> None:
     """`continue` and `branch` take care of the failure; with `fail` it goes on to the step around this one."""
     failed.at(step.id, record.path)
-    record.error = failed.as_step_error()
+    record.error, record.failed_path = failed.as_step_error(), failed.path
     record.handled = step.on_error != "fail"
-    _finish(scope, record, "failed")
+    _finish(scope, step, record, "failed")
     if not record.handled:
         raise failed
+
+
+def _caught(record: StepRecord) -> JsonObject:
+    """What `error_steps` see: the error, and the innermost step that failed."""
+    path = record.failed_path or record.path
+    return {**(record.error or {}), "step_id": path.rpartition(".")[2], "path": path}
 
 
 def _fresh(scope: Scope, step: Step) -> StepRecord:
@@ -134,22 +140,18 @@ def _fresh(scope: Scope, step: Step) -> StepRecord:
         step_id=step.id,
         name=step.title,
         type=step.type,
+        action=step.action if isinstance(step, ActionStep) else None,
         status="running",
         started_at=now_text(),
     )
 
 
-def _finish(scope: Scope, record: StepRecord, status: str) -> None:
+def _finish(scope: Scope, step: Step, record: StepRecord, status: str) -> None:
+    """However it ended, the step is seen from now on: `error_steps` and `finally` look at failed ones, too."""
     record.status = status
     record.finished_at = record.finished_at or now_text()
     # An effect that ended well has committed its own row; everything else is written in batches.
     effect = record.action is not None and record.inputs is not None and status == "completed"
     scope.journal.finish(record, written=effect)
+    scope.publish(step, record)
     scope.state.show()
-
-
-def _leave_if_cancelled() -> None:
-    """An effect may end well although it was cancelled; the walk must not go on with the next step then."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

@@ -35,13 +35,16 @@ class Journal:
     def begin(self, fresh: StepRecord) -> StepRecord:
         """The record to walk the step with: the recorded one when the step is over or still under way, else `fresh`.
 
-        A step that failed or was cancelled begins a new generation: its effect must not be answered with the old failure.
+        A step that failed or was cancelled begins a new generation. After a failure its effect is a new one, which must
+        not be answered with the old failure; after a cancellation nobody knows whether the effect happened, and the
+        same key finds out.
         """
         old = self.records.get(fresh.path)
         if old is not None and (is_over(old) or old.status in ("running", "waiting")):
             return old
         if old is not None:
             fresh.generation = old.generation + 1
+            fresh.effect = old.effect + (old.status == "failed")
         self._begun += 1
         fresh.order = self._begun
         self.records[fresh.path] = fresh

@@ -1,25 +1,30 @@
 """Writes the run's records through local activities: finished steps in batches, waits before they wait, the end.
 
-Every write here may take as long as the database is away: the run holds still rather than losing a record. Effects write
-their own rows and do not pass here.
+Every write here may take as long as the database is away: the run holds still rather than losing a record. Effects
+write their own rows and do not pass here.
 """
 
+import asyncio
 from datetime import timedelta
 from types import NoneType
 from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from app.json import Json, JsonObject
 from app.temporal import names
 from app.temporal.messages import OpenedWait, OpenWait, RecordBatch, RunUpdate, WorkflowVariables
 from workflows.state import RunState
+from workflows.tasks import leave_if_cancelled
 
 BATCH = 50
 """Finished pure steps that are written together."""
 
-_FOREVER = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=15))
+_FOREVER = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=1))
+_LOCAL_RETRIES = timedelta(seconds=10)
+"""Pauses longer than this are Temporal's timers: a worker that holds on to its task keeps adding to the history."""
 _ATTEMPT = timedelta(seconds=30)
 
 ResultT = TypeVar("ResultT")
@@ -34,6 +39,11 @@ class Recorder:
     async def flush_if_due(self) -> None:
         """Write when a batch is full. Also what lets a long walk of pure steps breathe between activations."""
         if self._state.journal.unwritten >= BATCH:
+            await self.flush()
+
+    async def show_status(self) -> None:
+        """Write when the run has begun to wait, or no longer does: what people search by must not be days old."""
+        if self._state.announce():
             await self.flush()
 
     async def flush(self) -> None:
@@ -70,15 +80,10 @@ class Recorder:
     async def keep_variables(self, path: str, values: JsonObject) -> None:
         """Keep variables for the workflow's later runs."""
         run = self._state.input
-        await workflow.execute_local_activity(
-            names.SET_VARIABLES_ACTIVITY,
-            WorkflowVariables(
-                workspace_id=run.workspace_id, workflow_id=run.workflow_id, run_id=run.run_id, path=path, values=values
-            ),
-            start_to_close_timeout=_ATTEMPT,
-            retry_policy=_FOREVER,
-            summary="keep " + ", ".join(values),
+        kept = WorkflowVariables(
+            workspace_id=run.workspace_id, workflow_id=run.workflow_id, run_id=run.run_id, path=path, values=values
         )
+        await _execute(names.SET_VARIABLES_ACTIVITY, kept, NoneType, "keep " + ", ".join(values))
 
     def _update(self) -> RunUpdate:
         state = self._state
@@ -100,20 +105,34 @@ class Recorder:
     async def _record(self, batch: RecordBatch) -> None:
         await self._write(names.RECORD_ACTIVITY, batch, batch, NoneType, f"record {batch.run.status}")
 
-    async def _write(self, activity: str, arg: object, batch: RecordBatch, result: type[ResultT], summary: str) -> ResultT:
+    async def _write(
+        self, activity: str, arg: object, batch: RecordBatch, result: type[ResultT], summary: str
+    ) -> ResultT:
         try:
-            answer: ResultT = await workflow.execute_local_activity(
-                activity,
-                arg,
-                result_type=result,
-                start_to_close_timeout=_ATTEMPT,
-                retry_policy=_FOREVER,
-                summary=summary,
-            )
+            return await _execute(activity, arg, result, summary)
         except BaseException:
             # Only a cancellation gets here. What it interrupted must still be written before the run ends.
-            self._state.journal.give_back(
-                [row for row in batch.steps if row.status != "waiting"], batch.closed_waits
-            )
+            self._state.journal.give_back([row for row in batch.steps if row.status != "waiting"], batch.closed_waits)
             raise
-        return answer
+
+
+async def _execute(activity: str, arg: object, result: type[ResultT], summary: str) -> ResultT:
+    """Raises nothing but `CancelledError`: a cancelled activity comes as its own error, or ends well after all."""
+    try:
+        answer: ResultT = await workflow.execute_local_activity(
+            activity,
+            arg,
+            result_type=result,
+            start_to_close_timeout=_ATTEMPT,
+            retry_policy=_FOREVER,
+            local_retry_threshold=_LOCAL_RETRIES,
+            # What was cancelled may still write; nothing else must be written before it has ended.
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=summary,
+        )
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise asyncio.CancelledError from error
+        raise
+    leave_if_cancelled()
+    return answer

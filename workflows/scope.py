@@ -7,7 +7,7 @@ kinds get a scope and nothing else; they reach the walk through `scope.run`, so 
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 from temporalio import workflow
 
@@ -20,6 +20,9 @@ from app.temporal.messages import StepRecord
 from workflows.failures import fail
 from workflows.recorder import Recorder
 from workflows.state import RunState, moment, now_text
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Walk = Callable[["Scope", Sequence[Step]], Awaitable[Json]]
 
@@ -121,26 +124,27 @@ class Scope:
 
     def evaluate(self, value: Json, field: str) -> Json:
         """`value` with its expressions resolved; fails the step with the field's name when one cannot be."""
-        return self._guarded(field, expressions.evaluate, value, self.context())
+        return guarded(field, expressions.evaluate, value, self.context())
 
     def holds(self, condition: Condition, field: str) -> bool:
         """Whether the condition holds here and now."""
-        return self._guarded(field, conditions.evaluate, condition, self.context())
+        return guarded(field, conditions.evaluate, condition, self.context())
 
     def duration(self, value: Json, field: str) -> timedelta:
         """A duration, given or computed."""
-        return self._guarded(field, durations.parse, self.evaluate(value, field))
+        return guarded(field, durations.parse, self.evaluate(value, field))
 
     def moment(self, value: Json, field: str) -> datetime:
         """An RFC 3339 moment, given or computed."""
-        return self._guarded(field, durations.parse_moment, self.evaluate(value, field))
+        return guarded(field, durations.parse_moment, self.evaluate(value, field))
 
-    @staticmethod
-    def _guarded(field: str, function: Callable[..., Any], *args: Any) -> Any:
-        try:
-            return function(*args)
-        except ValueError as error:
-            fail(ErrorType.EXPRESSION, f"{field}: {error}")
+
+def guarded(field: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a pure function of the language; its complaint fails the step with the field's name."""
+    try:
+        return function(*args, **kwargs)
+    except ValueError as error:
+        fail(ErrorType.EXPRESSION, f"{field}: {error}")
 
 
 def remaining(until: datetime | None) -> float | None:

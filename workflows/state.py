@@ -48,12 +48,16 @@ class RunState:
         """The wait that began first, if the run waits."""
         return next(iter(self.waits.values()), None) if self.status == "waiting" else None
 
-    def announce(self) -> None:
-        """Put status and wait into the search attributes when they changed: each change is an event in the history."""
+    def announce(self) -> bool:
+        """Put status and wait into the search attributes when they changed: each change is an event in the history.
+
+        Answers whether they did.
+        """
+        self.show()
         waiting = self.waiting_for
         now = (self.status, str(waiting["event"] or waiting["kind"]) if waiting else "")
         if now == self._announced:
-            return
+            return False
         self._announced = now
         workflow.upsert_search_attributes(
             [
@@ -61,6 +65,7 @@ class RunState:
                 names.WAITING_FOR.value_set(now[1]) if now[1] else names.WAITING_FOR.value_unset(),
             ]
         )
+        return True
 
     def show(self) -> None:
         """Keep a short table of the latest steps as the run's details in Temporal's UI. Costs no event."""
@@ -68,7 +73,9 @@ class RunState:
         rows = [f"| {_cell(r.name)} | {r.type} | {r.status} | {r.attempt} |" for r in reversed(latest)]
         earlier = self.journal.completed - sum(is_over(record) for record in latest)
         note = [f"{earlier} earlier steps are not shown."] if earlier > 0 else []
-        workflow.set_current_details("\n".join(["| step | kind | status | attempt |", "|---|---|---|---|", *rows, "", *note]))
+        workflow.set_current_details(
+            "\n".join(["| step | kind | status | attempt |", "|---|---|---|---|", *rows, "", *note])
+        )
 
 
 def _cell(text: str) -> str:
@@ -93,6 +100,10 @@ class Inbox:
     def has(self, path: str) -> bool:
         """Whether an event is there for the wait at `path`."""
         return bool(self._events.get(path))
+
+    def clear(self, path: str) -> None:
+        """Forget what came for an earlier wait at `path`."""
+        self._events.pop(path, None)
 
     def take(self, path: str) -> JsonObject:
         """The first event for the wait at `path`; the others are dropped, since a wait takes one."""

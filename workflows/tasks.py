@@ -21,9 +21,9 @@ async def limited(part: Coroutine[Any, Any, T], seconds: float) -> T:
     task = asyncio.create_task(part)
     try:
         await workflow.wait_condition(task.done, timeout=seconds)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         await end([task])
-        if task.cancelled() or task.exception() is not None:
+        if task.cancelled() or isinstance(task.exception(), Exception):
             raise LimitReached from None
     except asyncio.CancelledError:
         await end([task])
@@ -47,11 +47,16 @@ async def end(tasks: Sequence["asyncio.Task[Any]"]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def leave_if_cancelled() -> None:
+    """Raise `CancelledError` when the walk is being cancelled and an activity that ended nevertheless has hidden it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def failure(tasks: Sequence["asyncio.Task[Any]"]) -> BaseException | None:
-    """The first task's failure, by position, cancellations aside."""
-    for task in tasks:
-        if task.done() and not task.cancelled():
-            error = task.exception()
-            if error is not None:
-                return error
-    return None
+    """What ended a task, cancellations aside: a `stop` of the whole run before any failure, then by position."""
+    ended = [task.exception() for task in tasks if task.done() and not task.cancelled()]
+    errors = [error for error in ended if error is not None]
+    stops = [error for error in errors if not isinstance(error, Exception)]
+    return next(iter(stops + errors), None)

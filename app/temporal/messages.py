@@ -68,6 +68,8 @@ class StepRecord:
     output: Json = None
     error: JsonObject | None = None
     """`{type, message, retryable, provider_code}`"""
+    failed_path: str | None = None
+    """Path of the innermost step that failed; the step's own unless it holds other steps."""
     started_at: str | None = None
     finished_at: str | None = None
     wait: JsonObject | None = None

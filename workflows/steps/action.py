@@ -1,8 +1,8 @@
 """`action`: do something from the catalog. Inline actions are evaluated here; all others are Temporal activities.
 
-A short action makes its first attempt as a local activity: no round trip through the server when all goes well. A failure
-worth retrying goes on as a regular activity, where operations see it pending and can act on it. The effect's key stays
-the same throughout.
+A short action makes its first attempt as a local activity: no round trip through the server when all goes well. A
+failure worth retrying goes on as a regular activity, where operations see it pending and can act on it. The effect's
+key stays the same throughout.
 """
 
 import asyncio
@@ -21,11 +21,12 @@ from app.definition.steps import ActionStep, Retry
 from app.json import Json
 from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan, StepRecord
 from workflows.failures import StepFailed, fail
-from workflows.scope import Scope
+from workflows.scope import Scope, guarded
+from workflows.tasks import leave_if_cancelled
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 """A worker that is silent for this long is taken for dead, and the attempt made elsewhere."""
-COMMIT_ALLOWANCE = timedelta(hours=1)
+COMMIT_ALLOWANCE = timedelta(days=7)
 """Time beyond the attempt's own limit in which a worker may wait for the database to keep the outcome."""
 
 
@@ -36,18 +37,15 @@ async def run(scope: Scope, step: ActionStep, record: StepRecord) -> Json:
         fail(ErrorType.UNKNOWN_ACTION, f"action: there is no action {step.action!r} in this worker's catalog")
     record.action = entry.id
     if entry.where == "inline":
-        try:
-            return INLINE[entry.id](step.inputs, scope.context())
-        except ValueError as error:
-            fail(ErrorType.EXPRESSION, f"inputs: {error}")
+        return guarded("inputs", INLINE[entry.id], step.inputs, scope.context())
     scope.state.busy += 1
-    scope.state.announce()
     try:
+        await scope.recorder.show_status()
         outcome = await _perform(scope, step, entry, record)
     finally:
         scope.state.busy -= 1
     record.inputs, record.attempt = outcome.inputs, outcome.attempt
-    record.started_at, record.finished_at = outcome.started_at, outcome.finished_at
+    record.finished_at = outcome.finished_at
     return outcome.output
 
 
@@ -59,6 +57,7 @@ async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRe
             return await _attempt_here(call, step)
         except (ApplicationError, ActivityError) as error:
             failed = _failure(error, record)
+            leave_if_cancelled()
             if not failed.retryable or call.retry.max_attempts <= 1:
                 raise failed from error
             call = replace(call, previous_attempts=1)
@@ -66,7 +65,9 @@ async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRe
     try:
         return await _attempts_scheduled(call, step)
     except ActivityError as error:
-        raise _failure(error, record) from error
+        failed = _failure(error, record)
+        leave_if_cancelled()
+        raise failed from error
 
 
 async def _attempt_here(call: ActionCall, step: ActionStep) -> ActionOutcome:
@@ -105,7 +106,7 @@ async def _attempts_scheduled(call: ActionCall, step: ActionStep) -> ActionOutco
 
 def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> ActionCall:
     run = scope.state.input
-    generation = f"#{record.generation}" if record.generation > 1 else ""
+    effect = f"#{record.effect}" if record.effect > 1 else ""
     timeout = entry.timeout
     if step.timeout is not None:
         timeout = scope.duration(step.timeout, "timeout").total_seconds()
@@ -117,13 +118,14 @@ def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> 
         step_id=step.id,
         name=step.title,
         action=entry.id,
-        key=f"{run.run_id}/{record.path}{generation}",
+        key=f"{run.run_id}/{record.path}{effect}",
         inputs=scope.evaluate(step.inputs, "inputs"),
         connection=step.connection,
         timeout=timeout,
         retry=retry_plan(scope, step.retry or entry.retry),
         order=record.order,
         generation=record.generation,
+        started_at=record.started_at,
     )
 
 
@@ -162,6 +164,6 @@ def _failure(error: FailureError, record: StepRecord) -> StepFailed:
 
 
 def _pause(error: FailureError, plan: RetryPlan) -> float:
-    """Seconds before the second attempt: what the activity decided (jitter, Retry-After), or the plan's first interval."""
+    """Seconds before the second attempt: what the activity decided (jitter, Retry-After), else the first interval."""
     details = error.details[0] if isinstance(error, ApplicationError) and error.details else {}
     return float(details.get("retry_delay", plan.initial_interval))

@@ -4,11 +4,13 @@ from datetime import datetime
 
 from temporalio import workflow
 
+from app.catalog.errors import ErrorType
 from app.definition import durations
 from app.definition.steps import DelayStep
 from app.json import Json
 from app.temporal.messages import StepRecord
-from workflows.scope import Scope, remaining
+from workflows.failures import fail
+from workflows.scope import Scope, guarded, remaining
 from workflows.state import moment
 
 LONG = 10.0
@@ -39,6 +41,9 @@ def _deadline(scope: Scope, step: DelayStep) -> datetime:
     if step.duration is not None:
         return workflow.now() + scope.duration(step.duration, "duration")
     if step.until is not None:
-        return scope.moment(step.until, "until")
+        until = scope.moment(step.until, "until")
+        if until - workflow.now() > durations.MAX_DURATION:
+            fail(ErrorType.EXPRESSION, f"until: {moment(until)} is more than a hundred years away")
+        return until
     assert step.at is not None, "publishing lets no delay through that names none of the three"
-    return durations.next_time_of_day(step.at, workflow.now())
+    return guarded("at", durations.next_time_of_day, step.at, workflow.now())

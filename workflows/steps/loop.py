@@ -32,7 +32,9 @@ def _items(scope: Scope, step: LoopStep) -> list[Json]:
     if not isinstance(items, list):
         fail(ErrorType.EXPRESSION, f"items: a loop goes over a list, and this is a {type(items).__name__}")
     if len(items) > step.max_iterations:
-        fail(ErrorType.LIMIT_EXCEEDED, f"items: {len(items)} items are more than max_iterations ({step.max_iterations})")
+        fail(
+            ErrorType.LIMIT_EXCEEDED, f"items: {len(items)} items are more than max_iterations ({step.max_iterations})"
+        )
     return items
 
 
@@ -43,6 +45,7 @@ async def _several(scope: Scope, step: LoopStep, progress: Progress, left: list[
     async def walker() -> None:
         for index in queue:
             await _item(scope, step, progress, index)
+        await scope.recorder.show_status()
 
     tasks = [asyncio.create_task(walker()) for _ in range(min(step.concurrency, len(left)))]
     await until_decided(tasks, lambda: failure(tasks) is not None)

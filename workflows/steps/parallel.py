@@ -31,7 +31,10 @@ async def run(scope: Scope, step: ParallelStep, record: StepRecord) -> Json:
 
 
 async def _branch(inside: Scope, step: ParallelStep, index: int) -> Json:
-    return await inside.run(step.branches[index].steps)
+    output = await inside.run(step.branches[index].steps)
+    # The other branches may have been waiting all along.
+    await inside.recorder.show_status()
+    return output
 
 
 def _needed(step: ParallelStep) -> int:

@@ -1,12 +1,11 @@
 """The kinds that only compute: set_variable, transform, filter, aggregate, stop. One function each; no round trip."""
 
-from app.catalog.errors import ErrorType
 from app.definition import items
 from app.definition.steps import AggregateStep, FilterStep, SetVariableStep, StopStep, TransformStep
 from app.json import Json
 from app.temporal.messages import StepRecord
-from workflows.failures import RunStopped, fail
-from workflows.scope import Scope
+from workflows.failures import RunStopped
+from workflows.scope import Scope, guarded
 
 
 async def set_variable(scope: Scope, step: SetVariableStep, record: StepRecord) -> Json:
@@ -26,19 +25,13 @@ async def transform(scope: Scope, step: TransformStep, record: StepRecord) -> Js
 async def filter_(scope: Scope, step: FilterStep, record: StepRecord) -> Json:
     """`{items, count}`: the items for which `where` holds."""
     values = scope.evaluate(step.items, "items")
-    try:
-        return items.filter_items(values, step.where, scope.context())
-    except ValueError as error:
-        fail(ErrorType.EXPRESSION, f"where: {error}")
+    return guarded("where", items.filter_items, values, step.where, scope.context())
 
 
 async def aggregate(scope: Scope, step: AggregateStep, record: StepRecord) -> Json:
     """`{result}`."""
     values = scope.evaluate(step.items, "items")
-    try:
-        return items.aggregate(values, step.operation, step.field)
-    except ValueError as error:
-        fail(ErrorType.EXPRESSION, f"{step.operation}: {error}")
+    return guarded(step.operation, items.aggregate, values, step.operation, step.field)
 
 
 async def stop(scope: Scope, step: StopStep, record: StepRecord) -> Json:

@@ -4,7 +4,6 @@ The wait is in the database before the run waits, and dispatch commits an event 
 writes first and looks second, so no event falls between.
 """
 
-import asyncio
 from datetime import datetime
 
 from temporalio import workflow
@@ -15,7 +14,7 @@ from app.definition.steps import WaitForEventStep
 from app.json import Json, JsonObject
 from app.temporal.messages import StepRecord
 from workflows.failures import fail
-from workflows.scope import Scope, remaining
+from workflows.scope import Scope, guarded, remaining
 from workflows.state import moment
 
 
@@ -23,6 +22,7 @@ async def run(scope: Scope, step: WaitForEventStep, record: StepRecord) -> Json:
     """The event's data, or None when the wait timed out; envelope and `timed_out` stand beside the output."""
     if record.wait is None:
         record.wait = _begin(scope, step)
+        scope.state.inbox.clear(record.path)
     until = durations.parse_moment(record.wait["until"]) if record.wait["until"] else None
     record.status = "waiting"
     scope.state.waits[record.path] = {"kind": "event", "event": step.event, "until": record.wait["until"]}
@@ -49,10 +49,7 @@ def _begin(scope: Scope, step: WaitForEventStep) -> JsonObject:
     match: Json = None
     context: JsonObject = {}
     if step.match is not None:
-        try:
-            match, context = conditions.bind(step.match, scope.context())
-        except ValueError as error:
-            fail(ErrorType.EXPRESSION, f"match: {error}")
+        match, context = guarded("match", conditions.bind, step.match, scope.context())
     return {"kind": "event", "event": step.event, "until": until, "since": since, "match": match, "context": context}
 
 
@@ -77,6 +74,8 @@ async def _next_event(
         await workflow.wait_condition(
             lambda: scope.state.inbox.has(record.path), timeout=remaining(until), timeout_summary=step.title
         )
-    except asyncio.TimeoutError:
-        return None
+    except TimeoutError:
+        # Deadline and event may come with the same task; the event was there in time then.
+        if not scope.state.inbox.has(record.path):
+            return None
     return scope.state.inbox.take(record.path)

@@ -1,0 +1,175 @@
+"""Runs definitions end to end for tests: publish, start, send events, wait for the end, read the rows."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+
+from app.db.models import Run, Step, StepAttempt, Version, Wait, Workflow
+from app.json import Json, JsonObject
+from app.services import events, runs, workflows
+from app.services.platform import Platform
+from app.temporal import names
+from app.temporal.messages import Timeline
+from tests.support.waiting import eventually
+
+Handle = WorkflowHandle[Any, Any]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that ended: its row, its steps' rows by path, and how often an event of each type is in its history."""
+
+    run: Run
+    steps: dict[str, Step]
+    history: Counter[str]
+    events: int
+    temporal_status: WorkflowExecutionStatus | None
+
+    @property
+    def output(self) -> Json:
+        """What the run answered; it must have completed."""
+        assert self.run.status == "completed", (self.run.status, self.run.error)
+        return self.run.output
+
+    @property
+    def error(self) -> JsonObject:
+        """Why it did not complete; it must not have."""
+        assert self.run.status != "completed", self.run.output
+        assert self.run.error is not None
+        return self.run.error
+
+    def statuses(self) -> dict[str, str]:
+        """Step path to status."""
+        return {path: step.status for path, step in self.steps.items()}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One workspace of a running installation."""
+
+    platform: Platform
+    workspace_id: UUID
+
+    async def publish(self, definition: JsonObject, *, name: str = "Test") -> UUID:
+        """An active workflow with this definition."""
+        workflow = await workflows.create(self.platform, self.workspace_id, name=name, definition=definition)
+        await workflows.publish(self.platform, self.workspace_id, workflow.id, comment=None, published_by="test")
+        return workflow.id
+
+    async def start(self, definition: JsonObject | UUID, *, input: Json = None, **options: Any) -> Run:
+        """Start a run of a definition, or of a workflow that is published."""
+        workflow_id = definition if isinstance(definition, UUID) else await self.publish(definition)
+        input = {} if input is None else input
+        started = await runs.start(self.platform, self.workspace_id, workflow_id, input=input, **options)
+        return started.run
+
+    async def run(
+        self, definition: JsonObject | UUID, *, input: Json = None, within: float = 30.0, **options: Any
+    ) -> Finished:
+        """Start a run and wait for its end."""
+        return await self.end(await self.start(definition, input=input, **options), within=within)
+
+    async def steps(self, *steps: JsonObject, output: Json = None, input: Json = None, **head: Any) -> Finished:
+        """Run a definition that is just these steps."""
+        return await self.run({"steps": list(steps), "output": output, **head}, input=input)
+
+    async def end(self, run: Run, *, within: float = 30.0) -> Finished:
+        """The run once it ended in Temporal; its row must have been there before."""
+        handle = await self.handle(run)
+        try:
+            await asyncio.wait_for(handle.result(), within)
+        except WorkflowFailureError:
+            pass
+        except TimeoutError:
+            raise AssertionError(f"not at its end: {(await self.timeline(run))}") from None
+        history = await handle.fetch_history()
+        types = [_event_name(event.event_type) for event in history.events]
+        return Finished(
+            run=await self.row(run),
+            steps=await self.step_rows(run),
+            history=Counter(types),
+            events=len(types),
+            temporal_status=(await handle.describe()).status,
+        )
+
+    async def send(self, type: str, data: Json = None, *, id: str | None = None, source: str = "test") -> Any:
+        """An event arrives, as through the API."""
+        event = {"specversion": "1.0", "id": id or str(uuid4()), "source": source, "type": type, "data": data}
+        [ingested] = await events.ingest(self.platform, self.workspace_id, [event])
+        return ingested
+
+    async def cancel(self, run: Run) -> Run:
+        """Cancel as through the API."""
+        return await runs.cancel(self.platform, self.workspace_id, run.id)
+
+    async def handle(self, run: Run) -> Handle:
+        """The run's Temporal workflow."""
+        client = await self.platform.temporal.client()
+        return client.get_workflow_handle(names.workflow_id(str(run.id)))
+
+    async def timeline(self, run: Run) -> Timeline:
+        """The run as its query shows it."""
+        handle = await self.handle(run)
+        timeline: Timeline = await handle.query(names.TIMELINE_QUERY, result_type=Timeline)
+        return timeline
+
+    async def at(self, run: Run, path: str, status: str = "waiting") -> None:
+        """Wait until the step at this path has this status. A wait for an event waits once its row is there."""
+
+        async def there() -> bool:
+            steps = {step.path: step for step in (await self.timeline(run)).steps}
+            if path not in steps or steps[path].status != status:
+                return False
+            if status != "waiting" or steps[path].type != "wait_for_event":
+                return True
+            return path in [wait.path for wait in await self.waits(run) if wait.closed_at is None]
+
+        await eventually(there, what=f"{path} is {status}")
+
+    async def row(self, run: Run) -> Run:
+        """The run's row as it is now."""
+        async with self.platform.database.transaction(self.workspace_id) as session:
+            return (await session.scalars(select(Run).where(Run.id == run.id))).one()
+
+    async def step_rows(self, run: Run) -> dict[str, Step]:
+        """The run's steps by path, in their order."""
+        async with self.platform.database.transaction(self.workspace_id) as session:
+            rows = await session.scalars(select(Step).where(Step.run_id == run.id).order_by(Step.sequence))
+            return {row.path: row for row in rows}
+
+    async def attempts(self, run: Run) -> list[StepAttempt]:
+        """Failed attempts of the run's effects, in order."""
+        async with self.platform.database.transaction(self.workspace_id) as session:
+            query = select(StepAttempt).where(StepAttempt.run_id == run.id)
+            rows = await session.scalars(query.order_by(StepAttempt.path, StepAttempt.generation, StepAttempt.attempt))
+            return list(rows)
+
+    async def waits(self, run: Run) -> list[Wait]:
+        """The run's waits, closed ones included."""
+        async with self.platform.database.transaction(self.workspace_id) as session:
+            return list(await session.scalars(select(Wait).where(Wait.run_id == run.id).order_by(Wait.path)))
+
+    async def version(self, workflow_id: UUID) -> tuple[Workflow, Version]:
+        """The workflow and the version its runs take."""
+        async with self.platform.database.transaction(self.workspace_id) as session:
+            workflow = (await session.scalars(select(Workflow).where(Workflow.id == workflow_id))).one()
+            query = select(Version).where(Version.workflow_id == workflow_id, Version.number == workflow.active_version)
+            return workflow, (await session.scalars(query)).one()
+
+
+def _event_name(number: int) -> str:
+    """`TIMER_STARTED` for Temporal's number of that event."""
+    return EventType.Name(EventType.ValueType(number)).removeprefix("EVENT_TYPE_")
+
+
+def http(id: str, url: str, **more: Any) -> JsonObject:
+    """An `http.request` step that waits milliseconds between attempts. `inputs` go over the URL."""
+    retry = {"max_attempts": 3, "initial_interval": "10ms", "jitter": 0}
+    inputs = {"url": url, **more.pop("inputs", {})}
+    return {"id": id, "type": "action", "action": "http.request", "inputs": inputs, "retry": retry, **more}
