@@ -23,6 +23,7 @@ import activities.email
 import activities.http
 import activities.webhook  # noqa: F401  (importing registers their actions)
 from activities.base import REGISTERED, ActionError, Invocation, RegisteredAction
+from activities.connection_use import ConnectionUse
 from activities.http_client import HttpClient
 from app.catalog.base import ActionModel
 from app.catalog.errors import ErrorType
@@ -48,6 +49,7 @@ class ActionRunner:
     def __init__(self, platform: Platform, http: HttpClient) -> None:
         self._platform = platform
         self._http = http
+        self._use = ConnectionUse(platform)
 
     def activities(self) -> list[Callable[..., Any]]:
         """One activity per registered action, named by its catalog id."""
@@ -96,6 +98,18 @@ class ActionRunner:
             attempt=number,
             started_at=started_at,
         )
+        try:
+            output = await self._called(registered, invocation, call)
+        except ActionError as error:
+            if connection is not None:
+                await self._use.note(UUID(call.workspace_id), connection.name, error)
+            raise
+        if connection is not None:
+            await self._use.note(UUID(call.workspace_id), connection.name, None)
+        return output
+
+    @staticmethod
+    async def _called(registered: RegisteredAction, invocation: Invocation[Any], call: ActionCall) -> ActionModel:
         try:
             async with asyncio.timeout(call.timeout):
                 return await registered.function(invocation)

@@ -55,5 +55,7 @@ _RETRYABLE = frozenset(
         ErrorType.TIMEOUT,
         ErrorType.WORKER_LOST,
         ErrorType.INTERNAL,
+        # A wait that asks for `retry` waits anew.
+        ErrorType.WAIT_TIMED_OUT,
     }
 )
