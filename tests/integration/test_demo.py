@@ -8,15 +8,17 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from app.cli.client import open_api
+from app.cli.exits import ExitCode
+from app.cli.state import running_group
 from app.embedded.ports import free_port
 from app.json import JsonObject
-from tests.support.waiting import eventually
 
 HOLDFAST = Path(sys.executable).with_name("holdfast")
 DEMO_SECONDS = 150
@@ -91,28 +93,6 @@ async def test_the_demo_plays_from_nothing_and_stops_what_it_started(data_dir: P
     assert is_down(data_dir)
 
 
-async def test_the_demo_plays_again_beside_a_dev_that_runs_and_leaves_it_up(data_dir: Path) -> None:
-    async with dev(data_dir) as running:
-        for _ in range(2):
-            code, output = await demo(data_dir)
-            assert code == 0, output
-            assert "it stays up" in output
-            assert "Subject: Welcome, Noor" in output
-            assert output.index("let_it_settle") < output.index("stage_changed") < output.index("whole run")
-            assert "/namespaces/default/workflows/run-" in output
-        assert running.returncode is None
-        assert not is_down(data_dir)
-
-
-async def test_a_demo_whose_steps_cannot_do_their_work_says_which_and_fails(data_dir: Path) -> None:
-    code, output = await demo(data_dir, HOLDFAST_EGRESS_ALLOW="192.0.2.1")
-    assert code == 1, output
-    assert "✗ the run completed" in output
-    assert "✗ two messages were caught" in output
-    assert "egress_blocked" in output
-    assert is_down(data_dir)
-
-
 async def test_a_demo_that_is_interrupted_stops_what_it_started(data_dir: Path) -> None:
     process = await start(data_dir, "demo", "--json")
     assert process.stdout is not None
@@ -125,14 +105,41 @@ async def test_a_demo_that_is_interrupted_stops_what_it_started(data_dir: Path) 
     finally:
         await end(process)
     assert process.returncode == 130
-    await eventually(lambda: is_down(data_dir), what="the servers to be stopped")
+    assert is_down(data_dir)
 
 
-async def test_a_demo_without_a_key_for_the_api_it_is_pointed_at_says_so(data_dir: Path) -> None:
-    async with dev(data_dir):
-        api_url = json.loads((data_dir / "dev.json").read_text())["api_url"]
-        elsewhere: Sequence[str] = ("demo", "--data-dir", str(data_dir.with_name("elsewhere")))
-        process = await start(data_dir, *elsewhere, HOLDFAST_API_URL=api_url)
-        output, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 6, output
-    assert "no API key" in output.decode()
+async def test_beside_a_dev_that_runs_the_demo_uses_it_and_leaves_it_up(data_dir: Path) -> None:
+    async with dev(data_dir) as running:
+        await plays(data_dir)
+        await plays(data_dir)
+        await says_what_the_api_refuses(data_dir)
+        await says_that_it_has_no_key(data_dir)
+        assert running.returncode is None
+        assert not is_down(data_dir)
+
+
+async def plays(data_dir: Path) -> None:
+    code, output = await demo(data_dir)
+    assert code == 0, output
+    assert "it stays up" in output
+    assert "Subject: Welcome, Noor" in output
+    assert output.index("let_it_settle") < output.index("stage_changed") < output.index("whole run")
+    assert "/namespaces/default/workflows/run-" in output
+
+
+async def says_what_the_api_refuses(data_dir: Path) -> None:
+    with open_api(data_dir=data_dir) as api:
+        api.patch("/v1/workspace", {"settings": {"max_steps": 1}})
+        code, output = await demo(data_dir)
+        [workflow] = api.items("/v1/workflows")
+    assert code == ExitCode.REFUSED, output
+    assert "steps" in output
+    assert workflow["status"] == "paused"
+
+
+async def says_that_it_has_no_key(data_dir: Path) -> None:
+    group = running_group(data_dir)
+    assert group is not None
+    code, output = await demo(data_dir.with_name("elsewhere"), HOLDFAST_API_URL=group.api_url)
+    assert code == ExitCode.NOT_ALLOWED, output
+    assert "no API key" in output
