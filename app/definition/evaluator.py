@@ -140,6 +140,8 @@ class Evaluation:
             return self.context[node.name]
         if node.name in FUNCTIONS:
             raise MissingError(f"'{node.name}' is a function", hint=f"call it: {node.name}(...)")
+        if node.name == "null":
+            raise MissingError("unknown name 'null'", hint="write none")
         known = [*self.context, *(name for scope in self.scopes for name in scope)]
         raise MissingError(f"unknown name '{node.name}'", hint=suggestion(node.name, known, what="there are"))
 

@@ -20,12 +20,14 @@ MAX_INTEGER_BITS = 4_096
 """Largest integer arithmetic may give (1,233 digits)."""
 MAX_OPERATIONS = 50_000
 """Units of work in one evaluation."""
-MAX_ITEM_OPERATIONS = 400_000
+MAX_ITEM_OPERATIONS = 250_000
 """Units of work in one filter or aggregate step over all its items."""
 MAX_CREATED = 1_000_000
 """Characters of text one evaluation may create."""
 MAX_RESULT = 2 * 1024 * 1024
 """Size of a result, about its length as JSON; what Temporal and the database take of one step."""
+MAX_RESULT_VALUES = 200_000
+"""Numbers, texts, lists and so on in a result."""
 MAX_VALUE_DEPTH = 100
 """Deepest nesting of a result."""
 

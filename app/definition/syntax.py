@@ -58,17 +58,17 @@ _GRAMMAR = _grammar("\n")
 _GRAMMAR_CRLF = _grammar("\r\n")
 
 _NOT_ALLOWED: dict[type[nodes.Node], str] = {
-    nodes.Macro: "macros",
-    nodes.CallBlock: "{% call %} blocks",
-    nodes.FilterBlock: "{% filter %} blocks",
-    nodes.With: "{% with %} blocks",
+    nodes.Macro: "{% macro %}",
+    nodes.CallBlock: "{% call %}",
+    nodes.FilterBlock: "{% filter %}",
+    nodes.With: "{% with %}",
     nodes.Block: "{% block %}",
     nodes.Extends: "{% extends %}",
     nodes.Include: "{% include %}",
     nodes.Import: "{% import %}",
-    nodes.FromImport: "{% import %}",
-    nodes.AssignBlock: "{% set %} blocks",
-    nodes.NSRef: "namespaces",
+    nodes.FromImport: "{% from %}",
+    nodes.AssignBlock: "{% set %} without a value",
+    nodes.NSRef: "a namespace",
     nodes.ScopedEvalContextModifier: "{% autoescape %}",
     nodes.EvalContextModifier: "{% autoescape %}",
 }
@@ -153,7 +153,7 @@ def _check(tree: nodes.Template, text: str) -> None:
 def _check_node(node: nodes.Node, text: str) -> None:
     for kind, name in _NOT_ALLOWED.items():
         if isinstance(node, kind):
-            raise ExpressionError(f"{name} are not part of the language", expression=text)
+            raise ExpressionError(f"{name} is not part of the language", expression=text)
     if not isinstance(node, _ALLOWED):
         raise ExpressionError(f"{type(node).__name__} is not part of the language", expression=text)
     if isinstance(node, nodes.Const):

@@ -9,7 +9,7 @@ import json
 import math
 
 from app.definition.errors import ConditionError, ExpressionError, LimitError
-from app.definition.limits import MAX_RESULT, MAX_VALUE_DEPTH, Budget
+from app.definition.limits import MAX_RESULT, MAX_RESULT_VALUES, MAX_VALUE_DEPTH, Budget
 from app.json import Json
 
 _NAMES: dict[type, str] = {
@@ -140,6 +140,7 @@ def _digits(value: int) -> str:
 def to_json(value: Json, budget: Budget, *, indent: int | None = None) -> str:
     """JSON text of a value, charged by its size before it is made."""
     size = measure(value, budget)
+    budget.charge(size >> 5)
     budget.create(size if indent is None else size * 2)
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
@@ -152,27 +153,31 @@ def measure(value: Json, budget: Budget) -> int:
 
     Shared parts count each time they appear: a list that holds itself twice, thirty times over, is a gigabyte as JSON.
     """
-    size = 0
-    nodes = 0
-    stack: list[tuple[Json, int]] = [(value, 1)]
+    size = nodes = 0
+    stack: list[tuple[Json, int]] = [((value,), 0)]
     while stack:
-        part, depth = stack.pop()
-        nodes += 1
-        if isinstance(part, str):
-            size += len(part) + 2
-        elif isinstance(part, dict | list):
-            size += 2 + 2 * len(part)
-            if depth > MAX_VALUE_DEPTH:
-                raise LimitError(f"the result is nested more than {MAX_VALUE_DEPTH} levels deep")
-            if isinstance(part, dict):
-                size += sum(len(key) for key in part) + 2 * len(part)
-                stack.extend((child, depth + 1) for child in part.values())
+        container, depth = stack.pop()
+        if depth > MAX_VALUE_DEPTH:
+            raise LimitError(f"the result is nested more than {MAX_VALUE_DEPTH} levels deep")
+        nodes += len(container)
+        size += 2 + 2 * len(container)
+        parts = container
+        if isinstance(container, dict):
+            size += sum(map(len, container)) + 2 * len(container)
+            parts = container.values()
+        for part in parts:
+            kind = type(part)
+            if kind is str:
+                size += len(part) + 2
+            elif kind is dict or kind is list:
+                stack.append((part, depth + 1))
             else:
-                stack.extend((child, depth + 1) for child in part)
-        else:
-            size += 4 if not isinstance(part, int) else 4 + part.bit_length() // 4
-        if size > MAX_RESULT or nodes > MAX_RESULT // 8:
-            raise LimitError(f"the result is larger than {MAX_RESULT // 1024:,} KiB", hint="keep less of it")
+                size += 4 + part.bit_length() // 4 if kind is int else 4
+        if size > MAX_RESULT or nodes > MAX_RESULT_VALUES:
+            raise LimitError(
+                f"the result is larger than {MAX_RESULT // 1024:,} KiB or {MAX_RESULT_VALUES:,} values",
+                hint="keep less of it",
+            )
     budget.charge(nodes >> 3)
     return size
 

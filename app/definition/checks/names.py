@@ -153,6 +153,7 @@ def _unknown_root(reference: Reference, place: Path, scope: Scope, names: Names,
         "event": "no trigger of this workflow is an event",
         "loop": "it exists inside loops",
         "item": "it exists inside loops and filters",
+        "null": "write none",
         "error": "it exists in error_steps and in finally",
         "vars": "variables and triggers cannot refer to variables",
     }
@@ -181,7 +182,8 @@ def _check_step_reference(reference: Reference, place: Path, scope: Scope, names
     _check_step_field(reference, holders, place, findings)
     if key in scope.visible or reference.guarded:
         return
-    findings.add(place, f"step '{key}' cannot have run by then: {_why(scope.place, holders, names)}", _GUARD)
+    hint = _GUARD if scope.place else "use trigger or run"
+    findings.add(place, f"step '{key}' cannot have run by then: {_why(scope.place, holders, names)}", hint)
 
 
 _GUARD = "move the step, or use `| default(...)` when it may be missing"

@@ -21,7 +21,7 @@ def json(run: Run, value: Json, indent: Json = None) -> str:
 def from_json(run: Run, value: Json) -> Json:
     source = text(value, "from_json")
     run.budget.create(len(source))
-    run.budget.charge(len(source) >> 4)
+    run.budget.charge(len(source) >> 5)
     try:
         result = json_module.loads(source, parse_constant=_refuse_constant)
     except json_module.JSONDecodeError as error:

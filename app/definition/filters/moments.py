@@ -46,13 +46,14 @@ def date_format(run: Run, value: Json, format: Json = "YYYY-MM-DD", timezone: Js
         raise ExpressionError(str(error)) from None
     run.budget.create(len(pattern) * 4)
     run.budget.charge(len(pattern))
-    return _TOKEN.sub(lambda token: token[1] if token[1] is not None else _part(moment, token[0]), pattern)
+    parts = _parts(moment)
+    return _TOKEN.sub(lambda token: token[1] if token[1] is not None else parts[token[0]], pattern)
 
 
-def _part(moment: datetime, token: str) -> str:
+def _parts(moment: datetime) -> dict[str, str]:
     offset = moment.strftime("%z")
     hour = moment.hour % 12 or 12
-    parts = {
+    return {
         "YYYY": f"{moment.year:04}",
         "YY": f"{moment.year % 100:02}",
         "MMMM": _MONTHS[moment.month - 1],
@@ -81,7 +82,6 @@ def _part(moment: datetime, token: str) -> str:
         "x": str(_since_epoch(moment) // timedelta(milliseconds=1)),
         "Q": str((moment.month + 2) // 3),
     }
-    return parts[token]
 
 
 def _since_epoch(moment: datetime) -> timedelta:

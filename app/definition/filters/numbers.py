@@ -76,9 +76,11 @@ def _whole(value: Json) -> int:
         return value
     if type(value) is float:
         return int(require_finite(value))
-    if isinstance(value, str) and len(value) <= 1_000:
-        plain = value.strip().replace("_", "x")
-        return int(plain) if plain.lstrip("+-").isdecimal() else int(Decimal(plain) if len(plain) <= 30 else "x")
+    if isinstance(value, str) and len(value) <= _MAX_DIGITS and "_" not in value:
+        written = Decimal(value.strip())
+        # '1e999999999' is ten characters and a billion digits.
+        if written.is_finite() and written.adjusted() < _MAX_DIGITS:
+            return int(written)
     raise ValueError
 
 
