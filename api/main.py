@@ -9,7 +9,7 @@ import uvicorn
 from fastapi import Depends, FastAPI
 
 from api import openapi, problems
-from api.dependencies import check_address
+from api.dependencies import actor_of, check_address
 from api.middleware import RequestIdentity
 from api.routes import (
     actions,
@@ -56,7 +56,8 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     for resource in _RESOURCES:
-        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(check_address)])
+        # Who asks is settled before anything else of the request is looked at.
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(actor_of), Depends(check_address)])
     app.include_router(health.router)
     app.include_router(problem_routes.router)
     return app

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 from api.schemas.base import Answer, RequestModel
 from app.json import JsonObject
 
-StepPosition = Annotated[int, Field(ge=0, description="Place among its siblings, from 0.")]
+StepPosition = Annotated[int, Field(ge=0, le=10_000, description="Place among its siblings, from 0.")]
 
 
 class NewStep(RequestModel):
@@ -41,11 +41,16 @@ class NewStep(RequestModel):
 
 
 class ChangedStep(RequestModel):
-    """The whole step, in the shape of its kind; it stays where it stands."""
+    """The whole step, in the shape of its kind. It stays where it stands: what an answer says of its place may come
+    along, and changes nothing."""
 
     model_config = ConfigDict(extra="allow")
 
     type: str = Field("action", description="Kind of step.")
+    path: str | None = None
+    position: int | None = None
+    parent: str | None = None
+    branch: str | int | None = None
 
     def step(self) -> JsonObject:
         """The step as the definition language writes it."""
@@ -72,3 +77,7 @@ class StepAnswer(Answer):
 
     id: str
     type: str
+    path: str = Field(description="JSON path in the definition.", examples=["steps[2].branches[0].steps[1]"])
+    position: int = Field(description="Place among its siblings, from 0.")
+    parent: str | None = Field(description="Id of the step it stands in; null at the top.")
+    branch: str | int | None = Field(description="Which list of the parent it stands in.")

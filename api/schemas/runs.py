@@ -19,7 +19,9 @@ class RunRequest(RequestModel):
     input: Json = Field(
         None, description="What `trigger` holds in the run's expressions.", examples=[{"email": "ada@example.com"}]
     )
-    version: int | None = Field(None, ge=1, description="A published version; the active one when left out.")
+    version: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="A published version; the active one when left out."
+    )
     variables: JsonObject | None = Field(None, description="Values over the definition's own variables.")
 
 

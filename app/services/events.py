@@ -8,7 +8,6 @@ between the two halves is made good by `dispatch_pending`.
 import asyncio
 import json
 import logging
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,7 +16,7 @@ from uuid import UUID
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from app.db.models import Event, Subscription
+from app.db.models import Event, Subscription, Wait
 from app.definition import conditions
 from app.definition.durations import parse_moment
 from app.definition.problems import Problem
@@ -40,6 +39,8 @@ SINCE_TOLERANCE = timedelta(seconds=10)
 UNDISPATCHED_FOR = timedelta(seconds=2)
 SIGNAL_SECONDS = 5.0
 STARTS_AT_ONCE = 10
+FITS_AT_ONCE = 100
+"""Conditions evaluated before other requests get their turn: thousands of runs may wait for one type."""
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +63,8 @@ class _Dispatch:
 
     event: Event
     envelope: JsonObject
-    workflows: list[UUID]
-    waiting: dict[UUID, list[str]]
+    workflows: list[UUID] = field(default_factory=list)
+    waiting: dict[UUID, list[str]] = field(default_factory=dict)
     started: set[str] = field(default_factory=set)
     woke: set[str] = field(default_factory=set)
     done: bool = True
@@ -97,10 +98,12 @@ async def ingest(platform: Platform, workspace_id: UUID, events: Sequence[JsonOb
     return answers
 
 
-async def dispatch_pending(platform: Platform, workspace_id: UUID, limit: int) -> int:
+async def dispatch_pending(
+    platform: Platform, workspace_id: UUID, limit: int, *, older_than: timedelta = UNDISPATCHED_FOR
+) -> int:
     """Finish the dispatch of events that a crash, or a Temporal that was away, cut short; answers how many it saw."""
     async with platform.database.transaction(workspace_id) as session:
-        found = await store.undispatched(session, workspace_id, older_than=UNDISPATCHED_FOR, limit=limit)
+        found = await store.undispatched(session, workspace_id, older_than=older_than, limit=limit)
     await _dispatch(platform, workspace_id, found)
     return len(found)
 
@@ -109,7 +112,8 @@ async def _dispatch(
     platform: Platform, workspace_id: UUID, events: Sequence[Event]
 ) -> dict[tuple[str, str], tuple[list[str], list[str]]]:
     """Do what these events do, those aside that are done already; `(started, woke)` by `(source, id)`."""
-    todo = [await _whom(platform, workspace_id, event) for event in events if event.dispatched_at is None]
+    undone = [event for event in events if event.dispatched_at is None]
+    todo = await _whom(platform, workspace_id, undone) if undone else []
     gate = asyncio.Semaphore(STARTS_AT_ONCE)
     await asyncio.gather(*(_start(platform, gate, one, workflow_id) for one in todo for workflow_id in one.workflows))
     for one in todo:
@@ -125,22 +129,32 @@ async def _dispatch(
     return before | now
 
 
-async def _whom(platform: Platform, workspace_id: UUID, event: Event) -> _Dispatch:
-    """The workflows whose trigger, and the runs whose wait the event fits."""
-    envelope = store.envelope(event)
+async def _whom(platform: Platform, workspace_id: UUID, events: Sequence[Event]) -> list[_Dispatch]:
+    """For each event the workflows whose trigger, and the runs whose wait it fits."""
+    latest = max(event.received_at for event in events)
+    listening: dict[tuple[str, str], Sequence[Subscription]] = {}
+    waiting: dict[str, Sequence[Wait]] = {}
     async with platform.database.transaction(workspace_id) as session:
-        listening = await subscriptions.listening(session, workspace_id, event.type, event.source)
-        open_waits = await waits.open_for(session, workspace_id, event.type, event.received_at + SINCE_TOLERANCE)
-    waiting: dict[UUID, list[str]] = defaultdict(list)
-    for wait in open_waits:
-        if conditions.event_matches(wait.match, envelope, wait.context):
-            waiting[wait.run_id].append(wait.path)
-    workflows = dict.fromkeys(one.workflow_id for one in listening if _fits(one, envelope))
-    return _Dispatch(event, envelope, list(workflows), dict(waiting), set(event.started), set(event.woke))
+        for type_, source in {(event.type, event.source) for event in events}:
+            listening[type_, source] = await subscriptions.listening(session, workspace_id, type_, source)
+        for type_ in {event.type for event in events}:
+            waiting[type_] = await waits.open_for(session, workspace_id, type_, latest + SINCE_TOLERANCE)
+    return [await _matched(event, listening[event.type, event.source], waiting[event.type]) for event in events]
 
 
-def _fits(subscription: Subscription, envelope: JsonObject) -> bool:
-    return conditions.event_matches(subscription.filter, envelope, {})
+async def _matched(event: Event, listening: Sequence[Subscription], waiting: Sequence[Wait]) -> _Dispatch:
+    envelope = store.envelope(event)
+    found = _Dispatch(event, envelope, started=set(event.started), woke=set(event.woke))
+    for place, wait in enumerate(waiting, start=1):
+        if wait.since <= event.received_at + SINCE_TOLERANCE and conditions.event_matches(
+            wait.match, envelope, wait.context
+        ):
+            found.waiting.setdefault(wait.run_id, []).append(wait.path)
+        if place % FITS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    fitting = (one.workflow_id for one in listening if conditions.event_matches(one.filter, envelope, {}))
+    found.workflows.extend(dict.fromkeys(fitting))
+    return found
 
 
 async def _start(platform: Platform, gate: asyncio.Semaphore, one: _Dispatch, workflow_id: UUID) -> None:

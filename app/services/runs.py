@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 from uuid_utils.compat import uuid7
 
@@ -201,9 +201,9 @@ async def cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> Run:
         if cancelled is not None:
             await _ask_temporal_to_cancel(platform, run_id, must=False)
             return cancelled
-    known = await _ask_temporal_to_cancel(platform, run_id, must=True)
-    run = await wait_for_end(platform, run, CANCEL_SECONDS if known else SETTLE_SECONDS)
-    if known or has_ended(run):
+    await _ask_temporal_to_cancel(platform, run_id, must=True)
+    run = await wait_for_end(platform, run, CANCEL_SECONDS)
+    if has_ended(run) or await _is_in_temporal(platform, run_id):
         return run
     async with platform.database.transaction(workspace_id) as session:
         lost = await store.end(
@@ -235,22 +235,34 @@ async def _temporal_end(platform: Platform, run: Run, deadline: float) -> float:
     except WorkflowFailureError:
         pass
     except TEMPORAL_ERRORS as error:
-        if not (isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND):
+        if not _is_unknown(error):
             return deadline
     return clock.time() + SETTLE_SECONDS
 
 
-async def _ask_temporal_to_cancel(platform: Platform, run_id: UUID, *, must: bool) -> bool:
-    """Whether Temporal has the run under way. Raises `Unavailable` when it `must` be told and cannot be reached."""
+async def _ask_temporal_to_cancel(platform: Platform, run_id: UUID, *, must: bool) -> None:
+    """Raises `Unavailable` when Temporal `must` be told and cannot be reached. It need not know the run."""
     try:
         async with asyncio.timeout(CANCEL_SECONDS):
             await (await handle_of(platform, run_id)).cancel(rpc_timeout=timedelta(seconds=CANCEL_SECONDS))
     except TEMPORAL_ERRORS as error:
-        if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
-            return False
-        if must:
+        if must and not _is_unknown(error):
             raise Unavailable("temporal_unavailable", "Temporal cannot be reached; try again in a moment.") from error
-    return True
+
+
+async def _is_in_temporal(platform: Platform, run_id: UUID) -> bool:
+    """Whether Temporal still has the run under way, as far as it can be asked."""
+    try:
+        async with asyncio.timeout(CANCEL_SECONDS):
+            found = await (await handle_of(platform, run_id)).describe()
+    except TEMPORAL_ERRORS as error:
+        return not _is_unknown(error)
+    return found.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
+
+
+def _is_unknown(error: Exception) -> bool:
+    """Whether Temporal answered that it has no such run under way."""
+    return isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND
 
 
 def _active(workflow: Workflow, definition: Version | None, number: int | None) -> Version:

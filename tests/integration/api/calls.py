@@ -1,4 +1,4 @@
-"""What the tests of the API share: a problem document is checked in one place, small workflows are made in one place."""
+"""What the tests of the API share: checking a problem document, making a small workflow."""
 
 from typing import Any
 

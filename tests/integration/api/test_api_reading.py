@@ -14,7 +14,9 @@ YAML = {"Content-Type": "application/yaml"}
 NOWHERE = "01890000-0000-7000-8000-000000000000"
 
 
-async def post(client: httpx.AsyncClient, body: bytes | str, path: str = "/v1/workflows", **headers: str) -> httpx.Response:
+async def post(
+    client: httpx.AsyncClient, body: bytes | str, path: str = "/v1/workflows", **headers: str
+) -> httpx.Response:
     return await client.post(path, content=body, headers=JSON | {k.replace("_", "-"): v for k, v in headers.items()})
 
 

@@ -1,0 +1,80 @@
+"""The catalog, the schema of definitions and the API's own documentation."""
+
+import re
+
+import httpx
+from jsonschema import Draft202012Validator
+
+from app.json import Json
+from tests.integration.api.calls import problem
+
+
+async def test_the_catalog_lists_what_can_be_done(api_client: httpx.AsyncClient) -> None:
+    found = {item["id"]: item for item in (await api_client.get("/v1/catalog/actions")).json()["items"]}
+    assert {"http.request", "webhook.send", "email.send", "transform.map"} <= set(found)
+    for action in found.values():
+        Draft202012Validator.check_schema(action["inputs_schema"])
+        Draft202012Validator.check_schema(action["outputs_schema"])
+        assert action["title"]
+        assert action["description"]
+        assert action["retry"]["max_attempts"] >= 1
+    email = found["email.send"]
+    assert (email["connection"], email["where"], email["category"]) == ("smtp", "remote", "email")
+    assert "send_email" in email["aliases"]
+    assert "to" in email["inputs_schema"]["properties"]
+    assert all(set(error) == {"type", "retryable"} for error in email["errors"])
+
+
+async def test_one_action_is_found_by_id_and_by_alias(api_client: httpx.AsyncClient) -> None:
+    by_id = (await api_client.get("/v1/catalog/actions/email.send")).json()
+    assert (await api_client.get("/v1/catalog/actions/send_email")).json() == by_id
+    problem(await api_client.get("/v1/catalog/actions/email.dance"), 404, "action_not_found")
+
+
+async def test_the_catalog_is_searched(api_client: httpx.AsyncClient) -> None:
+    async def ids(query: str) -> list[str]:
+        return [item["id"] for item in (await api_client.get(f"/v1/catalog/actions?{query}")).json()["items"]]
+
+    assert await ids("category=email") == ["email.send"]
+    assert await ids("q=WEBHOOK") == ["webhook.send"]
+    assert await ids("q=nothing-like-it") == []
+
+
+async def test_the_schema_of_definitions_accepts_one_and_refuses_another(api_client: httpx.AsyncClient) -> None:
+    schema = (await api_client.get("/v1/schema/definition")).json()
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    assert validator.is_valid({"steps": [{"id": "a", "type": "delay", "duration": "5m"}]})
+    assert not validator.is_valid({"steps": [{"id": "a", "type": "nap"}]})
+
+
+async def test_the_openapi_document_describes_every_call(api_client: httpx.AsyncClient) -> None:
+    document = (await api_client.get("/openapi.json")).json()
+    operations = {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    for name, operation in operations.items():
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert operation["tags"], name
+        if "/v1/" in name:
+            assert operation["security"] == [{"API key": []}], name
+            assert {"401", "422", "503"} <= set(operation["responses"]), name
+    for name in ("POST /v1/workflows", "PATCH /v1/workflows/{workflow_id}", "POST /v1/workflows/{workflow_id}/runs"):
+        reference = operations[name]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"]
+
+
+async def test_every_reference_of_the_openapi_document_leads_somewhere(api_client: httpx.AsyncClient) -> None:
+    text = (await api_client.get("/openapi.json")).text
+    document: Json = (await api_client.get("/openapi.json")).json()
+    referred = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
+    assert referred <= set(document["components"]["schemas"])
+    assert "$defs" not in text
+    assert "HTTPValidationError" not in text
+
+
+async def test_the_documentation_is_served(api_client: httpx.AsyncClient) -> None:
+    assert (await api_client.get("/docs")).status_code == 200
