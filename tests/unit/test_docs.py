@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
 from app.catalog.connections import CONNECTION_KINDS
 from app.catalog.errors import ErrorType
@@ -196,6 +197,18 @@ def test_every_command_is_listed() -> None:
 def test_a_target_is_one_of_the_makefile(place: str, line: str) -> None:
     target = line.split()[1]
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
+
+
+@pytest.mark.parametrize(("place", "line"), lines("docker compose exec"))
+def test_a_command_inside_a_container_is_one_the_command_line_takes(place: str, line: str) -> None:
+    service, _, command = line.removeprefix("docker compose exec ").partition(" ")
+    assert service in yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    takes(command)
+
+
+@pytest.mark.parametrize(("place", "line"), lines("cp"))
+def test_a_file_to_copy_is_there(place: str, line: str) -> None:
+    assert (ROOT / line.split()[1]).exists(), line
 
 
 @pytest.mark.parametrize(("place", "line"), lines("curl"))
