@@ -8,16 +8,19 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.engine import Statement
 from app.definition import conditions
 from app.json import JsonObject
 from app.services.platform import Platform
-from app.store import events, run_state, steps, waits, workflow_variables
+from app.store import events, workflow_variables
+from app.store.recording import RunRecords
+from app.store.run_state import ENDED
 from app.temporal.messages import (
     ActionCall,
     ActionOutcome,
@@ -33,19 +36,17 @@ _log = logging.getLogger(__name__)
 
 async def stored_outcome(platform: Platform, call: ActionCall) -> ActionOutcome | None:
     """What the effect with this key gave, if it was done and its outcome kept."""
-    workspace_id, run_id = UUID(call.workspace_id), UUID(call.run_id)
-    async with platform.database.transaction(workspace_id) as session:
-        row = await steps.outcome(session, workspace_id, run_id, call.path, call.key)
-    if row is None:
+    statement = _records(call).outcome(call.path, call.key)
+    (found,) = await platform.database.run(UUID(call.workspace_id), statement)
+    if not found:
         return None
-    assert row.started_at is not None
-    assert row.finished_at is not None
+    inputs, output, attempt, started_at, finished_at = found[0]
     return ActionOutcome(
-        output=row.output,
-        inputs=row.inputs or {},
-        attempt=row.attempt,
-        started_at=_text(row.started_at),
-        finished_at=_text(row.finished_at),
+        output=output,
+        inputs=inputs or {},
+        attempt=attempt,
+        started_at=_text(started_at),
+        finished_at=_text(finished_at),
     )
 
 
@@ -60,7 +61,7 @@ async def commit_outcome(platform: Platform, call: ActionCall, outcome: ActionOu
         "started_at": outcome.started_at,
         "finished_at": outcome.finished_at,
     }
-    await _write_steps(platform, call, [row])
+    await _write(platform, call, _records(call).write_steps([row]))
 
 
 async def record_failed_attempt(
@@ -80,30 +81,22 @@ async def record_failed_attempt(
         "error": error,
         "started_at": call.started_at or started_at.isoformat(),
     }
-    workspace_id, run_id = UUID(call.workspace_id), UUID(call.run_id)
-    try:
-        async with platform.database.transaction(workspace_id) as session:
-            await steps.add_attempt(
-                session,
-                workspace_id,
-                run_id,
-                call.path,
-                generation=call.generation,
-                attempt=attempt,
-                error=error,
-                started_at=started_at,
-                finished_at=finished_at,
-                next_attempt_at=next_attempt_at,
-            )
-            await steps.write(session, workspace_id, run_id, [row])
-    except IntegrityError as error_:
-        _without_owner(error_, "run", call.run_id)
+    records = _records(call)
+    failed = records.add_attempt(
+        call.path,
+        generation=call.generation,
+        attempt=attempt,
+        error=error,
+        started_at=started_at,
+        finished_at=finished_at,
+        next_attempt_at=next_attempt_at,
+    )
+    await _write(platform, call, failed, records.write_steps([row]))
 
 
 async def record_batch(platform: Platform, batch: RecordBatch) -> None:
     """Write finished steps and the run's state, and close the waits that are over, in one transaction."""
-    async with platform.database.transaction(UUID(batch.workspace_id)) as session:
-        await _record(session, batch)
+    await _write(platform, batch, *_batch(batch))
 
 
 async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
@@ -112,22 +105,21 @@ async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
     The registration is committed before the look: an event is committed before it looks for waits, so whichever comes
     second sees the other.
     """
-    workspace_id, run_id = UUID(wait.batch.workspace_id), UUID(wait.batch.run_id)
     until = _moment(wait.until)
-    async with platform.database.transaction(workspace_id) as session:
-        if not await _record(session, wait.batch):
-            return OpenedWait(since=_text(datetime.now(UTC)))
-        since = await waits.open_(
-            session,
-            workspace_id,
-            run_id,
-            wait.path,
-            event=wait.event,
-            match=wait.match,
-            context=wait.context,
-            since=await _since(session, workspace_id, run_id, wait.since),
-            until=until,
-        )
+    registration = _records(wait.batch).open_wait(
+        wait.path,
+        event=wait.event,
+        match=wait.match,
+        context=wait.context,
+        since=wait.since,
+        moment=None if wait.since in ("wait_start", "run_start") else _moment(wait.since),
+        until=until,
+    )
+    written = await _write(platform, wait.batch, *_batch(wait.batch), registration)
+    if written is None:
+        return OpenedWait(since=_text(datetime.now(UTC)))
+    ((since,),) = written[-1]
+    workspace_id = UUID(wait.batch.workspace_id)
     async with platform.database.transaction(workspace_id) as session:
         async for event in events.received(session, workspace_id, wait.event, since=since, until=until):
             envelope = events.envelope(event)
@@ -143,61 +135,51 @@ async def set_workflow_variables(platform: Platform, values: WorkflowVariables) 
         async with platform.database.transaction(workspace_id) as session:
             await workflow_variables.keep(session, workspace_id, workflow_id, values.values)
     except IntegrityError as error:
-        _without_owner(error, "workflow", values.workflow_id)
+        if not isinstance(error.orig, psycopg.errors.ForeignKeyViolation):
+            raise
+        _log.warning("variables of workflow %s are let go: there is no such workflow", workflow_id)
 
 
-async def _record(session: AsyncSession, batch: RecordBatch) -> bool:
-    """Whether there is such a run."""
-    workspace_id, run_id, run = UUID(batch.workspace_id), UUID(batch.run_id), batch.run
-    known = await run_state.report(
-        session,
-        workspace_id,
-        run_id,
-        status=run.status,
-        steps_completed=run.steps_completed,
-        current_step=run.current_step,
-        waiting_for=run.waiting_for,
-        output=run.output,
-        error=run.error,
-        variables=run.variables,
-        earliest_step=_earliest(batch.steps),
-        finished_at=_moment(run.finished_at),
-    )
-    if not known:
-        _log.warning("records of run %s are let go: there is no such run", batch.run_id)
-        return False
-    # A step walked again may stand in a batch twice, as it ended and as it is now: the later one counts.
-    latest = {step.path: step for step in sorted(batch.steps, key=lambda step: step.generation)}
-    await steps.write(session, workspace_id, run_id, [_row(step) for step in latest.values()])
-    if run.status in run_state.ENDED:
-        await waits.close(session, workspace_id, run_id, None)
-    elif batch.closed_waits:
-        await waits.close(session, workspace_id, run_id, batch.closed_waits)
-    return True
+def _records(source: ActionCall | RecordBatch) -> RunRecords:
+    return RunRecords(UUID(source.workspace_id), UUID(source.run_id))
 
 
-async def _write_steps(platform: Platform, call: ActionCall, rows: Sequence[JsonObject]) -> None:
-    workspace_id, run_id = UUID(call.workspace_id), UUID(call.run_id)
+async def _write(
+    platform: Platform, source: ActionCall | RecordBatch, *statements: Statement
+) -> list[list[tuple[Any, ...]]] | None:
+    """The rows the statements gave. None for a run that is gone: its records are let go, for an effect must not be
+    repeated for ever because they cannot be kept."""
     try:
-        async with platform.database.transaction(workspace_id) as session:
-            await steps.write(session, workspace_id, run_id, rows)
-    except IntegrityError as error:
-        _without_owner(error, "run", call.run_id)
-
-
-def _without_owner(error: IntegrityError, what: str, id_: str) -> None:
-    """Records of what is no longer there are let go: an effect must not be repeated for ever because of them."""
-    if not isinstance(error.orig, psycopg.errors.ForeignKeyViolation):
-        raise error
-    _log.warning("records of %s %s are let go: there is no such %s", what, id_, what)
-
-
-async def _since(session: AsyncSession, workspace_id: UUID, run_id: UUID, since: str) -> datetime | None:
-    if since == "wait_start":
+        return await platform.database.run(UUID(source.workspace_id), *statements)
+    except psycopg.errors.ForeignKeyViolation:
+        _log.warning("records of run %s are let go: there is no such run", source.run_id)
         return None
-    if since == "run_start":
-        return await run_state.created_at(session, workspace_id, run_id)
-    return _moment(since)
+
+
+def _batch(batch: RecordBatch) -> list[Statement]:
+    records, run = _records(batch), batch.run
+    statements = [
+        records.report(
+            status=run.status,
+            steps_completed=run.steps_completed,
+            current_step=run.current_step,
+            waiting_for=run.waiting_for,
+            output=run.output,
+            error=run.error,
+            variables=run.variables,
+            earliest_step=_earliest(batch.steps),
+            finished_at=_moment(run.finished_at),
+        )
+    ]
+    if batch.steps:
+        # A step walked again may stand in a batch twice, as it ended and as it is now: the later one counts.
+        latest = {step.path: step for step in sorted(batch.steps, key=lambda step: step.generation)}
+        statements.append(records.write_steps([_row(step) for step in latest.values()]))
+    if run.status in ENDED:
+        statements.append(records.close_waits(None))
+    elif batch.closed_waits:
+        statements.append(records.close_waits(batch.closed_waits))
+    return statements
 
 
 def _row_of(call: ActionCall) -> JsonObject:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
-from app.db.engine import Database, DatabaseUnavailable
+from app.db.engine import Database, DatabaseUnavailable, Statement
 from app.db.models import Workspace
 from app.settings import Settings
 from tests.conftest import DatabaseUrls
@@ -91,6 +91,62 @@ async def test_transactions_say_so_too_when_it_goes_away_in_the_middle(database,
 
     with pytest.raises(DatabaseUnavailable):
         await interrupted()
+
+
+COUNT = Statement("SELECT count(*) FROM workspaces", {})
+
+
+def insertion(workspace: UUID) -> Statement:
+    return Statement(
+        "INSERT INTO workspaces (workspace_id, name) VALUES (%(id)s, 'x') RETURNING name", {"id": workspace}
+    )
+
+
+async def test_transactions_in_one_round_trip_answer_each_statement(database, mine):
+    assert await database.run(mine, insertion(mine), COUNT) == [[("x",)], [(1,)]]
+    assert await database.run(uuid7(), COUNT) == [[(0,)]]
+
+
+async def test_transactions_in_one_round_trip_happen_whole_or_not_at_all(database, mine):
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await database.run(mine, insertion(mine), insertion(mine))
+    assert await database.run(mine, COUNT) == [[(0,)]]
+
+
+async def test_transactions_in_one_round_trip_keep_to_their_workspace(database, mine):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        await database.run(mine, insertion(uuid7()))
+
+
+async def test_transactions_in_one_round_trip_leave_no_workspace_behind(database, mine):
+    await database.run(mine, COUNT)
+    assert await database.scalar("SELECT NULLIF(current_setting('holdfast.workspace_id', true), '')") is None
+    assert await database.scalar("SELECT count(*) FROM workspaces") == 0
+
+
+async def test_transactions_in_one_round_trip_say_that_the_database_is_away(mine):
+    database = Database(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"))
+    with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
+        await database.run(mine, COUNT)
+    await database.close()
+
+
+async def test_transactions_that_are_cancelled_leave_the_pool_as_it_was(database, mine):
+    pause = Statement("SELECT pg_sleep(0.05)", {})
+
+    async def in_a_session() -> None:
+        async with database.transaction(mine) as session:
+            await session.execute(text("SELECT pg_sleep(0.05)"))
+
+    for delay in (0, 0.001, 0.005, 0.02):
+        for _ in range(8):
+            tasks = [asyncio.create_task(database.run(mine, pause, COUNT)), asyncio.create_task(in_a_session())]
+            await asyncio.wait(tasks, timeout=delay)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    assert await database.run(mine, insertion(mine), COUNT) == [[("x",)], [(1,)]]
+    assert await asyncio.gather(*(database.run(mine, COUNT) for _ in range(40))) == [[[(1,)]]] * 40
 
 
 def test_transactions_need_an_address():

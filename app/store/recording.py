@@ -1,0 +1,207 @@
+"""The statements runs write their records with. Each is one round trip's part: `Database.run` sends several at once.
+
+What runs write as they go is most of what the database does, so it stands here in plain SQL; what people search and
+change is in the modules of its subject. Every statement may be repeated.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from app.db.engine import Statement
+from app.db.values import clean_text
+from app.json import Json, JsonObject
+from app.store.run_state import ENDED
+
+# A later generation of a step replaces an earlier one. Within a generation a finished step never goes back to an
+# unfinished one, and what an effect committed is never replaced at all: it is what a repeat of the effect is answered
+# with. One parameter takes a batch of any size.
+_WRITE_STEPS = """
+    INSERT INTO steps AS kept (
+        workspace_id, run_id, path, sequence, step_id, name, type, action, status, effect_key,
+        attempt, generation, inputs, output, error, wait, started_at, finished_at)
+    SELECT %(workspace_id)s, %(run_id)s, fresh.path, COALESCE(NULLIF(fresh.sequence, 0), nextval('steps_sequence')),
+           fresh.step_id, fresh.name, fresh.type, fresh.action, fresh.status, fresh.effect_key,
+           fresh.attempt, fresh.generation, fresh.inputs, fresh.output, fresh.error, fresh.wait,
+           fresh.started_at, fresh.finished_at
+    FROM jsonb_to_recordset(%(rows)s) AS fresh (
+        path text, sequence bigint, step_id text, name text, type text, action text, status text, effect_key text,
+        attempt integer, generation integer, inputs jsonb, output jsonb, error jsonb, wait jsonb,
+        started_at timestamptz, finished_at timestamptz)
+    ORDER BY fresh.path
+    ON CONFLICT (workspace_id, run_id, path) DO UPDATE SET
+        sequence = CASE WHEN excluded.generation > kept.generation THEN excluded.sequence ELSE kept.sequence END,
+        name = excluded.name, type = excluded.type, action = excluded.action, status = excluded.status,
+        effect_key = excluded.effect_key, attempt = excluded.attempt, generation = excluded.generation,
+        inputs = excluded.inputs, output = excluded.output, error = excluded.error, wait = excluded.wait,
+        started_at = excluded.started_at, finished_at = excluded.finished_at
+    WHERE excluded.generation > kept.generation
+       OR (excluded.generation = kept.generation
+           AND NOT (kept.status = 'completed' AND kept.effect_key IS NOT NULL)
+           AND (kept.status NOT IN ('completed', 'failed', 'skipped', 'cancelled')
+                OR excluded.status IN ('completed', 'failed', 'skipped', 'cancelled')))
+"""
+
+_OUTCOME = """
+    SELECT inputs, output, attempt, started_at, finished_at FROM steps
+    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND path = %(path)s
+      AND effect_key = %(effect_key)s AND status = 'completed'
+"""
+
+_ADD_ATTEMPT = """
+    INSERT INTO step_attempts (
+        workspace_id, run_id, path, generation, attempt, error, next_attempt_at, started_at, finished_at)
+    VALUES (
+        %(workspace_id)s, %(run_id)s, %(path)s, %(generation)s, %(attempt)s, %(error)s, %(next_attempt_at)s,
+        %(started_at)s, %(finished_at)s)
+    ON CONFLICT DO NOTHING
+"""
+
+# A batch that was delayed by a retry must not count backwards.
+_REPORT_RUN = """
+    UPDATE runs SET
+        status = %(status)s, current_step = %(current_step)s, waiting_for = %(waiting_for)s,
+        steps_completed = GREATEST(steps_completed, %(steps_completed)s),
+        output = COALESCE(%(output)s, output), error = COALESCE(%(error)s, error),
+        variables = COALESCE(%(variables)s, variables),
+        started_at = COALESCE(started_at, %(earliest_step)s, now()),
+        finished_at = CASE WHEN %(ends)s THEN COALESCE(%(finished_at)s, now()) ELSE finished_at END,
+        updated_at = now()
+    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND status <> ALL(%(ended)s)
+"""
+
+_CLOSE_WAITS = """
+    UPDATE waits SET closed_at = now()
+    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND closed_at IS NULL
+      AND (%(paths)s::text[] IS NULL OR path = ANY(%(paths)s))
+"""
+
+# A wait that is open already keeps its `since`, so that a repeat of the registration misses nothing; one that was
+# closed (the step is walked again) begins anew.
+_OPEN_WAIT = """
+    INSERT INTO waits AS kept (workspace_id, run_id, path, event, match, context, since, until)
+    VALUES (
+        %(workspace_id)s, %(run_id)s, %(path)s, %(event)s, %(match)s, %(context)s,
+        CASE %(since)s::text
+            WHEN 'wait_start' THEN clock_timestamp()
+            WHEN 'run_start' THEN COALESCE(
+                (SELECT created_at FROM runs WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s),
+                clock_timestamp())
+            ELSE %(moment)s
+        END,
+        %(until)s)
+    ON CONFLICT (workspace_id, run_id, path) DO UPDATE SET
+        event = excluded.event, match = excluded.match, context = excluded.context, until = excluded.until,
+        since = CASE WHEN kept.closed_at IS NULL THEN kept.since ELSE excluded.since END, closed_at = NULL
+    RETURNING since
+"""
+
+
+class RunRecords:
+    """Builds the statements that write the records of one run."""
+
+    def __init__(self, workspace_id: UUID, run_id: UUID) -> None:
+        self._run = {"workspace_id": workspace_id, "run_id": run_id}
+
+    def write_steps(self, rows: Sequence[JsonObject]) -> Statement:
+        """Insert or bring up to date. Each row has columns of `steps` by name, times as RFC 3339; paths are distinct.
+
+        `sequence` 0 takes the next number of the database.
+        """
+        return Statement(_WRITE_STEPS, {**self._run, "rows": Jsonb(list(rows))})
+
+    def outcome(self, path: str, effect_key: str) -> Statement:
+        """What an effect committed under this key: `(inputs, output, attempt, started_at, finished_at)`, or no row."""
+        return Statement(_OUTCOME, {**self._run, "path": path, "effect_key": effect_key})
+
+    def add_attempt(
+        self,
+        path: str,
+        *,
+        generation: int,
+        attempt: int,
+        error: JsonObject,
+        started_at: datetime,
+        finished_at: datetime,
+        next_attempt_at: datetime | None,
+    ) -> Statement:
+        """Keep a failed attempt; one that is kept already stays as it is."""
+        attempt_row = {
+            "path": path,
+            "generation": generation,
+            "attempt": attempt,
+            "error": Jsonb(error),
+            "started_at": started_at,
+            "finished_at": finished_at,
+            "next_attempt_at": next_attempt_at,
+        }
+        return Statement(_ADD_ATTEMPT, {**self._run, **attempt_row})
+
+    def report(
+        self,
+        *,
+        status: str,
+        steps_completed: int,
+        current_step: str | None,
+        waiting_for: JsonObject | None,
+        output: Json,
+        error: JsonObject | None,
+        variables: JsonObject | None,
+        earliest_step: datetime | None,
+        finished_at: datetime | None,
+    ) -> Statement:
+        """Bring the run's row up to date unless it has ended.
+
+        None leaves a field as it is, `current_step` and `waiting_for` aside. A run that reports for the first time has
+        started: when its earliest step did, or now.
+        """
+        state = {
+            "status": status,
+            "steps_completed": steps_completed,
+            "current_step": None if current_step is None else clean_text(current_step),
+            "waiting_for": _json(waiting_for),
+            "output": _json(output),
+            "error": _json(error),
+            "variables": _json(variables),
+            "earliest_step": earliest_step,
+            "ends": status in ENDED,
+            "finished_at": finished_at,
+            "ended": list(ENDED),
+        }
+        return Statement(_REPORT_RUN, {**self._run, **state})
+
+    def close_waits(self, paths: Sequence[str] | None) -> Statement:
+        """These waits of the run are over; None: all of them."""
+        return Statement(_CLOSE_WAITS, {**self._run, "paths": None if paths is None else list(paths)})
+
+    def open_wait(
+        self,
+        path: str,
+        *,
+        event: str,
+        match: Json,
+        context: JsonObject,
+        since: str,
+        moment: datetime | None,
+        until: datetime | None,
+    ) -> Statement:
+        """Register a wait; answers `(since,)`. `since` is wait_start, run_start, or else `moment` counts.
+
+        Times are the database's: a wait that starts now starts when its row is written.
+        """
+        wait = {
+            "path": path,
+            "event": event,
+            "match": _json(match),
+            "context": Jsonb(context),
+            "since": since,
+            "moment": moment,
+            "until": until,
+        }
+        return Statement(_OPEN_WAIT, {**self._run, **wait})
+
+
+def _json(value: Json) -> Jsonb | None:
+    return None if value is None else Jsonb(value)
