@@ -13,7 +13,7 @@ MAX_KEY_LENGTH = 255
 EVENT_KEY_PREFIX = "event:"
 
 _ETAG = re.compile(r'"([\x21\x23-\x7e]*)"')
-_WAIT = re.compile(r'wait\s*=\s*"?(\d+)"?', re.IGNORECASE)
+_WAIT = re.compile(r'wait\s*=\s*"?([0-9]+)"?', re.IGNORECASE)
 NEVER = -1
 """A revision no resource has."""
 

@@ -7,6 +7,8 @@ from importlib.metadata import version
 
 import uvicorn
 from fastapi import Depends, FastAPI
+from fastapi_offline import FastAPIOffline
+from pydantic import ValidationError
 
 from api import openapi, problems
 from api.dependencies import actor_of, check_address
@@ -44,7 +46,8 @@ def create_app(platform: Platform | None = None) -> FastAPI:
             app.state.platform = opened
             yield
 
-    app = FastAPI(
+    # The pages of `/docs` come from the package, not from somebody's network: they work where there is none.
+    app = FastAPIOffline(
         title="Holdfast",
         version=version("holdfast"),
         description=openapi.DESCRIPTION,
@@ -65,7 +68,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
 
 def main() -> None:
     """Serve until told to stop: `python -m api.main`."""
-    settings = Settings()
+    settings = _settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     uvicorn.run(
         create_app(),
@@ -76,6 +79,18 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
+
+
+def _settings() -> Settings:
+    """The environment's settings, or one clear line about what is wrong with them."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        names = (f"HOLDFAST_{'.'.join(map(str, found['loc'])).upper()}: {found['msg']}" for found in error.errors())
+        raise SystemExit("; ".join(names)) from None
+    if settings.database_url is None:
+        raise SystemExit("HOLDFAST_DATABASE_URL is not set: name the database, or start all with `holdfast dev`.")
+    return settings
 
 
 if __name__ == "__main__":

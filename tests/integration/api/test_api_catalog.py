@@ -76,5 +76,12 @@ async def test_every_reference_of_the_openapi_document_leads_somewhere(api_clien
     assert "HTTPValidationError" not in text
 
 
-async def test_the_documentation_is_served(api_client: httpx.AsyncClient) -> None:
-    assert (await api_client.get("/docs")).status_code == 200
+async def test_the_documentation_needs_nobody_elses_network(api_client: httpx.AsyncClient) -> None:
+    for page in ("/docs", "/redoc"):
+        answer = await api_client.get(page)
+        assert answer.status_code == 200
+        needed = re.findall(r'(?:src|href|url)[=:] *["\']([^"\']+)', answer.text)
+        assert len(needed) > 1
+        for address in needed:
+            assert address.startswith("/"), address
+            assert (await api_client.get(address)).status_code == 200
