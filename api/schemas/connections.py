@@ -24,7 +24,8 @@ class ConnectionCreate(RequestModel):
 
 
 class ConnectionChanges(RequestModel):
-    """What to change; fields left out stay. `config` and `credentials` are replaced as a whole."""
+    """What to change; fields left out stay. `config` is merged, null removes a key; `credentials` are
+    replaced as a whole."""
 
     name: str | None = None
     description: str | None = None

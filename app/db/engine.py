@@ -34,8 +34,9 @@ _ON_CONNECT = """
 """
 _SET_WORKSPACE = "SELECT set_config('holdfast.workspace_id', %s, true)"
 
-# Lost or refused connections, a server that shuts down, has no room or has become read-only (SQLSTATE classes).
-_DOWN_STATES = ("08", "53", "57P", "25006")
+# SQLSTATEs, or how they begin, of what the same again may get past: lost or refused connections, a server that shuts
+# down, has no room or has become read-only; a deadlock, a statement that waited or took too long.
+_DOWN_STATES = ("08", "53", "57P", "25006", "40", "55P03", "57014")
 
 
 class DatabaseUnavailable(Exception):
@@ -138,7 +139,9 @@ class Database:
         except (DBAPIError, psycopg.Error) as error:
             if not _is_down(error):
                 raise
-            raise self._on_failure("The database cannot be reached; try again in a moment.") from error
+            raise self._on_failure(
+                "The database cannot be reached, or takes no work now; try again in a moment."
+            ) from error
 
 
 def _is_down(error: DBAPIError | psycopg.Error) -> bool:
