@@ -22,6 +22,7 @@ from temporalio.exceptions import ApplicationError
 import activities.email
 import activities.http
 import activities.webhook  # noqa: F401  (importing registers their actions)
+from activities.answers import answer, brief, fits
 from activities.base import REGISTERED, ActionError, Invocation, RegisteredAction
 from activities.connection_use import ConnectionUse
 from activities.http_client import HttpClient
@@ -34,7 +35,7 @@ from app.services.errors import NotFound, ServiceError, Unavailable
 from app.services.platform import Platform
 from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan
 
-HEARTBEAT_SECONDS = 5.0
+HEARTBEAT_SECONDS = 2.0
 LAST_COMMIT_SECONDS = 10.0
 LONGEST_RETRY_AFTER = 24 * 3600.0
 """A provider that asks for a longer pause is tried again after this long."""
@@ -66,22 +67,28 @@ class ActionRunner:
     async def _attempt(self, registered: RegisteredAction, call: ActionCall) -> ActionOutcome:
         stored = await _until_available(lambda: records.stored_outcome(self._platform, call))
         if stored is not None:
-            return replace(stored, repeated=True)
+            return answer(replace(stored, repeated=True), local=activity.info().is_local)
+        if call.kept:
+            raise ApplicationError(
+                f"{call.name}: its outcome is gone", type=ErrorType.INTERNAL.value, non_retryable=True
+            )
         number = call.previous_attempts + activity.info().attempt
         started_at = datetime.now(UTC)
         try:
             output = await self._perform(registered, call, number, started_at)
+            outcome = ActionOutcome(
+                output=output.model_dump(mode="json", by_alias=True),
+                inputs=registered.mask(call.inputs),
+                attempt=number,
+                started_at=_text(started_at),
+                finished_at=_text(datetime.now(UTC)),
+            )
+            if not fits(outcome):
+                raise ActionError(ErrorType.RESPONSE_TOO_LARGE, f"{call.name}: the answer is too large to be handed on")
         except ActionError as error:
             raise await self._failed(registered, call, error, number, started_at) from error
-        outcome = ActionOutcome(
-            output=output.model_dump(mode="json", by_alias=True),
-            inputs=registered.mask(call.inputs),
-            attempt=number,
-            started_at=_text(started_at),
-            finished_at=_text(datetime.now(UTC)),
-        )
         await _finished(_until_available(lambda: records.commit_outcome(self._platform, call, outcome)))
-        return outcome
+        return answer(outcome, local=activity.info().is_local)
 
     async def _perform(
         self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime
@@ -160,7 +167,7 @@ class ActionRunner:
             )
         details = {
             "attempt": number,
-            "inputs": registered.mask(call.inputs),
+            "inputs": brief(registered.mask(call.inputs)),
             "provider_code": error.provider_code,
             "retry_delay": delay,
         }

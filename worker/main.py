@@ -48,8 +48,8 @@ def build_worker(
         activity_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
         graceful_shutdown_timeout=GRACE,
         # Cancelling an effect reaches the worker with its heartbeats; seconds, not the default minute.
-        max_heartbeat_throttle_interval=timedelta(seconds=5),
-        default_heartbeat_throttle_interval=timedelta(seconds=5),
+        max_heartbeat_throttle_interval=timedelta(seconds=2),
+        default_heartbeat_throttle_interval=timedelta(seconds=2),
     )
 
 

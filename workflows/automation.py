@@ -4,7 +4,6 @@ Deterministic code only: no I/O, no clock but the workflow's. Every change must 
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
@@ -12,13 +11,13 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from app.definition.parse import parse
-
     from app.catalog.errors import ErrorType
     from app.definition.model import Definition
+    from app.definition.parse import parse
     from app.json import Json, JsonObject
     from app.temporal import names
     from app.temporal.messages import DeliveredEvent, RunInput, RunResult, Timeline
+    from app.temporal.payloads import json_size
     from workflows.failures import RunStopped, StepFailed
     from workflows.interpreter import run_steps
     from workflows.recorder import Recorder
@@ -137,7 +136,7 @@ class Automation:
 
 def _bounded(ending: Ending) -> Ending:
     """A run's output travels as one payload; a larger one would hold the run up for ever."""
-    size = len(json.dumps(ending.output))
+    size = json_size(ending.output)
     if size <= MAX_OUTPUT_BYTES:
         return ending
     message = f"output: {size:,} bytes are more than the {MAX_OUTPUT_BYTES:,} a run may answer; answer with less"

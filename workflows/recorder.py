@@ -16,6 +16,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 from app.json import Json, JsonObject
 from app.temporal import names
 from app.temporal.messages import OpenedWait, OpenWait, RecordBatch, RunUpdate, WorkflowVariables
+from app.temporal.payloads import json_size
 from workflows.state import RunState
 from workflows.tasks import leave_if_cancelled
 
@@ -75,7 +76,9 @@ class Recorder:
             since=since,
             until=until,
         )
-        return await self._write(names.OPEN_WAIT_ACTIVITY, wait, wait.batch, OpenedWait, f"wait for {event}")
+        opened = await self._write(names.OPEN_WAIT_ACTIVITY, wait, wait.batch, OpenedWait, f"wait for {event}")
+        await self._state.outbox.put(json_size(opened.found))
+        return opened
 
     async def keep_variables(self, path: str, values: JsonObject) -> None:
         """Keep variables for the workflow's later runs."""

@@ -14,6 +14,7 @@ from app.json import JsonObject
 from app.temporal import names
 from app.temporal.messages import DeliveredEvent, RunInput
 from workflows.journal import Journal, is_over
+from workflows.outbox import Outbox
 
 SHOWN = 12
 """Steps in the table that Temporal's UI shows."""
@@ -32,6 +33,7 @@ class RunState:
         self.current_step: str | None = None
         self.waits: dict[str, JsonObject] = {}
         """Open waits by path: `{kind, event, until}`."""
+        self.outbox = Outbox()
         self.busy = 0
         """Effects under way: while one is, the run is running even if another branch waits."""
         self.started_at = workflow.now()

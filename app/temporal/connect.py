@@ -5,6 +5,7 @@ import asyncio
 from temporalio.client import Client
 
 from app.settings import Settings
+from app.temporal.payloads import DATA_CONVERTER
 
 
 class TemporalConnection:
@@ -21,6 +22,8 @@ class TemporalConnection:
             async with self._lock:
                 if self._client is None:
                     self._client = await Client.connect(
-                        self._settings.resolved_temporal_address, namespace=self._settings.temporal_namespace
+                        self._settings.resolved_temporal_address,
+                        namespace=self._settings.temporal_namespace,
+                        data_converter=DATA_CONVERTER,
                     )
         return self._client

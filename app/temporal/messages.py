@@ -113,6 +113,8 @@ class ActionCall:
     order: int = 0
     generation: int = 1
     started_at: str | None = None
+    kept: bool = False
+    """The effect was done: its kept outcome is asked for, and nothing must be done again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,8 @@ class ActionOutcome:
     finished_at: str
     repeated: bool = False
     """True when a stored outcome answered and nothing was done again."""
+    kept: bool = False
+    """The output is too large for a local activity's answer and is kept in the database, to be asked for by key."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,9 @@ from app.catalog.registry import resolve
 from app.definition.steps import ActionStep, Retry
 from app.json import Json
 from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan, StepRecord
+from app.temporal.payloads import LARGEST_LOCAL_ANSWER, LARGEST_TASK, json_size
 from workflows.failures import StepFailed, fail
+from workflows.outbox import Outbox
 from workflows.scope import Scope, guarded
 from workflows.tasks import leave_if_cancelled
 
@@ -51,36 +53,56 @@ async def run(scope: Scope, step: ActionStep, record: StepRecord) -> Json:
 
 async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> ActionOutcome:
     call = _call(scope, step, entry, record)
+    outbox = scope.state.outbox
     local_first = entry.short and scope.state.definition.settings.dispatch == "local_first"
-    if local_first:
+    if local_first and outbox.expect_answer():
         try:
-            return await _attempt_here(call, step)
+            outcome = await _attempt_here(call, step, outbox)
         except (ApplicationError, ActivityError) as error:
-            failed = _failure(error, record)
-            leave_if_cancelled()
-            if not failed.retryable or call.retry.max_attempts <= 1:
-                raise failed from error
-            call = replace(call, previous_attempts=1)
-            await workflow.sleep(_pause(error, call.retry), summary=f"before attempt 2 of {step.title}")
+            call = await _after_first_failure(error, call, step, record)
+        else:
+            if not outcome.kept:
+                return outcome
+            call = replace(call, kept=True)
+    mark = await outbox.put(json_size(call.inputs))
     try:
         return await _attempts_scheduled(call, step)
     except ActivityError as error:
         failed = _failure(error, record)
         leave_if_cancelled()
         raise failed from error
+    finally:
+        outbox.sent(mark)
 
 
-async def _attempt_here(call: ActionCall, step: ActionStep) -> ActionOutcome:
-    outcome: ActionOutcome = await workflow.execute_local_activity(
-        call.action,
-        call,
-        result_type=ActionOutcome,
-        start_to_close_timeout=timedelta(seconds=call.timeout) + COMMIT_ALLOWANCE,
-        retry_policy=RetryPolicy(maximum_attempts=1),
-        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-        summary=step.title,
-    )
-    return outcome
+async def _after_first_failure(
+    error: ApplicationError | ActivityError, call: ActionCall, step: ActionStep, record: StepRecord
+) -> ActionCall:
+    """The call that makes the other attempts, after the pause before them; raises when there is none to make."""
+    failed = _failure(error, record)
+    leave_if_cancelled()
+    if not failed.retryable or call.retry.max_attempts <= 1:
+        raise failed from error
+    await workflow.sleep(_pause(error, call.retry), summary=f"before attempt 2 of {step.title}")
+    return replace(call, previous_attempts=1)
+
+
+async def _attempt_here(call: ActionCall, step: ActionStep, outbox: Outbox) -> ActionOutcome:
+    size = LARGEST_LOCAL_ANSWER
+    try:
+        outcome: ActionOutcome = await workflow.execute_local_activity(
+            call.action,
+            call,
+            result_type=ActionOutcome,
+            start_to_close_timeout=timedelta(seconds=call.timeout) + COMMIT_ALLOWANCE,
+            retry_policy=RetryPolicy(maximum_attempts=1),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=step.title,
+        )
+        size = json_size([outcome.output, outcome.inputs])
+        return outcome
+    finally:
+        outbox.answered(size)
 
 
 async def _attempts_scheduled(call: ActionCall, step: ActionStep) -> ActionOutcome:
@@ -106,6 +128,10 @@ async def _attempts_scheduled(call: ActionCall, step: ActionStep) -> ActionOutco
 
 def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> ActionCall:
     run = scope.state.input
+    inputs = scope.evaluate(step.inputs, "inputs")
+    size = json_size(inputs)
+    if size > LARGEST_TASK:
+        fail(ErrorType.LIMIT_EXCEEDED, f"inputs: {size:,} bytes are more than the {LARGEST_TASK:,} a step may be given")
     effect = f"#{record.effect}" if record.effect > 1 else ""
     timeout = entry.timeout
     if step.timeout is not None:
@@ -119,7 +145,7 @@ def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> 
         name=step.title,
         action=entry.id,
         key=f"{run.run_id}/{record.path}{effect}",
-        inputs=scope.evaluate(step.inputs, "inputs"),
+        inputs=inputs,
         connection=step.connection,
         timeout=timeout,
         retry=retry_plan(scope, step.retry or entry.retry),

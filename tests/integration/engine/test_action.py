@@ -3,6 +3,8 @@
 import json
 from datetime import timedelta
 
+import pytest
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import ActivityEnvironment
 
 from activities.http_client import HttpClient
@@ -139,6 +141,51 @@ async def test_the_largest_answer_taken_fits_whatever_its_script(engine: Engine,
     done = await engine.steps(http("fetch", f"{http_stub.url}/"), output="{{ steps.fetch.output.body | length }}")
     assert done.output == size // 2
     assert done.steps["fetch"].output["body"] == text
+
+
+@pytest.mark.parametrize(("count", "size"), [(6, 1_000_000), (60, 100_000), (150, 15_000)])
+async def test_many_large_answers_at_once_do_not_exceed_what_temporal_takes(
+    engine: Engine, http_stub: HttpStub, count: int, size: int
+) -> None:
+    """A workflow task that carries more than four megabytes would end the run."""
+    http_stub.answer("/", Answer(body="x" * size))
+    loop = {
+        "id": "each",
+        "type": "loop",
+        "items": list(range(count)),
+        "concurrency": min(count, 100),
+        "steps": [http("fetch", f"{http_stub.url}/")],
+        "collect": "{{ steps.fetch.output.body | length }}",
+    }
+    done = await engine.steps(loop, output="{{ steps.each.output.results }}")
+    assert done.output == [size] * count
+    assert done.temporal_status is WorkflowExecutionStatus.COMPLETED
+    assert len(http_stub.requests) == count
+
+
+async def test_one_after_the_other_large_answers_fit_too(engine: Engine, http_stub: HttpStub) -> None:
+    http_stub.answer("/", Answer(body="x" * 15_000))
+    loop = {"id": "each", "type": "loop", "items": list(range(300)), "steps": [http("fetch", f"{http_stub.url}/")]}
+    done = await engine.steps({**loop, "collect": "{{ steps.fetch.status }}"})
+    assert done.temporal_status is WorkflowExecutionStatus.COMPLETED
+    assert len(http_stub.requests) == 300
+    assert done.history["ACTIVITY_TASK_SCHEDULED"] in range(2, 10), "one whenever enough has come together"
+
+
+async def test_inputs_larger_than_temporal_takes_fail_the_step(engine: Engine, http_stub: HttpStub) -> None:
+    body = http("fetch", f"{http_stub.url}/", inputs={"method": "POST", "body": "{{ 'x' * 900000 }}{{ 'y' * 900000 }}"})
+    done = await engine.steps(body)
+    assert done.error["type"] in ("limit_exceeded", "expression")
+    assert "inputs" in done.error["message"]
+
+
+async def test_large_inputs_are_kept_whole_in_the_records(engine: Engine, http_stub: HttpStub) -> None:
+    http_stub.answer("/", Answer(status=500), Answer())
+    send = http("send", f"{http_stub.url}/", inputs={"method": "POST", "body": "{{ 'щ' * 400000 }}"})
+    done = await engine.steps(send)
+    assert done.run.status == "completed"
+    assert [len(request.body) for request in http_stub.requests] == [800_000] * 2
+    assert done.steps["send"].inputs["body"] == "щ" * 400_000
 
 
 async def test_text_that_postgresql_cannot_take_does_not_hold_a_run_up(engine: Engine, http_stub: HttpStub) -> None:

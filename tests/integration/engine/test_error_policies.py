@@ -168,7 +168,8 @@ async def test_a_delay_longer_than_its_timeout_fails(engine: Engine) -> None:
 async def test_an_effect_ended_by_a_timeout_around_it_keeps_its_key(engine: Engine, http_stub: HttpStub) -> None:
     """Nobody knows whether the provider did it; the same key lets it say so."""
     http_stub.answer("/", Answer(hang=True), Answer(json="well"))
-    done = await engine.steps(group(http("fetch", f"{http_stub.url}/"), timeout="700ms", retry=QUICK))
+    limited = group(http("fetch", f"{http_stub.url}/"), timeout="700ms", retry=QUICK)
+    done = await engine.steps(limited, settings={"dispatch": "scheduled"})
     assert done.run.status == "completed"
     assert [request.headers["Idempotency-Key"] for request in http_stub.requests] == [f"{done.run.id}/group.fetch"] * 2
     assert (done.steps["group.fetch"].status, done.steps["group.fetch"].output["body"]) == ("completed", "well")

@@ -140,7 +140,8 @@ async def test_the_row_says_waiting_once_only_waits_are_left(engine: Engine, htt
 
 async def test_the_row_says_running_while_an_effect_follows_a_wait(engine: Engine, http_stub: HttpStub) -> None:
     http_stub.answer("/", Answer(hang=True))
-    run = await engine.start({"steps": [wait("one", "one"), http("fetch", f"{http_stub.url}/")]})
+    steps = [wait("one", "one"), http("fetch", f"{http_stub.url}/")]
+    run = await engine.start({"settings": {"dispatch": "scheduled"}, "steps": steps})
     await engine.at(run, "one")
     assert (await engine.row(run)).status == "waiting"
     await engine.send("one")

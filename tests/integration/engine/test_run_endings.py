@@ -17,6 +17,8 @@ def put(id: str, value: Any = 1, **more: Any) -> JsonObject:
 
 
 BAD: JsonObject = {"id": "bad", "type": "transform", "mapping": {"x": "{{ trigger.nothing }}"}}
+SCHEDULED: JsonObject = {"dispatch": "scheduled"}
+"""A local activity under way keeps messages and timers waiting for some seconds; a scheduled one does not."""
 WAIT: JsonObject = {"id": "wait", "type": "wait_for_event", "event": "never"}
 LAST = put("last", {"status": "{{ status }}", "type": "{{ error.type | default('none') }}"})
 
@@ -85,7 +87,10 @@ async def test_cancelling_ends_branches_and_items_at_any_depth(engine: Engine, h
     http_stub.answer("/", Answer(hang=True))
     loop = {"id": "each", "type": "loop", "items": [1, 2], "concurrency": 2, "steps": [WAIT], "timeout": "1h"}
     branches = [{"name": "a", "steps": [loop]}, {"name": "b", "steps": [http("fetch", f"{http_stub.url}/")]}]
-    definition = {"settings": {"timeout": "1h"}, "steps": [{"id": "both", "type": "parallel", "branches": branches}]}
+    definition = {
+        "settings": SCHEDULED | {"timeout": "1h"},
+        "steps": [{"id": "both", "type": "parallel", "branches": branches}],
+    }
     run = await engine.start(definition)
     await engine.at(run, "both.each[0].wait")
     await engine.at(run, "both.each[1].wait")

@@ -118,6 +118,7 @@ async def test_the_timeline_shows_the_run_as_it_stands(engine: Engine, http_stub
     http_stub.answer("/", Answer(hang=True))
     run = await engine.start(
         {
+            "settings": {"dispatch": "scheduled"},
             "variables": {"n": 1},
             "steps": [{"id": "up", "type": "set_variable", "variables": {"n": 2}}, http("fetch", f"{http_stub.url}/")],
         }
