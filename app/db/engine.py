@@ -173,7 +173,9 @@ def _refuse_closed_connection(connection: Any, _record: object, _proxy: object) 
 
     An idle connection has nothing to read but the news of its end, so that looking costs no round trip, as a ping does.
     """
-    ready = select.poll()
-    ready.register(connection.driver_connection.fileno(), select.POLLIN)
-    if ready.poll(0):
-        raise DisconnectionError("the server closed this connection while it was idle")
+    driver = connection.driver_connection
+    news = select.poll()
+    if not driver.closed:
+        news.register(driver.fileno(), select.POLLIN)
+    if driver.closed or news.poll(0):
+        raise DisconnectionError("this connection was closed while it was idle")

@@ -89,8 +89,13 @@ async def test_transactions_say_so_too_when_it_goes_away_in_the_middle(database,
                 await owner.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
             await session.execute(text("SELECT 1"))
 
-    with pytest.raises(DatabaseUnavailable):
-        await interrupted()
+    suicide = Statement("SELECT pg_terminate_backend(pg_backend_pid())", {})
+    for _ in range(3):
+        with pytest.raises(DatabaseUnavailable):
+            await interrupted()
+        with pytest.raises(DatabaseUnavailable):
+            await database.run(mine, suicide, COUNT)
+        assert await database.run(mine, COUNT) == [[(0,)]]
 
 
 COUNT = Statement("SELECT count(*) FROM workspaces", {})
