@@ -58,7 +58,7 @@ async def commit_outcome(platform: Platform, call: ActionCall, outcome: ActionOu
         "attempt": outcome.attempt,
         "inputs": outcome.inputs,
         "output": outcome.output,
-        "started_at": outcome.started_at,
+        "started_at": call.started_at or outcome.started_at,
         "finished_at": outcome.finished_at,
     }
     await _write(platform, call, _records(call).write_steps([row]))

@@ -69,6 +69,9 @@ async def test_further_attempts_are_temporals_and_keep_the_key(engine: Engine, h
         (2, "provider_unavailable", "503"),
     ]
     assert all(row.next_attempt_at is not None for row in attempts)
+    started = done.steps["fetch"].started_at
+    assert started is not None
+    assert started <= attempts[0].started_at, "a step lasts from its first attempt on"
 
 
 async def test_with_scheduled_dispatch_every_attempt_is_a_regular_activity(engine: Engine, http_stub: HttpStub) -> None:
