@@ -21,9 +21,9 @@ from app.cli.demo_story import Story
 from app.cli.demo_view import JsonStage, Stage, TerminalStage
 from app.cli.exits import CliError, ExitCode
 from app.cli.group import Group
+from app.cli.preflight import refusal
 from app.cli.progress import report_for
 from app.cli.state import locked, running_group
-from app.cli.supervise import refusal
 from app.embedded.errors import EmbeddedError
 from app.embedded.ports import free_port, is_free
 from app.settings import Settings

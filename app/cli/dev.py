@@ -1,10 +1,14 @@
-"""`holdfast dev`: everything on this machine, as one supervised group. Flags alone; the work is in `supervise`."""
+"""`holdfast dev`: everything on this machine, one supervised group. Flags and the lock; the work is in `supervise`."""
 
+import os
 from typing import Annotated
 
 import typer
 
 from app.cli.options import DataDir, JsonOutput, load_settings
+from app.cli.preflight import refusal, require
+from app.cli.state import end_leftovers, locked
+from app.embedded.errors import EmbeddedError
 
 
 def dev(
@@ -60,6 +64,14 @@ def dev(
         egress_allow=egress_allow,
         log_level=log_level,
     )
-    from app.cli.supervise import supervise  # noqa: PLC0415 - loads every server's client; other commands need none
+    os.umask(0o077)  # the data folder holds keys and people's data: it is nobody else's
+    with locked(settings.data_dir):
+        end_leftovers(settings.data_dir)
+        try:
+            require(settings)
+        except EmbeddedError as error:
+            raise refusal(error) from error
+        from app.cli.supervise import supervise  # noqa: PLC0415 - loads every server's client, which takes seconds
 
-    raise typer.Exit(supervise(settings, as_json=json_output))
+        code = supervise(settings, as_json=json_output)
+    raise typer.Exit(code)

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Protocol
 
 from app.cli.first_start import api_key, encryption_key
+from app.cli.preflight import require
 from app.cli.servers import Server, api_server, worker_server
 from app.cli.state import DevState, ProcessMark, clear_state, end_leftovers, write_state
 from app.db.migrate import migrate
 from app.embedded.errors import DidNotStart, EmbeddedError
-from app.embedded.ports import require_free
-from app.embedded.postgres import EmbeddedPostgres, postgres_programs
-from app.embedded.temporal import EmbeddedTemporal, temporal_program
+from app.embedded.postgres import EmbeddedPostgres
+from app.embedded.temporal import EmbeddedTemporal
 from app.settings import Settings
 from app.temporal.connect import TemporalConnection
 from app.temporal.setup import ensure_search_attributes
@@ -69,7 +69,7 @@ class Group:
         """Start everything and wait until all of it is healthy. Raises `EmbeddedError`; then `stop` what did start."""
         for name in end_leftovers(self._data_dir):
             self._report.note(f"{name} was left over from a supervisor that was killed; it has been stopped")
-        self._require_what_it_takes()
+        require(self._settings)
         await _all(self._start_database(), self._start_temporal())
         key = await api_key(self._settings)
         await _all(self._start(api_server(self._settings)), self._start(worker_server(self._settings)))
@@ -101,17 +101,6 @@ class Group:
         for server in self._servers:
             if server.child is not None:
                 server.child.kill()
-
-    def _require_what_it_takes(self) -> None:
-        """Say at once what is missing or taken, before anything is started."""
-        settings = self._settings
-        if settings.database_url is None:
-            postgres_programs()
-        require_free(settings.api_port, host=settings.api_host, what="the API", flag="api-port")
-        if settings.temporal_address is None:
-            temporal_program()
-            require_free(settings.temporal_port, what="Temporal", flag="temporal-port")
-            require_free(settings.temporal_ui_port, what="Temporal's UI", flag="temporal-ui-port")
 
     async def _start(self, server: Server) -> None:
         self._servers.append(server)

@@ -63,6 +63,8 @@ for _group, _name, _panel in (
     (events_app, "events", WORKFLOWS),
 ):
     app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
+    for _command in _group.registered_commands:
+        _command.epilog = EPILOG
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -3,15 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from app.cli.exits import CliError, ExitCode
 from app.cli.options import JsonOutput, load_settings
 from app.cli.output import print_json, say
-
-T = TypeVar("T")
 
 Wait = Annotated[float, typer.Option(help="Seconds to wait for the server to be there.", min=0)]
 
@@ -50,18 +48,23 @@ def temporal_setup(wait: Wait = 30, json_output: JsonOutput = False) -> None:
     from app.temporal.setup import ensure_namespace, ensure_search_attributes  # noqa: PLC0415
 
     settings = load_settings()
+    added: list[str] = []
 
-    async def once() -> list[str]:
+    async def once() -> None:
         client = await TemporalConnection(settings).client()
-        made = [f"namespace {client.namespace}"] if await ensure_namespace(client) else []
-        return made + await ensure_search_attributes(client)
+        if await ensure_namespace(client):
+            added.append(f"namespace {client.namespace}")
+        # A namespace made just now is not known everywhere at once; then this is refused, and tried again.
+        added.extend(await ensure_search_attributes(client))
 
     what = f"Temporal at {settings.resolved_temporal_address}"
-    added = asyncio.run(_when_there(once, (RPCError, RuntimeError, TimeoutError), wait, what))
+    asyncio.run(_when_there(once, (RPCError, RuntimeError, TimeoutError), wait, what))
     _done(json_output, f"added: {', '.join(added)}" if added else "nothing to add", {"added": added})
 
 
-async def _when_there(once: Callable[[], Awaitable[T]], away: tuple[type[Exception], ...], wait: float, what: str) -> T:
+async def _when_there(
+    once: Callable[[], Awaitable[None]], away: tuple[type[Exception], ...], wait: float, what: str
+) -> None:
     """Try until the server is there, for at most `wait` seconds; raises `CliError` when it is not."""
     deadline = time.monotonic() + wait
     while True:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -99,8 +100,7 @@ def end_leftovers(data_dir: Path) -> list[str]:
 @contextmanager
 def locked(data_dir: Path) -> Iterator[None]:
     """Hold the data folder; raises `CliError` when another `holdfast dev` does. The lock ends with the process."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / _LOCK).open("a+") as file:
+    with _lock_file(data_dir) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -115,6 +115,18 @@ def locked(data_dir: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _lock_file(data_dir: Path) -> IO[str]:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return (data_dir / _LOCK).open("a+")
+    except OSError as error:
+        raise CliError(
+            ExitCode.REFUSED,
+            f"the data folder {data_dir} cannot be used ({error.strerror}): choose another one with --data-dir",
+            code="data_dir",
+        ) from error
 
 
 def _read(data_dir: Path) -> DevState | None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Coroutine
@@ -10,20 +9,22 @@ from collections.abc import Coroutine
 import psutil
 from rich.markup import escape
 
-from app.cli.exits import CliError, ExitCode
+from app.cli.exits import ExitCode
 from app.cli.group import Group, Ready
 from app.cli.output import print_json_line, say
+from app.cli.preflight import refusal
 from app.cli.progress import JsonReport, PlainReport, report_for
-from app.cli.state import API_KEY, locked
-from app.embedded.errors import DidNotStart, EmbeddedError
+from app.cli.state import API_KEY
+from app.embedded.errors import EmbeddedError
 from app.settings import Settings
 
 
 def supervise(settings: Settings, *, as_json: bool) -> ExitCode:
-    """Run the group until told to stop. Raises `CliError` when it cannot be started or a part keeps ending."""
-    os.umask(0o077)  # the data folder holds keys and people's data: it is nobody else's
-    with locked(settings.data_dir):
-        return asyncio.run(_Life(settings, report_for(as_json=as_json), as_json=as_json).run())
+    """Run the group until told to stop, with the lock held by the caller.
+
+    Raises `CliError` when it cannot be started or a part keeps ending.
+    """
+    return asyncio.run(_Life(settings, report_for(as_json=as_json), as_json=as_json).run())
 
 
 class _Life:
@@ -97,11 +98,3 @@ class _Life:
         say(f"  API key       {ready.api_key}  [dim]({data_dir}/{API_KEY})[/]")
         say(f"  Logs          {data_dir}/logs")
         say("\n[dim]Ctrl-C stops all of it; runs under way go on at the next start.[/]")
-
-
-def refusal(error: EmbeddedError) -> CliError:
-    """What a command says when an embedded server cannot be used."""
-    if isinstance(error, DidNotStart):
-        lines = [{"path": "", "message": line, "hint": ""} for line in error.log.splitlines()]
-        return CliError(ExitCode.BROKEN, str(error), code="did_not_start", problems=lines)
-    return CliError(ExitCode.REFUSED, str(error), code="cannot_start")

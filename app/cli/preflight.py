@@ -1,0 +1,26 @@
+"""What must hold before anything of the group is started or even loaded, so that a refusal comes at once."""
+
+from app.cli.exits import CliError, ExitCode
+from app.embedded.errors import DidNotStart, EmbeddedError
+from app.embedded.ports import require_free
+from app.embedded.programs import postgres_programs, temporal_program
+from app.settings import Settings
+
+
+def require(settings: Settings) -> None:
+    """Programs that are there, ports that are free. Raises `EmbeddedError`."""
+    if settings.database_url is None:
+        postgres_programs()
+    require_free(settings.api_port, host=settings.api_host, what="the API", flag="api-port")
+    if settings.temporal_address is None:
+        temporal_program()
+        require_free(settings.temporal_port, what="Temporal", flag="temporal-port")
+        require_free(settings.temporal_ui_port, what="Temporal's UI", flag="temporal-ui-port")
+
+
+def refusal(error: EmbeddedError) -> CliError:
+    """The error as the command line ends with it; what a server wrote last stands below."""
+    if isinstance(error, DidNotStart):
+        lines = [{"path": "", "message": line, "hint": ""} for line in error.log.splitlines()]
+        return CliError(ExitCode.BROKEN, str(error), code="did_not_start", problems=lines)
+    return CliError(ExitCode.REFUSED, str(error), code="cannot_start")
