@@ -17,7 +17,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 import activities.email
 import activities.http
@@ -39,6 +39,7 @@ HEARTBEAT_SECONDS = 2.0
 LAST_COMMIT_SECONDS = 10.0
 LONGEST_RETRY_AFTER = 24 * 3600.0
 """A provider that asks for a longer pause is tried again after this long."""
+_CATEGORIES = {ErrorType.INTERNAL: ApplicationErrorCategory.UNSPECIFIED}
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -88,6 +89,8 @@ class ActionRunner:
         except ActionError as error:
             raise await self._failed(registered, call, error, number, started_at) from error
         await _finished(_until_available(lambda: records.commit_outcome(self._platform, call, outcome)))
+        if call.connection is not None and registered.entry.connection is not None:
+            await self._use.note(UUID(call.workspace_id), call.connection, None)
         return answer(outcome, local=activity.info().is_local)
 
     async def _perform(
@@ -106,14 +109,11 @@ class ActionRunner:
             started_at=started_at,
         )
         try:
-            output = await self._called(registered, invocation, call)
+            return await self._called(registered, invocation, call)
         except ActionError as error:
             if connection is not None:
                 await self._use.note(UUID(call.workspace_id), connection.name, error)
             raise
-        if connection is not None:
-            await self._use.note(UUID(call.workspace_id), connection.name, None)
-        return output
 
     @staticmethod
     async def _called(registered: RegisteredAction, invocation: Invocation[Any], call: ActionCall) -> ActionModel:
@@ -177,6 +177,8 @@ class ActionRunner:
             type=error.type.value,
             non_retryable=not error.type.retryable,
             next_retry_delay=None if delay is None else timedelta(seconds=delay),
+            # What a provider answers belongs in the attempt's row, not as a stack trace in the worker's log.
+            category=_CATEGORIES.get(error.type, ApplicationErrorCategory.BENIGN),
         )
 
 
