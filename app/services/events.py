@@ -120,7 +120,8 @@ async def _dispatch(
         await _wake(platform, one)
     if todo:
         async with platform.database.transaction(workspace_id) as session:
-            for one in todo:
+            # In one order everywhere, as they were inserted.
+            for one in sorted(todo, key=lambda one: (one.event.source, one.event.id)):
                 await store.note_dispatch(
                     session, one.event, started=sorted(one.started), woke=sorted(one.woke), done=one.done
                 )

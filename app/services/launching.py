@@ -16,6 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from app.db.models import Run, Version
 from app.json import Json
+from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.store import run_state, runs, versions, workspaces
 from app.temporal import names
@@ -41,25 +42,40 @@ async def launch(
     When Temporal cannot be reached the row stays pending, for `start_pending`. `version` and `workspace_name` are read
     where the caller does not have them at hand.
     """
+    row, _ = await _launch(platform, run, version, workspace_name)
+    return row
+
+
+async def _launch(
+    platform: Platform, run: Run, version: Version | None, workspace_name: str | None
+) -> tuple[Run, bool]:
+    """The row as it is then, and whether Temporal could be reached."""
     if version is None or workspace_name is None:
         async with platform.database.transaction(run.workspace_id) as session:
             version = await versions.find(session, run.workspace_id, run.workflow_id, run.version)
             workspace = await workspaces.find(session, run.workspace_id)
         workspace_name = workspace.name if workspace else ""
     if version is None:
-        return await _never(platform, run)
+        return await _never(platform, run), True
     try:
         async with asyncio.timeout(START_SECONDS):
             temporal_run_id = await _start(platform, run, version, workspace_name)
     except TEMPORAL_ERRORS as error:
-        logger.warning("run %s stays pending: Temporal did not take it (%s)", run.id, error or type(error).__name__)
-        return run
-    async with platform.database.transaction(run.workspace_id) as session:
-        row = await runs.launched(session, run.workspace_id, run.id, temporal_run_id)
+        refused = isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT
+        level = logging.ERROR if refused else logging.WARNING
+        logger.log(level, "run %s stays pending: Temporal did not take it (%s)", run.id, error or type(error).__name__)
+        return run, refused
+    try:
+        async with platform.database.transaction(run.workspace_id) as session:
+            row = await runs.launched(session, run.workspace_id, run.id, temporal_run_id)
+    except Unavailable as error:
+        # The run is kept and begun: to say that it was not would make its caller start another.
+        logger.warning("run %s is begun and still noted as pending: %s", run.id, error.detail)
+        return run, True
     if row is not None and row.status == "cancelled":
         # Cancelled while it was being handed over: Temporal may have begun it after the cancelling looked for it.
         await _cancel_quietly(platform, run.id)
-    return row or run
+    return row or run, True
 
 
 async def start_pending(
@@ -70,9 +86,10 @@ async def start_pending(
         waiting = await runs.pending(session, workspace_id, older_than=older_than, limit=limit)
     started = 0
     for run in waiting:
-        if (await launch(platform, run)).status == "pending":
+        row, reachable = await _launch(platform, run, None, None)
+        if not reachable:
             break
-        started += 1
+        started += row.status != "pending"
     return started
 
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -213,13 +214,14 @@ async def cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> Run:
 
 
 async def wait_for_end(platform: Platform, run: Run, seconds: float) -> Run:
-    """The run's row once it has ended, or as it is when `seconds` are over."""
+    """The run's row once it has ended, or as it was last seen when `seconds` are over."""
     clock = asyncio.get_running_loop()
     deadline = clock.time() + seconds
     if not has_ended(run) and run.status != "pending":
         deadline = min(deadline, await _temporal_end(platform, run, deadline))
     while True:
-        run = await get(platform, run.workspace_id, run.id, live=False)
+        with suppress(Unavailable):  # the run goes on without the database, so its caller is not told that it does not
+            run = await get(platform, run.workspace_id, run.id, live=False)
         left = deadline - clock.time()
         if has_ended(run) or left <= 0:
             return run

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy import ColumnElement, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,6 +12,17 @@ from app.db.models import Event
 from app.json import JsonObject
 
 _PAGE = 100
+
+# Two dispatches of one event may run at once and see different halves of what it does.
+_NOTE_DISPATCH = text(
+    """
+    UPDATE events SET
+        started = ARRAY(SELECT DISTINCT unnest(started || CAST(:started AS text[])) ORDER BY 1),
+        woke = ARRAY(SELECT DISTINCT unnest(woke || CAST(:woke AS text[])) ORDER BY 1),
+        dispatched_at = CASE WHEN :done THEN COALESCE(dispatched_at, clock_timestamp()) ELSE dispatched_at END
+    WHERE workspace_id = :workspace_id AND source = :source AND id = :id
+    """
+)
 
 
 def patterns_of(event_type: str) -> list[str]:
@@ -102,14 +113,15 @@ async def undispatched(
 async def note_dispatch(
     session: AsyncSession, event: Event, *, started: Sequence[str], woke: Sequence[str], done: bool
 ) -> None:
-    """Remember what the event did; `done` when nothing of it is left to do."""
+    """Add what the event did to what is known of it; `done` when nothing of it is left to do."""
     await session.execute(
-        update(Event)
-        .where(Event.workspace_id == event.workspace_id, Event.source == event.source, Event.id == event.id)
-        .values(
-            started=list(started),
-            woke=list(woke),
-            dispatched_at=func.coalesce(Event.dispatched_at, func.clock_timestamp()) if done else Event.dispatched_at,
-        )
-        .execution_options(synchronize_session=False)
+        _NOTE_DISPATCH,
+        {
+            "workspace_id": event.workspace_id,
+            "source": event.source,
+            "id": event.id,
+            "started": list(started),
+            "woke": list(woke),
+            "done": done,
+        },
     )
