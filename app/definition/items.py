@@ -13,11 +13,11 @@ from app.json import Json, JsonObject
 
 
 def require_list(items: Json, what: str) -> list[Json]:
-    """The items when they are a list; raises ItemsError that says what they are instead."""
+    """The items when they are a list; raises ItemsError that says what `what` (`a filter`) got instead."""
     if isinstance(items, list):
         return items
     hint = "make a list of it with `| values`, `| keys` or `| items`" if isinstance(items, dict) else ""
-    raise ItemsError(f"the items of a {what} are a list, not {described(items)}", hint=hint)
+    raise ItemsError(f"{what} goes over a list, not {described(items)}", hint=hint)
 
 
 def filter_items(items: Json, where: Json, context: Mapping[str, Json]) -> JsonObject:
@@ -28,7 +28,7 @@ def filter_items(items: Json, where: Json, context: Mapping[str, Json]) -> JsonO
     """
     budget = Budget(MAX_ITEM_OPERATIONS)
     kept: list[Json] = []
-    for index, item in enumerate(require_list(items, "filter")):
+    for index, item in enumerate(require_list(items, "a filter")):
         try:
             if conditions.evaluate(where, {**context, "item": item}, budget=budget):
                 kept.append(item)
@@ -44,7 +44,7 @@ def aggregate(items: Json, operation: str, field: str | None = None) -> JsonObje
     `field` is a path inside each item. An empty list has the sum 0 and the count 0, and null for what needs an item.
     Raises ItemsError when the items are no list, or one does not fit the operation.
     """
-    source = require_list(items, "aggregate")
+    source = require_list(items, "an aggregate")
     calculate = _OPERATIONS.get(operation)
     if calculate is None:
         raise ItemsError(f"unknown operation '{operation}'", hint=f"operations: {', '.join(_OPERATIONS)}")

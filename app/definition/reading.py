@@ -185,7 +185,7 @@ def shape_problems(value: Json) -> list[Problem]:
             texts = [part] if isinstance(part, str) else []
             if not isinstance(part, str | int | float | None) or (isinstance(part, float) and not math.isfinite(part)):
                 return [Problem(format_path(path), f"{str(part)[:40]} is no JSON value")]
-        if any("\x00" in text or not is_storable(text) for text in texts):
+        if not all(map(is_storable, texts)):
             return [
                 Problem(
                     format_path(path),

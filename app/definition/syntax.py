@@ -69,6 +69,7 @@ _NOT_ALLOWED: dict[type[nodes.Node], str] = {
     nodes.FromImport: "{% from %}",
     nodes.AssignBlock: "{% set %} without a value",
     nodes.NSRef: "a namespace",
+    nodes.Scope: "{% autoescape %}",
     nodes.ScopedEvalContextModifier: "{% autoescape %}",
     nodes.EvalContextModifier: "{% autoescape %}",
 }
@@ -170,7 +171,7 @@ def _check_node(node: nodes.Node, text: str) -> None:
 
 def _check_constant(value: object, text: str) -> None:
     if isinstance(value, str) and not is_storable(value):
-        raise ExpressionError("a text holds a half of a surrogate pair, which is no character", expression=text)
+        raise ExpressionError("a text holds NUL or half a character", expression=text)
     if isinstance(value, float) and value in (float("inf"), float("-inf")):
         raise ExpressionError("a number is too large", expression=text)
     if isinstance(value, int) and value.bit_length() > limits.MAX_INTEGER_BITS:
@@ -178,7 +179,9 @@ def _check_constant(value: object, text: str) -> None:
 
 
 def is_storable(text: str) -> bool:
-    """Whether a text can be written as UTF-8: a lone surrogate cannot."""
+    """Whether a text can be written as UTF-8 (a lone surrogate cannot) and kept by the database (NUL cannot)."""
+    if "\x00" in text:
+        return False
     if text.isascii():
         return True
     try:

@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 from app.definition.errors import ExpressionError, LimitError, shorten
 from app.definition.filters.base import Filter, Run, integer, text
+from app.definition.reading import shape_problems
 from app.definition.syntax import is_storable
-from app.definition.values import measure, to_json, to_text
+from app.definition.values import measure, require_finite, to_json, to_text
 from app.json import Json
 
 
@@ -23,13 +24,22 @@ def from_json(run: Run, value: Json) -> Json:
     run.budget.create(len(source))
     run.budget.charge(len(source) >> 5)
     try:
-        result = json_module.loads(source, parse_constant=_refuse_constant)
+        result = json_module.loads(source, parse_constant=_refuse_constant, parse_float=_finite)
     except json_module.JSONDecodeError as error:
         raise ExpressionError(f"'{shorten(source, 40)}' is no JSON: {error.msg} at character {error.pos}") from None
+    except ExpressionError:
+        raise
     except (ValueError, RecursionError):
         raise LimitError("the JSON has a number or a nesting that is too large") from None
     measure(result, run.budget)
+    # Only an escape can bring in what is no character.
+    if "\\u" in source and (problems := shape_problems(result)):
+        raise ExpressionError(f"the JSON cannot be kept: {problems[0].message}")
     return result
+
+
+def _finite(digits: str) -> float:
+    return require_finite(float(digits))
 
 
 def _refuse_constant(name: str) -> Json:
@@ -48,9 +58,12 @@ def base64_decode(run: Run, value: Json) -> str:
     try:
         # Both alphabets, with or without padding (RFC 4648, sections 4 and 5).
         plain = source.strip().translate(str.maketrans("-_", "+/")).rstrip("=")
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).decode()
+        decoded = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).decode()
     except (binascii.Error, ValueError):
         raise ExpressionError(f"'{shorten(source, 40)}' is no base64 of a text") from None
+    if not is_storable(decoded):
+        raise ExpressionError("base64_decode gives binary data, not a text")
+    return decoded
 
 
 def sha256(run: Run, value: Json) -> str:
@@ -70,7 +83,9 @@ def urlencode(run: Run, value: Json) -> str:
 def _quoted(run: Run, value: Json) -> str:
     plain = to_text(value, run.budget)
     run.budget.create(len(plain) * 3)
-    return quote(plain, safe="") if is_storable(plain) else ""
+    if not is_storable(plain):
+        raise ExpressionError("urlencode got what is no text")
+    return quote(plain, safe="")
 
 
 def escape(run: Run, value: Json) -> str:
