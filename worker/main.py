@@ -34,8 +34,12 @@ def build_worker(
     task_queue: str = TASK_QUEUE,
     http: HttpClient | None = None,
     workflow_runner: WorkflowRunner | None = None,
+    cached_workflows: int = 1000,
 ) -> Worker:
-    """A worker over open resources; the caller runs it and closes what it gave."""
+    """A worker over open resources; the caller runs it and closes what it gave.
+
+    A run that is not among `cached_workflows` is replayed from its history when something happens to it.
+    """
     runner = ActionRunner(platform, http or HttpClient(platform.settings))
     return Worker(
         client,
@@ -44,6 +48,7 @@ def build_worker(
         activities=[*runner.activities(), *RecordActivities(platform).activities()],
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.
         workflow_runner=workflow_runner or UnsandboxedWorkflowRunner(),
+        max_cached_workflows=cached_workflows,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
         graceful_shutdown_timeout=GRACE,
