@@ -6,25 +6,34 @@ is shown is the report's business. The group must be driven from the main thread
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.service import RPCError
 
 from app.cli.first_start import api_key, encryption_key
 from app.cli.preflight import require
 from app.cli.servers import Server, api_server, worker_server
 from app.cli.state import DevState, ProcessMark, clear_state, end_leftovers, write_state
-from app.db.migrate import migrate
+from app.db.engine import RoleBypassesRowSecurity
+from app.db.migrate import MigrationRefused, migrate
 from app.embedded.errors import DidNotStart, EmbeddedError
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.temporal import EmbeddedTemporal
+from app.services.errors import ServiceError
 from app.settings import Settings
 from app.temporal.connect import TemporalConnection
-from app.temporal.setup import ensure_search_attributes
+from app.temporal.setup import prepare
 
 DATABASE = "Database"
 LOOPBACK_HOSTS = ("127.0.0.0/8", "::1", "localhost")
+
+_DATABASE_ERRORS = (SQLAlchemyError, psycopg.Error, MigrationRefused, RoleBypassesRowSecurity, ServiceError, ValueError)
 
 QUICK_DEATH_SECONDS = 30.0
 """A process that lived shorter than this counts towards giving up."""
@@ -71,7 +80,8 @@ class Group:
             self._report.note(f"{name} was left over from a supervisor that was killed; it has been stopped")
         require(self._settings)
         await _all(self._start_database(), self._start_temporal())
-        key = await api_key(self._settings)
+        with _refused("the database cannot be used", "HOLDFAST_DATABASE_URL", *_DATABASE_ERRORS):
+            key = await api_key(self._settings)
         await _all(self._start(api_server(self._settings)), self._start(worker_server(self._settings)))
         return Ready(
             settings=self._settings,
@@ -122,7 +132,8 @@ class Group:
         began = time.monotonic()
         self._report.starting(DATABASE)
         assert self._settings.database_url is not None
-        await asyncio.to_thread(migrate, owner_url, self._settings.database_url)
+        with _refused("the database cannot be migrated", "HOLDFAST_MIGRATION_DATABASE_URL", *_DATABASE_ERRORS):
+            await asyncio.to_thread(migrate, owner_url, self._settings.database_url)
         self._report.ready(DATABASE, time.monotonic() - began)
 
     async def _start_temporal(self) -> None:
@@ -137,7 +148,9 @@ class Group:
                 )
             )
         else:
-            await ensure_search_attributes(await TemporalConnection(self._settings).client())
+            address = self._settings.temporal_address
+            with _refused(f"Temporal at {address} cannot be used", "HOLDFAST_TEMPORAL_ADDRESS", RPCError, RuntimeError):
+                await prepare(await TemporalConnection(self._settings).client())
 
     async def _keep(self, server: Server) -> None:
         quick_deaths = 0
@@ -198,6 +211,16 @@ def _settled(settings: Settings) -> Settings:
 
 def _changed(settings: Settings, **changes: object) -> Settings:
     return Settings.model_validate({**settings.model_dump(exclude_unset=True), **changes})
+
+
+@contextmanager
+def _refused(what: str, setting: str, *errors: type[Exception]) -> Iterator[None]:
+    """What a server of the user's own says becomes one line that names the setting it is known by."""
+    try:
+        yield
+    except errors as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise EmbeddedError(f"{what} ({reason}): check {setting}") from error
 
 
 async def _all(*coroutines: Coroutine[None, None, None]) -> None:

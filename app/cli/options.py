@@ -13,7 +13,9 @@ from app.settings import Settings
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON alone, for scripts.")]
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Data folder of `holdfast dev` (HOLDFAST_DATA_DIR, default .holdfast)."),
+    typer.Option(
+        "--data-dir", readable=False, help="Data folder of `holdfast dev` (HOLDFAST_DATA_DIR, default .holdfast)."
+    ),
 ]
 ApiUrl = Annotated[
     str | None, typer.Option("--api-url", help="Address of the API (HOLDFAST_API_URL; default: the running `dev`).")

@@ -45,17 +45,13 @@ def temporal_setup(wait: Wait = 30, json_output: JsonOutput = False) -> None:
     from temporalio.service import RPCError  # noqa: PLC0415 - loads Temporal's client
 
     from app.temporal.connect import TemporalConnection  # noqa: PLC0415
-    from app.temporal.setup import ensure_namespace, ensure_search_attributes  # noqa: PLC0415
+    from app.temporal.setup import prepare  # noqa: PLC0415
 
     settings = load_settings()
     added: list[str] = []
 
     async def once() -> None:
-        client = await TemporalConnection(settings).client()
-        if await ensure_namespace(client):
-            added.append(f"namespace {client.namespace}")
-        # A namespace made just now is not known everywhere at once; then this is refused, and tried again.
-        added.extend(await ensure_search_attributes(client))
+        added.extend(await prepare(await TemporalConnection(settings).client()))
 
     what = f"Temporal at {settings.resolved_temporal_address}"
     asyncio.run(_when_there(once, (RPCError, RuntimeError, TimeoutError), wait, what))

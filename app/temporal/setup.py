@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -17,63 +18,64 @@ RETENTION = timedelta(days=30)
 """How long a new namespace keeps the histories of runs that ended."""
 
 
-async def ensure_namespace(client: Client) -> bool:
-    """Make the namespace when the server has none of that name; answers whether it was made.
+async def prepare(client: Client, *, within: float = 30.0) -> list[str]:
+    """Make the namespace when the server has none of that name, and its search attributes; answers what was added.
 
-    Raises `RPCError` when the caller may not.
+    Raises `RPCError` when the caller may not, `TimeoutError` when the server does not take it up in that many seconds.
     """
-    if await _namespace_exists(client):
-        return False
-    retention = Duration()
-    retention.FromTimedelta(RETENTION)
-    request = RegisterNamespaceRequest(namespace=client.namespace, workflow_execution_retention_period=retention)
-    try:
-        await client.workflow_service.register_namespace(request)
-    except RPCError as error:
-        if error.status != RPCStatusCode.ALREADY_EXISTS:
-            raise
-    return True
-
-
-async def _namespace_exists(client: Client) -> bool:
-    try:
-        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
-    except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            return False
-        raise
-    return True
+    deadline = time.monotonic() + within
+    added = [f"namespace {client.namespace}"] if await _make_namespace(client) else []
+    while True:
+        try:
+            return added + await _add_search_attributes(client, deadline)
+        except RPCError as error:
+            # A namespace made just now is not known to every part of the server at once.
+            if not added or error.status != RPCStatusCode.NOT_FOUND or time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(0.2)
 
 
 async def missing_search_attributes(client: Client) -> list[str]:
-    """Names the namespace does not know yet."""
+    """Names the namespace does not know yet. Raises `RPCError`."""
     known = await client.operator_service.list_search_attributes(
         ListSearchAttributesRequest(namespace=client.namespace)
     )
     return [key.name for key in SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
 
 
-async def ensure_search_attributes(client: Client, *, within: float = 30.0) -> list[str]:
-    """Add what is missing and wait until the namespace knows it; answers the names added.
+async def _make_namespace(client: Client) -> bool:
+    try:
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+    else:
+        return False
+    retention = Duration()
+    retention.FromTimedelta(RETENTION)
+    request = RegisterNamespaceRequest(namespace=client.namespace, workflow_execution_retention_period=retention)
+    await _unless_there(client.workflow_service.register_namespace(request))
+    return True
 
-    Raises `RPCError` when the namespace is not there or the caller may not change it, `TimeoutError` when the server
-    does not take them up within that many seconds.
-    """
+
+async def _add_search_attributes(client: Client, deadline: float) -> list[str]:
     missing = await missing_search_attributes(client)
     if not missing:
         return []
     keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-    try:
-        await client.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=dict.fromkeys(missing, keyword))
-        )
-    except RPCError as error:
-        # Another process that set up the same namespace was first.
-        if error.status != RPCStatusCode.ALREADY_EXISTS:
-            raise
-    deadline = time.monotonic() + within
+    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=dict.fromkeys(missing, keyword))
+    await _unless_there(client.operator_service.add_search_attributes(request))
     while await missing_search_attributes(client):
         if time.monotonic() >= deadline:
-            raise TimeoutError(f"Temporal did not take up {', '.join(missing)} within {within:g} s")
+            raise TimeoutError(f"Temporal did not take up {', '.join(missing)}")
         await asyncio.sleep(0.2)
     return missing
+
+
+async def _unless_there(call: Awaitable[object]) -> None:
+    """Another process that sets up the same namespace may have been first."""
+    try:
+        await call
+    except RPCError as error:
+        if error.status != RPCStatusCode.ALREADY_EXISTS:
+            raise

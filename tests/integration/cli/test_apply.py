@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import httpx
+
 from app.cli.exits import ExitCode
 from app.json import JsonObject
 from tests.integration.cli.conftest import Cli
@@ -113,3 +115,15 @@ async def test_publishing_without_activating_starts_nothing(cli: Cli, tmp_path: 
 
     [listed] = (await cli("workflows", "list", "--json")).json()
     assert listed["status"] != "active"
+
+
+async def test_what_was_paused_gets_the_version_and_stays_paused(
+    cli: Cli, api_client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    await cli("apply", "-f", written(tmp_path, WELCOME))
+    [listed] = (await cli("workflows", "list", "--json")).json()
+    await api_client.post(f"/v1/workflows/{listed['id']}/pause")
+
+    ended = await cli("apply", "-f", written(tmp_path, {**WELCOME, "variables": {"currency": "EUR"}}))
+
+    assert ended.out == "updated   Welcome a contact version 2 (paused)\n"

@@ -220,7 +220,7 @@ async def test_a_missing_program_is_one_line_that_says_how_to_get_it(tmp_path: P
 
     assert code == ExitCode.REFUSED
     assert "temporal is missing" in error["message"]
-    assert "make dev" in error["message"]
+    assert "make clean dev" in error["message"]
 
 
 async def test_a_data_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
