@@ -11,6 +11,8 @@ from api.openapi import problem_answers
 from api.presenting import workflow_answer, workflow_answers
 from api.schemas.base import ListAnswer
 from api.schemas.workflows import (
+    ApplyAnswer,
+    ApplyRequest,
     DefinitionToCheck,
     ProblemAnswer,
     PublishRequest,
@@ -30,6 +32,7 @@ router = APIRouter(prefix="/workflows", tags=["workflows"])
 CREATE = RequestBody(WorkflowCreate, from_yaml=new_workflow_from_yaml)
 CHANGE = RequestBody(WorkflowChanges, from_yaml=definition_from_yaml)
 CHECK = RequestBody(DefinitionToCheck, from_yaml=definition_from_yaml, required=False)
+APPLY = RequestBody(ApplyRequest, from_yaml=definition_from_yaml)
 PUBLISH = RequestBody(PublishRequest, required=False)
 
 Sort = Literal["created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"]
@@ -50,6 +53,33 @@ async def create(
     workflow = await workflows.create(platform, actor.workspace_id, **body.model_dump())
     response.headers["Location"] = f"/v1/workflows/{workflow.id}"
     return await workflow_answer(platform, workflow, response)
+
+
+@router.post(
+    "/apply",
+    summary="Apply a definition",
+    openapi_extra=APPLY.openapi,
+    responses=problem_answers(400, 413, 415),
+)
+async def apply(
+    body: Annotated[ApplyRequest, Depends(APPLY)], platform: PlatformDep, actor: ActorDep, response: Response
+) -> ApplyAnswer:
+    """Makes the workspace have this definition: creates or changes the workflow of its name and publishes it, in one
+    step, so that an active workflow misses no event. Applying the same again changes nothing. A paused or archived
+    workflow gets the version and stays as it is. With problems nothing is changed (422)."""
+    workflow, version, created, changed = await workflows.apply(
+        platform,
+        actor.workspace_id,
+        body.definition,
+        comment=body.comment,
+        activate=body.activate,
+        published_by=actor.name,
+    )
+    return ApplyAnswer(
+        result="created" if created else "updated" if changed else "unchanged",
+        workflow=await workflow_answer(platform, workflow, response),
+        version=VersionAnswer.model_validate(version),
+    )
 
 
 @router.get("", summary="List workflows", responses=problem_answers())

@@ -75,6 +75,14 @@ class PublishRequest(RequestModel):
     activate: bool = Field(True, description="Whether new runs take this version from now on.")
 
 
+class ApplyRequest(PublishRequest):
+    """A definition the workspace is to have. As YAML the body may also be the definition alone."""
+
+    definition: JsonObject = Field(
+        description="Found again by the slug of its `name`.", examples=[{"name": "Welcome", **EXAMPLE_DEFINITION}]
+    )
+
+
 class WorkflowStatsAnswer(Answer):
     """How the workflow's runs went."""
 
@@ -133,6 +141,14 @@ class ValidationAnswer(Answer):
 
     valid: bool
     problems: list[ProblemAnswer]
+
+
+class ApplyAnswer(Answer):
+    """What applying a definition did, and what stands there now."""
+
+    result: Literal["created", "updated", "unchanged"]
+    workflow: WorkflowAnswer
+    version: VersionAnswer
 
 
 def definition_from_yaml(document: Json) -> Json:

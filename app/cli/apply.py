@@ -9,7 +9,6 @@ import typer
 from app.cli.client import Api, open_api
 from app.cli.documents import document, files
 from app.cli.exits import CliError, ExitCode
-from app.cli.lookup import workflow_named
 from app.cli.options import ApiUrl, DataDir, JsonOutput
 from app.cli.output import print_json, say, show_error, text
 from app.json import JsonObject
@@ -30,7 +29,8 @@ def apply(
 ) -> None:
     """Create or update workflows by name and publish them. What is as the file says is left untouched.
 
-    An active workflow is paused for the moment of the change. Nothing is changed when a definition has problems.
+    A paused or archived workflow gets the new version and stays as it is. Nothing is changed when a definition has
+    problems.
     """
     results: list[JsonObject] = []
     failed: ExitCode | None = None
@@ -47,7 +47,8 @@ def apply(
             results.append({"file": str(path), **result})
             if not json_output:
                 style = _RESULT_STYLE[result["result"]]
-                say(f"[{style}]{result['result']:<9}[/] {text(result['name'])} [dim]version {result['version']}[/]")
+                what = f"[{style}]{result['result']:<9}[/] {text(result['name'])} [dim]version {result['version']}[/]"
+                say(what if result["status"] == "active" else f"{what} [yellow]({result['status']})[/]")
     if json_output:
         print_json(results)
     if failed is not None:
@@ -77,88 +78,13 @@ def _definition(path: Path) -> JsonObject:
 
 
 def _apply_one(api: Api, definition: JsonObject, *, activate: bool, comment: str | None) -> JsonObject:
-    workflow = workflow_named(api, definition["name"])
-    if workflow is None:
-        return _create(api, definition, activate=activate, comment=comment)
-    if _is_as(api, workflow, definition, activate=activate):
-        return _result("unchanged", workflow, workflow["active_version"])
-    return _update(api, workflow, definition, activate=activate, comment=comment)
-
-
-def _create(api: Api, definition: JsonObject, *, activate: bool, comment: str | None) -> JsonObject:
-    body = {"name": definition["name"], "definition": definition, "description": definition.get("description", "")}
-    workflow = api.post("/v1/workflows", body)
-    try:
-        version = _publish(api, workflow, activate=activate, comment=comment)
-    except CliError:
-        # It was refused as a whole, so nothing of it stays.
-        api.delete(f"/v1/workflows/{workflow['id']}")
-        raise
-    return _result("created", workflow, version["number"])
-
-
-def _update(
-    api: Api, workflow: JsonObject, definition: JsonObject, *, activate: bool, comment: str | None
-) -> JsonObject:
-    path = f"/v1/workflows/{workflow['id']}"
-    verdict = api.post(f"{path}/validate", {"definition": definition})
-    if not verdict["valid"]:
-        raise CliError(ExitCode.REFUSED, "the definition has problems", code="invalid", problems=verdict["problems"])
-    paused = _make_changeable(api, workflow)
-    try:
-        api.patch(path, {"definition": definition}, headers={"If-Match": f'"{paused["revision"]}"'})
-        version = _publish(api, workflow, activate=activate, comment=comment)
-    except CliError:
-        if workflow["status"] == "active" and paused["status"] != "active":
-            api.post(f"{path}/activate")
-        raise
-    return _result("updated", workflow, version["number"])
-
-
-def _make_changeable(api: Api, workflow: JsonObject) -> JsonObject:
-    """The workflow in a state in which its draft may be changed."""
-    if workflow["status"] != "active":
-        return workflow
-    paused: JsonObject = api.post(f"/v1/workflows/{workflow['id']}/pause")
-    return paused
-
-
-def _publish(api: Api, workflow: JsonObject, *, activate: bool, comment: str | None) -> JsonObject:
-    version: JsonObject = api.post(
-        f"/v1/workflows/{workflow['id']}/publish", {"activate": activate, "comment": comment}
-    )
-    return version
-
-
-def _is_as(api: Api, workflow: JsonObject, definition: JsonObject, *, activate: bool) -> bool:
-    """Whether the published version already is this definition, and is as active as it should be.
-
-    Compared by digest: the server keeps the canonical form, in which defaults and spellings make no difference.
-    """
-    number = workflow["active_version"]
-    if number is None or (activate and workflow["status"] != "active"):
-        return False
-    wanted = _digest(definition)
-    version = api.get(f"/v1/workflows/{workflow['id']}/versions/{number}")
-    return bool(wanted == version["digest"] == _digest(workflow["draft"]))
-
-
-def _digest(document: JsonObject) -> str | None:
-    """The digest a server would give it; None for what is no definition, which the server then explains."""
-    from app.definition.parse import digest, dump, parse  # noqa: PLC0415 - loads the whole language
-    from app.definition.problems import DefinitionInvalid  # noqa: PLC0415
-
-    try:
-        return digest(dump(parse(document)))
-    except DefinitionInvalid:
-        return None
-
-
-def _result(result: str, workflow: JsonObject, version: int) -> JsonObject:
+    done = api.post("/v1/workflows/apply", {"definition": definition, "activate": activate, "comment": comment})
+    workflow = done["workflow"]
     return {
-        "result": result,
+        "result": done["result"],
         "workflow_id": workflow["id"],
         "name": workflow["name"],
         "slug": workflow["slug"],
-        "version": version,
+        "status": workflow["status"],
+        "version": done["version"]["number"],
     }

@@ -17,7 +17,6 @@ from app.cli.demo_providers import Providers
 from app.cli.demo_view import Ending, Stage
 from app.cli.documents import document
 from app.cli.exits import CliError, ExitCode
-from app.cli.lookup import workflow_named
 from app.cli.stream import DONE, follow
 from app.embedded.ports import LOOPBACK
 from app.json import Json, JsonObject
@@ -77,20 +76,16 @@ class Story:
 
     def _publish(self) -> JsonObject:
         definition = demo_definition(document(example("new-lead.yaml")), self._providers.enrich_url)
-        workflow = workflow_named(self._api, NAME)
-        if workflow is None:
-            workflow = self._api.post("/v1/workflows", {"name": NAME, "definition": definition})
-        else:
-            if workflow["status"] == "active":
-                self._api.post(f"/v1/workflows/{workflow['id']}/pause")
-            self._api.patch(f"/v1/workflows/{workflow['id']}", {"definition": definition})
-        version = self._api.post(f"/v1/workflows/{workflow['id']}/publish", {"comment": "holdfast demo"})
+        applied = self._api.post("/v1/workflows/apply", {"definition": definition, "comment": "holdfast demo"})
+        workflow: JsonObject = applied["workflow"]
+        if workflow["status"] != "active":
+            # The demo before this one put it aside.
+            workflow = self._api.post(f"/v1/workflows/{workflow['id']}/activate")
         changed = ", ".join(f"{name} {definition['variables'][name]}" for name in ("pause", "patience"))
         self._stage.say(
-            f"[green]✓[/] published examples/new-lead.yaml as [bold]{escape(NAME)}[/], version {version['number']}, "
-            f"with shorter waits ({changed}) and the servers of this demo"
+            f"[green]✓[/] published examples/new-lead.yaml as [bold]{escape(NAME)}[/], "
+            f"version {applied['version']['number']}, with shorter waits ({changed}) and the servers of this demo"
         )
-        assert workflow is not None
         return workflow
 
     def _happen(self, workflow: JsonObject, events: Events) -> Ending:

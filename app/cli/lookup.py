@@ -26,12 +26,6 @@ def workflow_by(api: Api, wanted: str) -> JsonObject:
     )
 
 
-def workflow_named(api: Api, name: str) -> JsonObject | None:
-    """The workflow of this name, if there is one; the oldest of several, which the others were copied from."""
-    named = [item for item in api.items("/v1/workflows", q=name, sort="created_at") if item["name"] == name]
-    return named[0] if named else None
-
-
 def _is_id(text: str) -> bool:
     try:
         UUID(text)

@@ -211,13 +211,19 @@ async def stats(platform: Platform, workspace_id: UUID, workflow_ids: Sequence[U
 
 
 async def apply(
-    platform: Platform, workspace_id: UUID, document: JsonObject, *, published_by: str
+    platform: Platform,
+    workspace_id: UUID,
+    document: JsonObject,
+    *,
+    comment: str | None = None,
+    activate: bool = True,
+    published_by: str,
 ) -> tuple[Workflow, Version, bool, bool]:
     """Make the workspace have this definition, found by the slug of its name: workflow, version, created, changed.
 
-    Applying the same again changes nothing. A draft or active workflow is active afterwards; one that was paused or
-    archived gets the version and stays as it is. Draft and version change together, so an active workflow need not be
-    paused. Raises `Invalid` with all problems.
+    Applying the same again changes nothing. With `activate`, a draft or active workflow is active afterwards; one that
+    was paused or archived gets the version and stays as it is. Draft and version change together, so an active workflow
+    need not be paused, and misses no event. Raises `Invalid` with all problems.
     """
     canonical = editing.canonical(document)
     name = str(canonical.get("name", "")).strip()
@@ -226,14 +232,15 @@ async def apply(
         raise editing.invalid_definition([problem])
     async with platform.database.transaction(workspace_id) as session:
         workflow, created = await _by_name(session, workspace_id, name)
-        before = (workflow.revision, workflow.latest_version)
+        before = (workflow.status, workflow.revision, workflow.active_version, workflow.latest_version)
         if workflow.draft != canonical or workflow.name != name:
             workflow.name = name
             workflow.description = canonical.get("description", workflow.description)
             editing.put_draft(workflow, canonical)
-        live = workflow.status in ("draft", "active")
-        published = await publish_draft(session, workflow, comment=None, activate=live, published_by=published_by)
-    return workflow, published, created, created or before != (workflow.revision, workflow.latest_version)
+        live = activate and workflow.status in ("draft", "active")
+        published = await publish_draft(session, workflow, comment=comment, activate=live, published_by=published_by)
+    after = (workflow.status, workflow.revision, workflow.active_version, workflow.latest_version)
+    return workflow, published, created, created or before != after
 
 
 async def _by_name(session: AsyncSession, workspace_id: UUID, name: str) -> tuple[Workflow, bool]:

@@ -269,3 +269,12 @@ class TestApplying:
         with pytest.raises(Invalid) as caught:
             await workflows.apply(platform, workspace.id, a_definition(), published_by="ci")
         assert [problem.path for problem in caught.value.problems] == ["name"]
+
+    async def test_without_activating_the_active_version_goes_on(self, platform, workspace):
+        first, *_ = await self.apply(platform, workspace)
+        definition = a_definition(name="Nightly report", variables={"a": 1})
+        workflow, version, *_ = await workflows.apply(
+            platform, workspace.id, definition, activate=False, comment="try", published_by="ci"
+        )
+        assert (workflow.status, workflow.active_version) == (first.status, 1)
+        assert (version.number, version.comment) == (2, "try")
