@@ -55,7 +55,7 @@ def explain_details(details: Iterable[ErrorDetails], document: Json, root: Any) 
     """As `explain`, of single errors; each problem as (place in the document, message, hint)."""
     told: dict[tuple[Path, str], _Told] = {}
     for detail in details:
-        for problem in _problems(detail, _place(detail["loc"], document, root)):
+        for problem in _problems(detail, _place(detail, document, root)):
             told.setdefault((problem[0], problem[1]), problem)
     return list(_united(list(told.values())))
 
@@ -73,12 +73,12 @@ def _united(problems: list[_Told]) -> Iterator[_Told]:
             yield path, f"expected {wanted}, got {several[0].partition(', got ')[2]}", hint
 
 
-def _place(loc: tuple[str | int, ...], document: Json, root: Any) -> _Place:
+def _place(detail: ErrorDetails, document: Json, root: Any) -> _Place:
     """Pydantic's location without the names of union members in it, and the models at its end but one."""
     path: list[str | int] = []
     around, here, value = _models(root), _models(root), document
     tagged = _is_union(root)
-    for part in loc:
+    for position, part in enumerate(detail["loc"], start=1):
         if tagged and isinstance(part, str):
             chosen = [model for model in here if _tag(model) == part]
             tagged = False
@@ -87,12 +87,19 @@ def _place(loc: tuple[str | int, ...], document: Json, root: Any) -> _Place:
                 continue
         if not isinstance(value, dict | list) or part == "[key]":
             break
+        if not _is_key(part, value, named=detail["type"] == "missing" and position == len(detail["loc"])):
+            continue
         around = here
         path.append(part)
         annotation = _field(here, part)
         here, tagged = _models(annotation), _is_union(annotation)
         value = _child(value, part)
     return _Place(tuple(path), around, here)
+
+
+def _is_key(part: str | int, value: Json, *, named: bool) -> bool:
+    """Whether a part of a location is one of the document, not the name of a union's member; `named`: it is missing."""
+    return isinstance(part, int) if isinstance(value, list) else named or part in value
 
 
 def _child(value: Json, part: str | int) -> Json:
