@@ -87,7 +87,8 @@ class ActionRunner:
             if not fits(outcome):
                 raise ActionError(ErrorType.RESPONSE_TOO_LARGE, f"{call.name}: the answer is too large to be handed on")
         except ActionError as error:
-            raise await self._failed(registered, call, error, number, started_at) from error
+            # What caused it stays here: the text of a library's error may repeat a secret, and Temporal keeps causes.
+            raise await self._failed(registered, call, error, number, started_at) from None
         await _finished(_until_available(lambda: records.commit_outcome(self._platform, call, outcome)))
         if call.connection is not None and registered.entry.connection is not None:
             await self._use.note(UUID(call.workspace_id), call.connection, None)
