@@ -61,12 +61,16 @@ make_environment() {
 
 pip() { "$python" -m pip --disable-pip-version-check --quiet --quiet "$@"; }
 
+uv_install() {
+    "$venv/bin/uv" pip install --quiet --compile-bytecode --python "$python" --require-hashes -r "requirements/$kind.txt" "$@"
+}
+
 install_packages() {
     say "installing packages ($kind)"
     # uv is many times faster; pip stands in where uv does not run or finds no packages (an index only pip knows of).
-    if pip install --require-hashes -r requirements/bootstrap.txt &&
-        "$venv/bin/uv" pip install --quiet --compile-bytecode --python "$python" --require-hashes -r "requirements/$kind.txt"; then
-        return
+    # Where the network is seen through a proxy of its own authority, only the system's certificates are of use.
+    if pip install --require-hashes -r requirements/bootstrap.txt; then
+        if uv_install 2>/dev/null || uv_install --system-certs; then return; fi
     fi
     say "uv could not install them; using pip, which takes longer"
     pip install --require-hashes -r "requirements/$kind.txt"

@@ -1,7 +1,7 @@
 """What must hold before anything of the group is started or even loaded, so that a refusal comes at once."""
 
 from app.cli.exits import CliError, ExitCode
-from app.embedded.errors import DidNotStart, EmbeddedError
+from app.embedded.errors import DidNotStart, EmbeddedError, PortInUse
 from app.embedded.ports import require_free
 from app.embedded.programs import postgres_programs, temporal_program
 from app.settings import Settings
@@ -11,11 +11,22 @@ def require(settings: Settings) -> None:
     """Programs that are there, ports that are free. Raises `EmbeddedError`."""
     if settings.database_url is None:
         postgres_programs()
+    _require_distinct(settings)
     require_free(settings.api_port, host=settings.api_host, what="the API", flag="api-port")
     if settings.temporal_address is None:
         temporal_program()
         require_free(settings.temporal_port, what="Temporal", flag="temporal-port")
         require_free(settings.temporal_ui_port, what="Temporal's UI", flag="temporal-ui-port")
+
+
+def _require_distinct(settings: Settings) -> None:
+    wanted: dict[int, str] = {settings.api_port: "the API"}
+    if settings.temporal_address is not None:
+        return
+    for port, what in ((settings.temporal_port, "Temporal"), (settings.temporal_ui_port, "Temporal's UI")):
+        if port in wanted:
+            raise PortInUse(f"{wanted[port]} and {what} cannot both have port {port}: choose another one for either")
+        wanted[port] = what
 
 
 def refusal(error: EmbeddedError) -> CliError:

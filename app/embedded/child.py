@@ -47,6 +47,7 @@ class Child:
         self._stop_signal = stop_signal
         self._stop_seconds = stop_seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
     @property
     def pid(self) -> int | None:
@@ -69,6 +70,7 @@ class Child:
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
         with self.log.open("ab") as output:
+            self._log_start = os.fstat(output.fileno()).st_size
             self._process = self._spawn(output)
 
     def _spawn(self, output: BinaryIO) -> subprocess.Popen[bytes]:
@@ -122,10 +124,10 @@ class Child:
         return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
     def last_lines(self, count: int = LOG_TAIL_LINES) -> str:
-        """The end of its log."""
+        """The end of what it wrote since it was started last."""
         try:
             with self.log.open("rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - 64 * 1024))
+                file.seek(max(self._log_start, os.fstat(file.fileno()).st_size - 64 * 1024))
                 return "\n".join(file.read().decode(errors="replace").splitlines()[-count:])
         except OSError:
             return ""

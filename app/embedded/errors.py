@@ -1,9 +1,10 @@
 """What can go wrong with an embedded server, as one small tree. Each message says in one line what to do about it.
 
 EmbeddedError
-├── PortInUse      another program listens there
-├── MissingBinary  a server's program is not installed
-└── DidNotStart    it ended, or was not ready in time; `log` holds its last lines
+├── PortInUse       another program listens there
+├── AddressNotHere  this machine does not have the address to listen on
+├── MissingBinary   a server's program is not installed
+└── DidNotStart     it ended, or was not ready in time; `log` holds its last lines
 """
 
 
@@ -13,6 +14,10 @@ class EmbeddedError(Exception):
 
 class PortInUse(EmbeddedError):
     """Another program listens on the port."""
+
+
+class AddressNotHere(EmbeddedError):
+    """This machine does not have the address to listen on."""
 
 
 class MissingBinary(EmbeddedError):

@@ -30,7 +30,10 @@ def main() -> None:
         # The parent may have died before the tie was made; then the kernel will never tell.
         if os.getppid() != parent:
             sys.exit(1)
-    os.execv(command[0], command)  # noqa: S606 - the supervisor chose the program
+    try:
+        os.execv(command[0], command)  # noqa: S606 - the supervisor chose the program
+    except OSError as error:
+        sys.exit(f"{command[0]} cannot be run: {error.strerror}")
 
 
 if __name__ == "__main__":

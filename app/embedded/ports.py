@@ -1,12 +1,14 @@
 """TCP ports on this machine: a free one for tests, and a clear word about one that is taken."""
 
+import errno
 import socket
 
 import psutil
 
-from app.embedded.errors import PortInUse
+from app.embedded.errors import AddressNotHere, PortInUse
 
 LOOPBACK = "127.0.0.1"
+_NOT_HERE = (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL)
 
 
 def free_port(host: str = LOOPBACK) -> int:
@@ -17,13 +19,20 @@ def free_port(host: str = LOOPBACK) -> int:
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen there now. A port that only has closing connections left counts as free."""
+    """Whether a server could listen there now. A port that only has closing connections left counts as free.
+
+    Raises `AddressNotHere` when nothing can ever listen there.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
+        except OSError as error:
+            if error.errno in _NOT_HERE:
+                raise AddressNotHere(
+                    f"{host} is no address of this machine: choose another one to listen on"
+                ) from error
             return False
     return True
 

@@ -49,6 +49,24 @@ async def test_a_child_that_does_not_end_when_asked_is_killed(tmp_path: Path) ->
     assert child.ending() == "killed by SIGKILL"
 
 
+async def test_the_last_words_of_an_earlier_life_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("the disk is full\n")
+    child = python("print('no memory')", tmp_path / "log")
+    child.start()
+    assert await child.ended(within=20)
+
+    assert child.last_lines() == "no memory"
+
+
+async def test_a_program_that_cannot_be_run_says_so_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "program").write_text("")
+    child = Child("Program", [str(tmp_path / "program")], log=tmp_path / "log")
+    child.start()
+    assert await child.ended(within=20)
+
+    assert child.last_lines() == f"{tmp_path / 'program'} cannot be run: Permission denied"
+
+
 async def test_a_child_that_ended_says_how_and_shows_its_last_words(tmp_path: Path) -> None:
     child = python("print('the disk is full'); raise SystemExit(3)", tmp_path / "log")
     child.start()

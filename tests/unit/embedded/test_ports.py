@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from app.embedded.errors import PortInUse
+from app.embedded.errors import AddressNotHere, PortInUse
 from app.embedded.ports import free_port, is_free, require_free
 
 
@@ -23,6 +23,12 @@ def test_a_port_somebody_listens_on_is_not_free(host: str) -> None:
         listener.listen()
 
         assert not is_free(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+def test_an_address_of_another_machine_is_not_called_a_port_in_use(host: str) -> None:
+    with pytest.raises(AddressNotHere, match=host):
+        require_free(8000, what="the API", flag="api-port", host=host)
 
 
 def test_the_refusal_says_who_listens_and_which_flag_and_variable_choose_another_port() -> None:

@@ -1,0 +1,29 @@
+"""Settings: what does not fit is refused where it is read, not where it is used."""
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("api_port", "eighty"),
+        ("log_level", "chatty"),
+        ("database_url", "localhost/holdfast"),
+        ("migration_database_url", "mysql://localhost/holdfast"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"HOLDFAST_{name}".upper(), value)
+
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert [problem["loc"] for problem in refused.value.errors()] == [(name,)]
+
+
+def test_a_log_level_may_be_written_in_small_letters() -> None:
+    assert Settings.model_validate({"log_level": "debug"}).log_level == "DEBUG"
