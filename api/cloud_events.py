@@ -82,11 +82,11 @@ def _binary(request: Request, body: bytes) -> JsonObject:
         _refuse([Problem(f"header.{CE_PREFIX}{name}", "is missing") for name in missing])
     try:
         event = from_binary(HTTPMessage(headers, body), _StrictFormat(), CloudEvent)
+        envelope = _envelope(event.get_attributes(), event.get_data())
     except CloudEventValidationError as error:
         _refuse(_problems(error, f"header.{CE_PREFIX}"))
     except (ValueError, OverflowError):
         _refuse([Problem(f"header.{CE_PREFIX}time", "is no RFC 3339 moment")])
-    envelope = _envelope(event.get_attributes(), event.get_data())
     check_value(envelope)
     return envelope
 

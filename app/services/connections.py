@@ -20,7 +20,7 @@ from app.definition.problems import Problem
 from app.json import JsonObject
 from app.security.credentials import CredentialsError, NoEncryptionKey
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
-from app.services.paging import Page, decode_cursor, page_of
+from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
 from app.services.validation import validated
 from app.store import connections
@@ -92,7 +92,7 @@ async def list_(
     platform: Platform, workspace_id: UUID, *, kind: str | None = None, limit: int = 50, cursor: str | None = None
 ) -> Page[Connection]:
     """The workspace's connections by name."""
-    after = decode_cursor(cursor, lambda key: str(key["name"]))
+    after = decode_cursor(cursor, lambda key: plain_text(key["name"]))
     async with platform.database.transaction(workspace_id) as session:
         found = await connections.list_(session, workspace_id, kind=kind, after=after, limit=limit + 1)
     return page_of(found, limit, lambda row: {"name": row.name})

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from app.definition.syntax import is_storable
 from app.json import Json
 from app.services.errors import Invalid
 
@@ -42,5 +43,21 @@ def decode_cursor(cursor: str | None, read: Callable[[Json], T]) -> T | None:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return read(json.loads(text))
-    except (binascii.Error, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    except (
+        binascii.Error, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError
+    ):  # fmt: skip
         raise Invalid("invalid_cursor", "cursor: give the `next_cursor` of the page before, unchanged.") from None
+
+
+def whole_number(key: Json, *, bits: int) -> int:
+    """An integer of a cursor, for a column of so many bits. Raises `ValueError` for anything else."""
+    if type(key) is not int or key.bit_length() >= bits:
+        raise ValueError("no integer of the column's size")
+    return key
+
+
+def plain_text(key: Json) -> str:
+    """A text of a cursor that the database can compare with. Raises `ValueError` for anything else."""
+    if not isinstance(key, str) or not is_storable(key):
+        raise ValueError("no text the database can hold")
+    return key

@@ -17,7 +17,7 @@ from app.definition.problems import DefinitionInvalid, Problem
 from app.json import Json
 from app.services import editing
 from app.services.errors import Conflict, NotFound
-from app.services.paging import Page, decode_cursor, page_of
+from app.services.paging import Page, decode_cursor, page_of, whole_number
 from app.services.platform import Platform
 from app.store import connections, subscriptions, workflows
 from app.store import versions as version_rows
@@ -123,7 +123,7 @@ async def versions(
     platform: Platform, workspace_id: UUID, workflow_id: UUID, *, limit: int = 50, cursor: str | None = None
 ) -> Page[Version]:
     """The workflow's versions, newest first. Raises `NotFound` or `Invalid` (`invalid_cursor`)."""
-    before = decode_cursor(cursor, lambda key: int(key["number"]))
+    before = decode_cursor(cursor, lambda key: whole_number(key["number"], bits=32))
     async with platform.database.transaction(workspace_id) as session:
         editing.there(await workflows.find(session, workspace_id, workflow_id))
         found = await version_rows.list_(session, workspace_id, workflow_id, before=before, limit=limit + 1)

@@ -20,7 +20,7 @@ from app.services.errors import Conflict, Invalid, NotFound, TooLarge, Unavailab
 from app.services.input_schema import check_input
 from app.services.launching import TEMPORAL_ERRORS, handle_of, has_ended, launch, start_pending
 from app.services.live import merged_steps, timeline_of, with_timeline
-from app.services.paging import Page, decode_cursor, page_of
+from app.services.paging import Page, decode_cursor, page_of, plain_text, whole_number
 from app.services.platform import Platform
 from app.services.published import Published, published
 from app.store import runs as store
@@ -165,7 +165,7 @@ async def steps(
 ) -> Page[StepView]:
     """The run's step records in the order they began, those in flight too. Raises `NotFound`, `Invalid`."""
     run = await get(platform, workspace_id, run_id, live=False)
-    after = decode_cursor(cursor, lambda key: (int(key[0]), str(key[1]))) or (-1, "")
+    after = decode_cursor(cursor, _read_step_place) or (-1, "")
     timeline = await timeline_of(platform, run)
     async with platform.database.transaction(workspace_id) as session:
         rows = await step_store.list_(session, workspace_id, run_id, after=after, limit=limit + 1)
@@ -311,6 +311,10 @@ def _check_whole(facts: Published, run: Run) -> None:
             "run_too_large",
             f"Definition, input and variables have {size} bytes, more than the {MAX_RUN_BYTES} a run may have.",
         )
+
+
+def _read_step_place(key: Json) -> tuple[int, str]:
+    return whole_number(key[0], bits=64), plain_text(key[1])
 
 
 def _digest(input: Json, version: int | None, variables: JsonObject | None) -> str:

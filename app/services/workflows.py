@@ -18,7 +18,7 @@ from app.definition.problems import Problem
 from app.json import Json, JsonObject
 from app.services import editing
 from app.services.errors import Conflict, Invalid, Stale
-from app.services.paging import Page, decode_cursor, page_of
+from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
 from app.services.publishing import (
     activate,
@@ -299,5 +299,5 @@ def _read_place(key: Json, sort: str) -> tuple[datetime | str, UUID]:
     """Place of the last item; raises `ValueError` for a cursor of another order."""
     if key["sort"] != sort:
         raise ValueError("the cursor belongs to another order")
-    text = str(key["key"])
+    text = plain_text(key["key"])
     return (text if sort.endswith("name") else datetime.fromisoformat(text)), UUID(key["id"])

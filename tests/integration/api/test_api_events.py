@@ -132,7 +132,13 @@ async def test_binary_mode_without_its_headers_is_refused(api_client: httpx.Asyn
     answer = await api_client.post("/v1/events", content=b"{}", headers={"ce-type": "a.b", "ce-id": "1"})
     assert paths(problem(answer, 422, "invalid_event")) == ["header.ce-source", "header.ce-specversion"]
     whole = {"ce-id": "1", "ce-source": "/s", "ce-type": "a.b", "ce-specversion": "1.0"}
-    for name, value in (("ce-time", "noon"), ("ce-specversion", "9"), ("ce-a_b", "x"), ("ce-id", "a%00")):
+    for name, value in (
+        ("ce-time", "noon"),
+        ("ce-time", "0001-01-01T00:00:00+14:00"),
+        ("ce-specversion", "9"),
+        ("ce-a_b", "x"),
+        ("ce-id", "a%00"),
+    ):
         answer = await api_client.post("/v1/events", content=b"{}", headers=whole | {name: value})
         problem(answer, 422, answer.json()["code"])
 
