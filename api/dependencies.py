@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.definition.problems import Problem
 from app.services import workspaces
+from app.services.actors import Actor
 from app.services.errors import Invalid, Unauthenticated
 from app.services.platform import Platform
 
@@ -26,7 +27,7 @@ def platform_of(request: Request) -> Platform:
 
 async def actor_of(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
-) -> workspaces.Actor:
+) -> Actor:
     """Whose key the request carries. Raises `Unauthenticated`."""
     if credentials is None:
         raise Unauthenticated("missing_api_key", "Send your workspace's API key as `Authorization: Bearer hf_...`.")
@@ -58,7 +59,7 @@ def _is_query(field_info: object) -> bool:
 
 
 PlatformDep = Annotated[Platform, Depends(platform_of)]
-ActorDep = Annotated[workspaces.Actor, Depends(actor_of)]
+ActorDep = Annotated[Actor, Depends(actor_of)]
 WorkflowId = Annotated[UUID, Path(description="Id of the workflow.")]
 RunId = Annotated[UUID, Path(description="Id of the run.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items of one page.")]

@@ -1,21 +1,16 @@
 """What every use case needs to act: settings, database, Temporal and the key ring, opened once a process."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from app.db.engine import Database
 from app.security.credentials import KeyRing
+from app.services.actors import Actor
 from app.services.errors import Unavailable
 from app.services.expiring import Expiring
 from app.settings import Settings
 from app.temporal.connect import TemporalConnection
-
-if TYPE_CHECKING:
-    from app.services.workspaces import Actor
 
 KEY_CACHE_SECONDS = 5.0
 

@@ -1,6 +1,5 @@
 """Workspaces, their settings and their API keys: making them, and telling whose key a request carries."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +8,7 @@ from uuid_utils.compat import uuid7
 from app.db.models import ApiKey, Workspace
 from app.json import JsonObject
 from app.security import api_keys as key_text
+from app.services.actors import Actor
 from app.services.errors import Invalid, NotFound, Unauthenticated
 from app.services.platform import Platform
 from app.services.validation import validated
@@ -27,15 +27,6 @@ class WorkspaceSettings(BaseModel):
     allow_drafts_beside_active: bool = Field(
         False, description="Whether the draft of an active workflow may be changed."
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who asks: a key of a workspace. `name` is the key's, and stands in `published_by`."""
-
-    workspace_id: UUID
-    key_id: UUID
-    name: str
 
 
 async def create_workspace(platform: Platform, name: str) -> tuple[Workspace, str]:
