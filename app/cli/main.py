@@ -27,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     epilog=EPILOG,
-    help="Workflow automation that survives everything: run the servers, publish workflows, start and follow runs.",
+    help="Durable workflow automation: run the servers, publish workflows, start and follow runs.",
 )
 
 SERVERS = "Servers"
