@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from app.services.connections import ResolvedConnection
-
 from activities.http_client import HttpClient
 from app.catalog.base import Action, ActionModel
 from app.catalog.errors import ErrorType
 from app.catalog.registry import ACTIONS
 from app.json import JsonObject
+from app.services.connections import ResolvedConnection
 from app.settings import Settings
 
 InputsT = TypeVar("InputsT", bound=ActionModel)

@@ -3,7 +3,6 @@
 import base64
 from typing import Any
 
-from app.services.connections import ResolvedConnection
 from multidict import CIMultiDict
 from pydantic import ValidationError
 from yarl import URL
@@ -27,6 +26,7 @@ from app.catalog.web import (
 from app.definition.durations import parse
 from app.definition.paths import lookup, parse_path
 from app.json import Json
+from app.services.connections import ResolvedConnection
 
 _ACCEPT = "application/json, */*;q=0.8"
 
