@@ -15,7 +15,7 @@ from app.services.errors import Invalid, Unauthenticated
 from app.services.platform import Platform
 
 _bearer = HTTPBearer(
-    auto_error=False, scheme_name="API key", description="A key of your workspace: `Authorization: Bearer hf_...`"
+    auto_error=False, scheme_name="api_key", description="A key of your workspace: `Authorization: Bearer hf_...`"
 )
 
 

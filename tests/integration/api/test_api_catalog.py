@@ -60,7 +60,7 @@ async def test_the_openapi_document_describes_every_call(api_client: httpx.Async
         assert operation["description"], name
         assert operation["tags"], name
         if "/v1/" in name:
-            assert operation["security"] == [{"API key": []}], name
+            assert operation["security"] == [{"api_key": []}], name
             assert {"401", "422", "503"} <= set(operation["responses"]), name
     for name in ("POST /v1/workflows", "PATCH /v1/workflows/{workflow_id}", "POST /v1/workflows/{workflow_id}/runs"):
         reference = operations[name]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
@@ -74,6 +74,15 @@ async def test_every_reference_of_the_openapi_document_leads_somewhere(api_clien
     assert referred <= set(document["components"]["schemas"])
     assert "$defs" not in text
     assert "HTTPValidationError" not in text
+
+
+async def test_the_components_of_the_openapi_document_have_names_the_standard_allows(
+    api_client: httpx.AsyncClient,
+) -> None:
+    components = (await api_client.get("/openapi.json")).json()["components"]
+    names = [name for kind in components.values() for name in kind]
+    assert "api_key" in names
+    assert [name for name in names if not re.fullmatch(r"[a-zA-Z0-9._-]+", name)] == []
 
 
 async def test_the_documentation_needs_nobody_elses_network(api_client: httpx.AsyncClient) -> None:
