@@ -8,7 +8,7 @@ ExpressionError         an expression cannot be read or evaluated
 DurationError           a duration, moment or time zone that cannot be read
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 Path = tuple[str | int, ...]
 """Keys and indices from a value to a part of it."""
@@ -17,15 +17,25 @@ Path = tuple[str | int, ...]
 class ExpressionError(ValueError):
     """`message` says what is wrong and names the thing, `hint` the way out, `expression` the text it happened in.
 
-    `path` is where in the evaluated value that text stands, such as `("headers", "X-Id")`.
+    `path` is where in the evaluated value that text stands, such as `("headers", "X-Id")`. A hint that takes long to
+    find is given as a function: `default` and `is defined` meet many errors that nobody ever reads.
     """
 
-    def __init__(self, message: str, *, expression: str = "", hint: str = "", path: Path = ()) -> None:
+    def __init__(
+        self, message: str, *, expression: str = "", hint: str | Callable[[], str] = "", path: Path = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.expression = expression
-        self.hint = hint
+        self._hint = hint
         self.path = path
+
+    @property
+    def hint(self) -> str:
+        """The way out; empty when there is none to name."""
+        if not isinstance(self._hint, str):
+            self._hint = self._hint()
+        return self._hint
 
     def __str__(self) -> str:
         where = f" in {shorten(self.expression)}" if self.expression else ""

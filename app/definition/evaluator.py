@@ -5,6 +5,7 @@ node visited and every character made is charged to the budget; nothing reads a 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 from jinja2 import nodes
@@ -142,8 +143,8 @@ class Evaluation:
             raise MissingError(f"'{node.name}' is a function", hint=f"call it: {node.name}(...)")
         if node.name == "null":
             raise MissingError("unknown name 'null'", hint="write none")
-        known = [*self.context, *(name for scope in self.scopes for name in scope)]
-        raise MissingError(f"unknown name '{node.name}'", hint=suggestion(node.name, known, what="there are"))
+        known = chain(self.context, *self.scopes)
+        raise MissingError(f"unknown name '{node.name}'", hint=lambda: suggestion(node.name, known, what="there are"))
 
     def getattr(self, node: nodes.Getattr) -> Json:
         holder = self.value(node.node)
@@ -255,7 +256,7 @@ def _missing(holder_node: nodes.Node, holder: Json, key: Json) -> ExpressionErro
         message = {"steps": f"no step '{wanted}' has run", "vars": f"there is no variable '{wanted}'"}.get(
             where, f"{where} has no '{wanted}'"
         )
-        return MissingError(message, hint=suggestion(key, holder, what="it has") or "it is empty")
+        return MissingError(message, hint=lambda: suggestion(key, holder, what="it has") or "it is empty")
     if holder is None:
         return MissingError(f"{where} is null and has no {key!r}", hint="use `| default(...)` when it may be missing")
     if isinstance(holder, list | str) and type(key) is int:
