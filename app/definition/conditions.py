@@ -135,36 +135,36 @@ def bind(filter: Json | None, context: Mapping[str, Json]) -> tuple[Json, JsonOb
     if filter is None:
         return None, {}
     needed: JsonObject = {}
-    return _bound(filter, context, needed), needed
+    return _bound(filter, _Names(context, Budget(), _field), needed), needed
 
 
-def _bound(condition: Json, context: Mapping[str, Json], needed: JsonObject) -> Json:
+def _bound(condition: Json, names: _Names, needed: JsonObject) -> Json:
     if isinstance(condition, str):
         if _names_event(condition):
-            _keep(condition, context, needed)
+            _keep(condition, names.context, needed)
             return condition
-        return _expression_holds(condition, _Names(context, Budget(), _field))
-    return _bound_object(condition, context, needed) if isinstance(condition, dict) else condition
+        return _expression_holds(condition, names)
+    return _bound_object(condition, names, needed) if isinstance(condition, dict) else condition
 
 
-def _bound_object(condition: JsonObject, context: Mapping[str, Json], needed: JsonObject) -> JsonObject:
+def _bound_object(condition: JsonObject, names: _Names, needed: JsonObject) -> JsonObject:
     group = group_of(condition)
     if group == "not":
-        return {"not": _bound(condition["not"], context, needed)}
+        return {"not": _bound(condition["not"], names, needed)}
     if group:
-        return {group: [_bound(member, context, needed) for member in condition[group]]}
+        return {group: [_bound(member, names, needed) for member in condition[group]]}
     if is_comparison(condition):
-        return _bound_comparison(condition, context, needed)
-    parts = [_bound_comparison(comparison, context, needed) for comparison in comparisons(condition)]
+        return _bound_comparison(condition, names, needed)
+    parts = [_bound_comparison(comparison, names, needed) for comparison in comparisons(condition)]
     return parts[0] if len(parts) == 1 else {"all": parts}
 
 
-def _bound_comparison(comparison: JsonObject, context: Mapping[str, Json], needed: JsonObject) -> JsonObject:
+def _bound_comparison(comparison: JsonObject, names: _Names, needed: JsonObject) -> JsonObject:
     value = comparison.get("value")
     if _names_event(value):
-        _keep(value, context, needed)
+        _keep(value, names.context, needed)
         return dict(comparison)
-    return {**comparison, "value": resolve(value, context), "bound": True}
+    return {**comparison, "value": resolve(value, names.context, budget=names.budget), "bound": True}
 
 
 def _names_event(value: Json) -> bool:

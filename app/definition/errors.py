@@ -78,5 +78,5 @@ def shorten(text: str, limit: int = 120) -> str:
 
 def listing(names: Sequence[str], limit: int = 12) -> str:
     """Names for a message, the first few when there are many: `a, b and 30 more`."""
-    shown = ", ".join(names[:limit])
+    shown = ", ".join(shorten(name, 40) for name in names[:limit])
     return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown

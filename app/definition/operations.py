@@ -70,10 +70,10 @@ def multiply(left: Json, right: Json, budget: Budget) -> Json:
         left, right = right, left
     if isinstance(left, str) and type(right) is int:
         budget.create(len(left) * max(right, 0))
-        return left * right
+        return left * max(right, 0) if left else left
     if isinstance(left, list) and type(right) is int:
         budget.charge(len(left) * max(right, 0))
-        return left * right
+        return left * max(right, 0) if left else []
     raise _unfit("*", left, right)
 
 

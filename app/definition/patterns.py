@@ -20,7 +20,7 @@ Pattern: TypeAlias = Any
 _GROUP = re.compile(r"\\(?:([1-9][0-9]?)|g<(\w+)>|(\\))", re.ASCII)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def compiled(pattern: str) -> Pattern:
     """The pattern, ready to match. Raises ExpressionError for what RE2 cannot read and for what is too large."""
     if len(pattern) > MAX_PATTERN_CHARS:

@@ -1,7 +1,7 @@
 """What an expression refers to, read from its syntax tree without evaluating it; and what in it does not exist."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jinja2 import nodes
 
@@ -18,8 +18,8 @@ from app.json import Json
 class Reference:
     """One name an expression looks up: `steps.a.output[0]` is root `steps`, path `("a", "output", 0)`.
 
-    The path ends where it is no longer constant. `guarded`: it stands inside `default()` or `is defined`, so it may be
-    missing. `place` is where in the value the expression stands.
+    The path ends where it is no longer constant. `guarded`: it stands inside `default()`, or the same text asks whether
+    it is defined, so it may be missing. `place` is where in the value the expression stands.
     """
 
     root: str
@@ -37,9 +37,24 @@ def references(value: Json) -> list[Reference]:
         except ExpressionError:
             continue
         scope: set[str] = set()
-        for node in body:
-            found.extend(_of(node, scope, False, place))
+        here = [reference for node in body for reference in _of(node, scope, False, place)]
+        tested = [
+            (one.root, one.path) for node in body for test in _tests(node) for one in _of(test, set(), True, place)
+        ]
+        found.extend(replace(one, guarded=True) if _is_tested(one, tested) else one for one in here)
     return found
+
+
+def _tests(node: nodes.Node) -> Iterator[nodes.Node]:
+    """What `is defined` is asked of."""
+    for test in node.find_all(nodes.Test):
+        if test.name in ("defined", "undefined"):
+            yield test.node
+
+
+def _is_tested(reference: Reference, tested: list[tuple[str, Path]]) -> bool:
+    """Whether the same text asks if it is defined: `steps.a.output if steps.a is defined else 0`."""
+    return any(reference.root == root and reference.path[: len(path)] == path for root, path in tested)
 
 
 def syntax_problems(value: Json) -> list[tuple[Path, str, str]]:

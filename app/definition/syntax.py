@@ -17,6 +17,9 @@ from jinja2.lexer import Token, TokenStream
 from app.definition import limits
 from app.definition.errors import ExpressionError, LimitError, shorten
 
+_SHORT = 2_000
+"""Characters up to which a text counts as short."""
+
 _OPENING = frozenset({"lparen", "lbracket", "lbrace"})
 _CLOSING = frozenset({"rparen", "rbracket", "rbrace"})
 _BLOCKS = frozenset({"if", "for"})
@@ -94,9 +97,23 @@ def is_template(text: str) -> bool:
     return "{{" in text or "{%" in text or "{#" in text
 
 
-@lru_cache(maxsize=2048)
 def parse(text: str) -> Parsed:
     """Read a template. Raises ExpressionError for what is no Jinja, what is not allowed and what is too large."""
+    return _parse_short(text) if len(text) <= _SHORT else _parse_long(text)
+
+
+@lru_cache(maxsize=2048)
+def _parse_short(text: str) -> Parsed:
+    return _parse(text)
+
+
+@lru_cache(maxsize=64)
+def _parse_long(text: str) -> Parsed:
+    """Whole e-mail bodies and the like: few are kept, for their size."""
+    return _parse(text)
+
+
+def _parse(text: str) -> Parsed:
     if len(text) > limits.MAX_TEMPLATE_CHARS:
         raise LimitError(f"a text with expressions is longer than {limits.MAX_TEMPLATE_CHARS // 1024} KiB")
     try:

@@ -24,6 +24,11 @@ def named(template: Json) -> list[tuple[str, tuple[str | int, ...], bool]]:
         ("{{ a.b | d }}", [("a", ("b",), True)]),
         ("{{ (a.b | upper) | default('') }}", [("a", ("b",), True)]),
         ("{{ a.b is defined and c is not undefined }}", [("a", ("b",), True), ("c", (), True)]),
+        (
+            "{{ a.b.c if a.b is defined else a.x }}",
+            [("a", ("b", "c"), True), ("a", ("b",), True), ("a", ("x",), False)],
+        ),
+        ("{% if a is defined %}{{ a.b }}{% endif %}", [("a", (), True), ("a", ("b",), True)]),
         ("{{ a.b is string }}", [("a", ("b",), False)]),
         ("{{ range(a) | map(attribute=b) }}", [("a", (), False), ("b", (), False)]),
         ("{{ [a, {'k': b}, c if d else e] }}", [(name, (), False) for name in "abdce"]),
