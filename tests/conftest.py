@@ -136,10 +136,13 @@ async def workspace(platform: "Platform") -> TestWorkspace:
 @pytest.fixture(scope="session")
 async def worker(platform: "Platform") -> AsyncIterator["Worker"]:
     """A worker in this process on the session's Temporal."""
+    from activities.http_client import HttpClient
     from worker.main import build_worker
 
-    async with build_worker(platform, await platform.temporal.client()) as running:
+    http = HttpClient(platform.settings)
+    async with build_worker(platform, await platform.temporal.client(), http=http) as running:
         yield running
+    await http.close()
 
 
 @pytest.fixture(scope="session")

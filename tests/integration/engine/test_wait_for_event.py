@@ -138,7 +138,9 @@ async def test_the_same_event_twice_counts_once(engine: Engine) -> None:
 
 
 async def test_a_signal_repeated_by_a_second_dispatch_counts_once(engine: Engine) -> None:
-    steps = [{"id": "each", "type": "loop", "items": [1, 2], "steps": [wait()], "collect": "{{ steps.bought.output }}"}]
+    loop = {"id": "each", "type": "loop", "items": [1, 2], "steps": [wait()], "collect": "{{ steps.bought.output }}"}
+    # The last wait keeps the run under way: a signal to a run that has ended would be refused.
+    steps = [loop, {**wait("order.paid"), "id": "paid"}]
     run = await engine.start({"steps": steps, "output": "{{ steps.each.output.results }}"})
     handle = await engine.handle(run)
     for index in range(2):
@@ -148,6 +150,8 @@ async def test_a_signal_repeated_by_a_second_dispatch_counts_once(engine: Engine
         delivered = DeliveredEvent(event=event, paths=[path])
         await handle.signal(names.DELIVER_EVENT_SIGNAL, delivered)
         await handle.signal(names.DELIVER_EVENT_SIGNAL, delivered)
+    await engine.at(run, "paid")
+    await engine.send("order.paid", {})
     assert (await engine.end(run)).output == [0, 1]
 
 
