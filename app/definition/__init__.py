@@ -1,0 +1,1 @@
+"""The language: reading, checking and evaluating definitions. Pure: no I/O, no clock, no randomness."""

@@ -59,11 +59,11 @@ _SPLIT = "split it into several workflows that hand over with events"
 
 
 def _check_head(definition: Definition, names: Names, findings: Findings) -> None:
-    """Settings and first values of variables: evaluated when the run begins, when no step has run."""
-    start = Flow.start()
+    """Settings and first values of variables: evaluated when the run begins, before any step or variable is there."""
+    start, names = Flow.start(), names.without("vars")
     check_value(definition.settings.timeout, ("settings", "timeout"), start, names, findings)
     for name, value in definition.variables.items():
-        check_value(value, ("variables", name), start, names.without("vars"), findings)
+        check_value(value, ("variables", name), start, names, findings)
 
 
 def _check_step(

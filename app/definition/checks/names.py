@@ -155,7 +155,7 @@ def _unknown_root(reference: Reference, place: Path, scope: Scope, names: Names,
         "item": "it exists inside loops and filters",
         "null": "write none",
         "error": "it exists in error_steps and in finally",
-        "vars": "variables and triggers cannot refer to variables",
+        "vars": "variables, triggers and settings cannot refer to variables",
     }
     known = [*names.roots, *sorted(scope.names)]
     if root in FUNCTIONS:

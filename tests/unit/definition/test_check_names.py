@@ -172,6 +172,9 @@ def test_the_head_is_evaluated_before_any_step_or_variable() -> None:
     assert found(shows("a", 1), settings={"timeout": "{{ steps.a.output }}"}) == [
         ("settings.timeout", "step 'a' cannot have run by then: no step has, when this is evaluated")
     ]
+    assert hint_of(shows("a", 1), variables={"x": 1}, settings={"timeout": "{{ vars.x }}"}).startswith(
+        "variables, trig"
+    )
     assert hint_of(shows("a", 1), variables={"x": 1, "y": "{{ vars.x }}"}) == (
-        "variables and triggers cannot refer to variables"
+        "variables, triggers and settings cannot refer to variables"
     )
