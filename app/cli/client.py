@@ -33,7 +33,7 @@ class Api:
 
     def get(self, path: str, **query: Json) -> Json:
         """The JSON answer; parameters that are None are left out."""
-        return self.call("GET", path, params={k: v for k, v in query.items() if v is not None}).json()
+        return self._json(self.call("GET", path, params={k: v for k, v in query.items() if v is not None}))
 
     def items(self, path: str, *, limit: int | None = None, **query: Json) -> Iterator[JsonObject]:
         """The items of a list across its pages, at most `limit` of them."""
@@ -48,11 +48,11 @@ class Api:
 
     def post(self, path: str, body: Json = None, headers: Mapping[str, str] | None = None, wait: float = 0) -> Json:
         """The JSON answer; `wait` seconds are added to how long it may take."""
-        return self.call("POST", path, json=body, headers=headers, timeout=_timeout(wait)).json()
+        return self._json(self.call("POST", path, json=body, headers=headers, timeout=_timeout(wait)))
 
     def patch(self, path: str, body: Json, headers: Mapping[str, str] | None = None) -> Json:
         """The JSON answer."""
-        return self.call("PATCH", path, json=body, headers=headers).json()
+        return self._json(self.call("PATCH", path, json=body, headers=headers))
 
     def delete(self, path: str) -> None:
         """Delete what is there."""
@@ -101,6 +101,15 @@ class Api:
             ) from error
         except httpx.InvalidURL as error:
             raise CliError(ExitCode.USAGE, f"{self.url} is no address: {error}") from error
+
+    def _json(self, response: httpx.Response) -> Json:
+        try:
+            return response.json()
+        except ValueError as error:
+            raise CliError(
+                ExitCode.BROKEN,
+                f"what answers at {self.url} is no Holdfast API: say where it is with --api-url (or HOLDFAST_API_URL)",
+            ) from error
 
     def _check(self, response: httpx.Response) -> None:
         if not response.is_error:

@@ -30,20 +30,29 @@ def document(path: Path) -> Json:
     except FileNotFoundError:
         raise CliError(ExitCode.NOT_FOUND, f"{path} is not there", code="no_such_file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CliError(ExitCode.REFUSED, f"{path} cannot be read: {error}", code="unreadable_file") from error
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise CliError(ExitCode.REFUSED, f"{path} cannot be read: {why}", code="unreadable_file") from error
     return _parsed(text, str(path))
 
 
 def files(paths: Sequence[Path]) -> Iterator[Path]:
     """The files named, and for a folder the YAML and JSON files right in it. Raises `CliError` when it has none."""
     for path in paths:
-        if not path.is_dir():
+        if not _is_folder(path):
             yield path
             continue
         found = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and file.is_file())
         if not found:
             raise CliError(ExitCode.NOT_FOUND, f"{path} holds no YAML or JSON file", code="no_such_file")
         yield from found
+
+
+def _is_folder(path: Path) -> bool:
+    """False also for what we may not look at: reading it says why."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def assignments(pairs: Sequence[str]) -> JsonObject:

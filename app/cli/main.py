@@ -79,7 +79,10 @@ def run(arguments: Sequence[str]) -> int:
         show_error(CliError(ExitCode.USAGE, error.format_message()), as_json=True)
         return ExitCode.USAGE
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else ExitCode.OK
+        if isinstance(end.code, str):
+            show_error(CliError(ExitCode.USAGE, end.code), as_json=as_json)
+            return ExitCode.USAGE
+        return end.code or ExitCode.OK
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 

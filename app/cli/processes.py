@@ -36,7 +36,11 @@ def worker() -> None:
 
 def _run_module(name: str) -> None:
     """Raises `CliError` when its settings are not usable."""
-    load_settings()
+    if not load_settings().database_url:
+        raise CliError(
+            ExitCode.USAGE,
+            "HOLDFAST_DATABASE_URL is not set: name the database, or start everything with `holdfast dev`",
+        )
     raise typer.Exit(importlib.import_module(name).main() or 0)
 
 

@@ -9,6 +9,7 @@ from app.cli.exits import ExitCode
 from app.embedded.ports import free_port
 from tests.integration.cli.conftest import Cli
 from tests.support.cli import holdfast
+from tests.support.http_stub import Answer, HttpStub
 
 NOBODY = "01930000-0000-7000-8000-000000000000"
 
@@ -63,6 +64,24 @@ async def test_an_api_that_is_not_there_cannot_be_reached(tmp_path: Path) -> Non
     assert ended.code == ExitCode.UNREACHABLE
     assert address in ended.err
     assert "holdfast dev" in ended.err
+
+
+async def test_a_server_that_is_another_program_is_said_to_be(tmp_path: Path, http_stub: HttpStub) -> None:
+    environment = {"HOLDFAST_API_KEY": "hf_any", "HOLDFAST_DATA_DIR": str(tmp_path)}
+    http_stub.answer("/v1/runs", Answer(body="<html>"))
+
+    ended = await holdfast("runs", "list", "--api-url", http_stub.url, environment=environment)
+
+    assert ended.code == ExitCode.BROKEN
+    assert "no Holdfast API" in ended.err
+
+
+@pytest.mark.parametrize("process", ["api", "worker"])
+async def test_a_server_without_a_database_says_what_to_set(process: str) -> None:
+    ended = await holdfast(process, environment={"HOLDFAST_DATABASE_URL": ""})
+
+    assert ended.code == ExitCode.USAGE
+    assert "HOLDFAST_DATABASE_URL" in ended.err
 
 
 async def test_an_address_that_is_none_is_a_usage_error(tmp_path: Path) -> None:

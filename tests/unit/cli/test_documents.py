@@ -78,3 +78,15 @@ def test_a_variable_without_name_or_value_is_a_usage_error(text: str) -> None:
         assignments([text])
 
     assert refused.value.exit_code == ExitCode.USAGE
+
+
+def test_a_file_nobody_may_look_at_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", forbidden)
+    monkeypatch.setattr(Path, "read_text", forbidden)
+
+    (path,) = files([tmp_path / "workflow.yaml"])
+    with pytest.raises(CliError, match=r"workflow.yaml cannot be read: Permission denied$"):
+        document(path)
