@@ -147,15 +147,19 @@ async def _matched(event: Event, listening: Sequence[Subscription], waiting: Seq
     envelope = store.envelope(event)
     found = _Dispatch(event, envelope, started=set(event.started), woke=set(event.woke))
     for place, wait in enumerate(waiting, start=1):
-        if wait.since <= event.received_at + SINCE_TOLERANCE and conditions.event_matches(
-            wait.match, envelope, wait.context
-        ):
+        if _in_time(wait, event) and conditions.event_matches(wait.match, envelope, wait.context):
             found.waiting.setdefault(wait.run_id, []).append(wait.path)
         if place % FITS_AT_ONCE == 0:
             await asyncio.sleep(0)
     fitting = (one.workflow_id for one in listening if conditions.event_matches(one.filter, envelope, {}))
     found.workflows.extend(dict.fromkeys(fitting))
     return found
+
+
+def _in_time(wait: Wait, event: Event) -> bool:
+    """Whether the event came while the run waited: a run no worker walks just now closes its wait late."""
+    begun = wait.since <= event.received_at + SINCE_TOLERANCE
+    return begun and (wait.until is None or event.received_at <= wait.until)
 
 
 async def _start(platform: Platform, gate: asyncio.Semaphore, one: _Dispatch, workflow_id: UUID) -> None:

@@ -4,16 +4,21 @@ Each sweep is bounded and safe to run twice, by several processes at once: start
 they belong to. When to sweep is the worker's business.
 """
 
+import logging
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from uuid import UUID
 
 from app.services import events, launching
+from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.store import workspaces
 
 LIMIT = 200
 """Most runs, and most events, that one sweep takes on in a workspace."""
 _NO_WORKSPACE = UUID(int=0)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +30,25 @@ class Swept:
 
 
 async def sweep(platform: Platform) -> Swept:
-    """Start pending runs and dispatch events, workspace by workspace. Raises `Unavailable` without a database."""
+    """Start pending runs and dispatch events, workspace by workspace. Raises `Unavailable` without a database.
+
+    What breaks in one workspace is said and keeps no other from being swept, nor its runs from being started.
+    """
     async with platform.database.transaction(_NO_WORKSPACE) as session:
         ids = await workspaces.all_ids(session)
     started = dispatched = 0
     for workspace_id in ids:
         # Events first: what they start may turn out pending, and is picked up right after.
-        dispatched += await events.dispatch_pending(platform, workspace_id, LIMIT)
-        started += await launching.start_pending(platform, workspace_id, LIMIT)
+        dispatched += await _counted(events.dispatch_pending(platform, workspace_id, LIMIT), workspace_id)
+        started += await _counted(launching.start_pending(platform, workspace_id, LIMIT), workspace_id)
     return Swept(started, dispatched)
+
+
+async def _counted(part: Awaitable[int], workspace_id: UUID) -> int:
+    try:
+        return await part
+    except Unavailable:
+        raise
+    except Exception:
+        _log.exception("a part of the sweep of workspace %s failed", workspace_id)
+        return 0

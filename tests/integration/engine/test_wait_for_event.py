@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from app.db.models import Wait
 from app.definition import conditions
 from app.json import JsonObject
 from app.temporal import names
@@ -230,3 +232,15 @@ async def test_cancelling_ends_a_wait_and_closes_it(engine: Engine) -> None:
     [row] = await engine.waits(run)
     assert row.closed_at is not None
     assert (await engine.send("order.created")).woke == []
+
+
+async def test_an_event_that_comes_after_the_deadline_wakes_nobody_though_the_wait_is_not_closed_yet(
+    engine: Engine,
+) -> None:
+    run = await engine.start({"steps": [wait(timeout="1h")]})
+    await engine.at(run, "bought")
+    # As if the deadline had passed while no worker was up to close the wait.
+    async with engine.platform.database.transaction(engine.workspace_id) as session:
+        await session.execute(update(Wait).where(Wait.run_id == run.id).values(until=Wait.since))
+    assert (await engine.send("order.created")).woke == []
+    await engine.cancel(run)
