@@ -54,15 +54,17 @@ class Journal:
         """Note that a step is over. `written`: its row is in the database already (an effect commits its own)."""
         if is_over(record):
             self.completed += 1
+            self.progress.pop(record.path, None)
         if record.wait is not None and record.wait["kind"] == "event":
             self._closed_waits.append(record.path)
         if not written:
             self._unwritten[record.path] = record
 
     def forget(self, prefix: str) -> None:
-        """Drop the records below a finished loop item, so that the journal stays small. Unwritten rows are kept."""
-        for path in [path for path in self.records if path.startswith(prefix)]:
-            del self.records[path]
+        """Drop what lies below a finished loop item, so that the journal stays small. Unwritten rows are kept."""
+        for memory in (self.records, self.progress):
+            for path in [path for path in memory if path.startswith(prefix)]:
+                del memory[path]
 
     @property
     def unwritten(self) -> int:

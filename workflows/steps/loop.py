@@ -23,7 +23,6 @@ async def run(scope: Scope, step: LoopStep, record: StepRecord) -> Json:
             await _item(scope, step, progress, index)
     else:
         await _several(scope, step, progress, left)
-    del scope.journal.progress[record.path]
     return {"results": [progress.results[index] for index in range(len(progress.items))], "count": len(progress.items)}
 
 
