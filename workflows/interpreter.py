@@ -51,6 +51,7 @@ async def run_steps(scope: Scope, steps: Sequence[Step]) -> Json:
 async def run_step(scope: Scope, step: Step) -> StepRecord:
     """Walk one step. Raises `StepFailed` when it failed and its policy is `fail`."""
     leave_if_cancelled()
+    await scope.breathe()
     record = scope.journal.begin(_fresh(scope, step))
     if is_over(record):
         scope.publish(step, record)

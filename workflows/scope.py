@@ -5,7 +5,8 @@ kinds get a scope and nothing else; they reach the walk through `scope.run`, so 
 """
 
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import ParamSpec, TypeVar
 
@@ -14,12 +15,16 @@ from temporalio import workflow
 from app.catalog.errors import ErrorType
 from app.definition import conditions, durations, expressions
 from app.definition.conditions import Condition
+from app.definition.limits import MAX_OPERATIONS, Budget
 from app.definition.steps import Step
 from app.json import Json, JsonObject
 from app.temporal.messages import StepRecord
 from workflows.failures import fail
 from workflows.recorder import Recorder
 from workflows.state import RunState, moment, now_text
+
+MOST_WORK = 400_000
+"""Units of work (about a microsecond each) in one workflow task; with what one step may add, less than a second."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -124,11 +129,31 @@ class Scope:
 
     def evaluate(self, value: Json, field: str) -> Json:
         """`value` with its expressions resolved; fails the step with the field's name when one cannot be."""
-        return guarded(field, expressions.evaluate, value, self.context())
+        with self.metered(MAX_OPERATIONS) as budget:
+            return guarded(field, expressions.evaluate, value, self.context(), budget=budget)
 
     def holds(self, condition: Condition, field: str) -> bool:
         """Whether the condition holds here and now."""
-        return guarded(field, conditions.evaluate, condition, self.context())
+        with self.metered(MAX_OPERATIONS) as budget:
+            return guarded(field, conditions.evaluate, condition, self.context(), budget=budget)
+
+    @contextmanager
+    def metered(self, operations: int) -> Iterator[Budget]:
+        """A budget for one evaluation; what is spent of it counts towards the next breath."""
+        budget = Budget(operations)
+        try:
+            yield budget
+        finally:
+            self.state.work += operations - budget.operations
+
+    async def breathe(self) -> None:
+        """Give the workflow task back after much computing: Temporal takes one of two seconds for a deadlock.
+
+        Counted in the language's units of work, not in time, so that a replay breathes at the same places.
+        """
+        if self.state.work >= MOST_WORK:
+            self.state.work = 0
+            await workflow.sleep(0.001, summary="pause after much computing")
 
     def duration(self, value: Json, field: str) -> timedelta:
         """A duration, given or computed."""

@@ -34,6 +34,8 @@ class RunState:
         self.waits: dict[str, JsonObject] = {}
         """Open waits by path: `{kind, event, until}`."""
         self.outbox = Outbox()
+        self.work = 0
+        """Units of computing since the walk last gave its task back."""
         self.busy = 0
         """Effects under way: while one is, the run is running even if another branch waits."""
         self.started_at = workflow.now()

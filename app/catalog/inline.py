@@ -34,24 +34,24 @@ def _read(model: type[InputsT], inputs: JsonObject) -> InputsT:
         raise InputsInvalid("; ".join(told)) from error
 
 
-def _evaluated(inputs: JsonObject, context: Context, *, but: Collection[str] = ()) -> JsonObject:
+def _evaluated(inputs: JsonObject, context: Context, budget: Budget, *, but: Collection[str] = ()) -> JsonObject:
     """The inputs evaluated, except those that are evaluated with names of their own."""
-    return {name: value if name in but else evaluate(value, context) for name, value in inputs.items()}
+    return {name: value if name in but else evaluate(value, context, budget=budget) for name, value in inputs.items()}
 
 
-def transform_map(inputs: JsonObject, context: Context) -> Json:
+def transform_map(inputs: JsonObject, context: Context, budget: Budget) -> Json:
     """`{result}`: the mapping evaluated, with `source` in reach."""
-    given = _read(MapInputs, _evaluated(inputs, context, but=["mapping"]))
-    return {"result": evaluate(given.mapping, {**context, "source": given.source})}
+    given = _read(MapInputs, _evaluated(inputs, context, budget, but=["mapping"]))
+    return {"result": evaluate(given.mapping, {**context, "source": given.source}, budget=budget)}
 
 
-def transform_filter(inputs: JsonObject, context: Context) -> Json:
+def transform_filter(inputs: JsonObject, context: Context, budget: Budget) -> Json:
     """`{items, result, count}`: the items for which the condition holds."""
-    given = _read(FilterInputs, _evaluated(inputs, context, but=["where", "conditions"]))
+    given = _read(FilterInputs, _evaluated(inputs, context, budget, but=["where", "conditions"]))
     where = given.where
     if given.conditions is not None:
         where = {"all": [_about_item(condition) for condition in given.conditions]}
-    kept = filter_items(given.items, where, context)
+    kept = filter_items(given.items, where, context, budget=budget)
     return {**kept, "result": kept["items"]}
 
 
@@ -64,27 +64,27 @@ def _about_item(condition: JsonObject) -> JsonObject:
     return condition if inside else {**condition, "field": f"item.{field}"}
 
 
-def transform_aggregate(inputs: JsonObject, context: Context) -> Json:
+def transform_aggregate(inputs: JsonObject, context: Context, budget: Budget) -> Json:
     """`{result}`: one value from the items."""
-    given = _read(AggregateInputs, _evaluated(inputs, context))
-    return aggregate(given.items, given.operation, given.field)
+    given = _read(AggregateInputs, _evaluated(inputs, context, budget))
+    return aggregate(given.items, given.operation, given.field, budget=budget)
 
 
-def transform_format_date(inputs: JsonObject, context: Context) -> Json:
+def transform_format_date(inputs: JsonObject, context: Context, budget: Budget) -> Json:
     """`{formatted}`: the moment as text. The filter `date_format` says how."""
-    given = _read(FormatDateInputs, _evaluated(inputs, context))
-    text = evaluate("{{ date | date_format(format, timezone) }}", given.model_dump())
+    given = _read(FormatDateInputs, _evaluated(inputs, context, budget))
+    text = evaluate("{{ date | date_format(format, timezone) }}", given.model_dump(), budget=budget)
     return {"formatted": text}
 
 
-def transform_template(inputs: JsonObject, context: Context) -> Json:
+def transform_template(inputs: JsonObject, context: Context, budget: Budget) -> Json:
     """`{result}`: the template as text, with `variables` in reach."""
-    given = _read(TemplateInputs, _evaluated(inputs, context, but=["template"]))
-    value = evaluate(given.template, {**context, **given.variables})
-    return {"result": to_text(value, Budget())}
+    given = _read(TemplateInputs, _evaluated(inputs, context, budget, but=["template"]))
+    value = evaluate(given.template, {**context, **given.variables}, budget=budget)
+    return {"result": to_text(value, budget)}
 
 
-INLINE: Mapping[str, Callable[[JsonObject, Context], Json]] = MappingProxyType(
+INLINE: Mapping[str, Callable[[JsonObject, Context, Budget], Json]] = MappingProxyType(
     {
         "transform.aggregate": transform_aggregate,
         "transform.filter": transform_filter,
@@ -93,4 +93,4 @@ INLINE: Mapping[str, Callable[[JsonObject, Context], Json]] = MappingProxyType(
         "transform.template": transform_template,
     }
 )
-"""By catalog id: one for every action whose entry says `inline`."""
+"""By catalog id: one for every action whose entry says `inline`. The budget is the whole action's."""

@@ -20,13 +20,13 @@ def require_list(items: Json, what: str) -> list[Json]:
     raise ItemsError(f"{what} goes over a list, not {described(items)}", hint=hint)
 
 
-def filter_items(items: Json, where: Json, context: Mapping[str, Json]) -> JsonObject:
+def filter_items(items: Json, where: Json, context: Mapping[str, Json], *, budget: Budget | None = None) -> JsonObject:
     """`{items, count}`: the items for which the condition holds, each known to it as `item`.
 
     Raises ItemsError when the items are no list, and ExpressionError naming the item when the condition cannot be
     evaluated for it.
     """
-    budget = Budget(MAX_ITEM_OPERATIONS)
+    budget = budget or Budget(MAX_ITEM_OPERATIONS)
     kept: list[Json] = []
     for index, item in enumerate(require_list(items, "a filter")):
         try:
@@ -38,7 +38,7 @@ def filter_items(items: Json, where: Json, context: Mapping[str, Json]) -> JsonO
     return {"items": kept, "count": len(kept)}
 
 
-def aggregate(items: Json, operation: str, field: str | None = None) -> JsonObject:
+def aggregate(items: Json, operation: str, field: str | None = None, *, budget: Budget | None = None) -> JsonObject:
     """`{result}` of sum, average, count, min, max, first, last, unique or group_by over the items.
 
     `field` is a path inside each item. An empty list has the sum 0 and the count 0, and null for what needs an item.
@@ -48,7 +48,7 @@ def aggregate(items: Json, operation: str, field: str | None = None) -> JsonObje
     calculate = _OPERATIONS.get(operation)
     if calculate is None:
         raise ItemsError(f"unknown operation '{operation}'", hint=f"operations: {', '.join(_OPERATIONS)}")
-    return {"result": calculate(source, field, Budget(MAX_ITEM_OPERATIONS))}
+    return {"result": calculate(source, field, budget or Budget(MAX_ITEM_OPERATIONS))}
 
 
 def _values(items: list[Json], field: str | None, budget: Budget) -> list[Json]:

@@ -17,6 +17,7 @@ from app.catalog.base import Action
 from app.catalog.errors import ErrorType
 from app.catalog.inline import INLINE
 from app.catalog.registry import resolve
+from app.definition.limits import MAX_ITEM_OPERATIONS
 from app.definition.steps import ActionStep, Retry
 from app.json import Json
 from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan, StepRecord
@@ -39,7 +40,8 @@ async def run(scope: Scope, step: ActionStep, record: StepRecord) -> Json:
         fail(ErrorType.UNKNOWN_ACTION, f"action: there is no action {step.action!r} in this worker's catalog")
     record.action = entry.id
     if entry.where == "inline":
-        return guarded("inputs", INLINE[entry.id], step.inputs, scope.context())
+        with scope.metered(MAX_ITEM_OPERATIONS) as budget:
+            return guarded("inputs", INLINE[entry.id], step.inputs, scope.context(), budget)
     scope.state.busy += 1
     try:
         await scope.recorder.show_status()

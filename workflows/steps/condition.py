@@ -9,7 +9,7 @@ from workflows.scope import Scope
 async def run(scope: Scope, step: ConditionStep, record: StepRecord) -> Json:
     """`{branch, name}`: the index of the branch that was walked, "else", or null when none was."""
     if record.output is None:
-        record.output = _choose(scope, step)
+        record.output = await _choose(scope, step)
     chosen = record.output["branch"]
     if chosen == "else":
         await scope.inside(step).run(step.else_)
@@ -18,8 +18,9 @@ async def run(scope: Scope, step: ConditionStep, record: StepRecord) -> Json:
     return record.output
 
 
-def _choose(scope: Scope, step: ConditionStep) -> Json:
+async def _choose(scope: Scope, step: ConditionStep) -> Json:
     for index, branch in enumerate(step.branches):
+        await scope.breathe()
         if scope.holds(branch.when, f"branches[{index}].when"):
             return {"branch": index, "name": branch.name or None}
     return {"branch": "else" if step.else_ else None, "name": None}

@@ -1,8 +1,9 @@
 """The kinds that only compute: set_variable, transform, filter, aggregate, stop. One function each; no round trip."""
 
 from app.definition import items
+from app.definition.limits import MAX_ITEM_OPERATIONS
 from app.definition.steps import AggregateStep, FilterStep, SetVariableStep, StopStep, TransformStep
-from app.json import Json
+from app.json import Json, JsonObject
 from app.temporal.messages import StepRecord
 from workflows.failures import RunStopped
 from workflows.scope import Scope, guarded
@@ -10,7 +11,7 @@ from workflows.scope import Scope, guarded
 
 async def set_variable(scope: Scope, step: SetVariableStep, record: StepRecord) -> Json:
     """The variables that were set. With `scope: workflow` they are kept before the run goes on."""
-    values = {name: scope.evaluate(value, f"variables.{name}") for name, value in step.variables.items()}
+    values: JsonObject = scope.evaluate(step.variables, "variables")
     if step.scope == "workflow":
         await scope.recorder.keep_variables(record.path, values)
     scope.state.variables.update(values)
@@ -25,13 +26,15 @@ async def transform(scope: Scope, step: TransformStep, record: StepRecord) -> Js
 async def filter_(scope: Scope, step: FilterStep, record: StepRecord) -> Json:
     """`{items, count}`: the items for which `where` holds."""
     values = scope.evaluate(step.items, "items")
-    return guarded("where", items.filter_items, values, step.where, scope.context())
+    with scope.metered(MAX_ITEM_OPERATIONS) as budget:
+        return guarded("where", items.filter_items, values, step.where, scope.context(), budget=budget)
 
 
 async def aggregate(scope: Scope, step: AggregateStep, record: StepRecord) -> Json:
     """`{result}`."""
     values = scope.evaluate(step.items, "items")
-    return guarded(step.operation, items.aggregate, values, step.operation, step.field)
+    with scope.metered(MAX_ITEM_OPERATIONS) as budget:
+        return guarded(step.operation, items.aggregate, values, step.operation, step.field, budget=budget)
 
 
 async def stop(scope: Scope, step: StopStep, record: StepRecord) -> Json:

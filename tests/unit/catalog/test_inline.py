@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.catalog.inline import INLINE
+from app.definition.limits import Budget
 from app.json import Json
 
 ORDERS = [{"id": 1, "total": 20, "city": "Bonn"}, {"id": 2, "total": 80, "city": "Köln"}]
@@ -16,7 +17,7 @@ CONTEXT: dict[str, Json] = {
 
 
 def run(action: str, inputs: dict[str, Any]) -> Json:
-    return INLINE[action](inputs, CONTEXT)
+    return INLINE[action](inputs, CONTEXT, Budget())
 
 
 def test_map_makes_an_object_from_the_source() -> None:
@@ -89,7 +90,7 @@ def test_template_renders_text_with_its_variables(inputs: dict[str, Any], text: 
 def test_a_value_of_a_variable_is_not_evaluated_again() -> None:
     context = {"trigger": {"name": "{{ vars.secret }}"}, "vars": {"secret": "s"}}
     inputs = {"template": "Hi {{ name }}", "variables": {"name": "{{ trigger.name }}"}}
-    assert INLINE["transform.template"](inputs, context) == {"result": "Hi {{ vars.secret }}"}
+    assert INLINE["transform.template"](inputs, context, Budget()) == {"result": "Hi {{ vars.secret }}"}
 
 
 @pytest.mark.parametrize(
