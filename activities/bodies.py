@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from email.message import Message
 from urllib.parse import urlencode
 
+from app.definition.limits import MAX_VALUE_DEPTH
 from app.json import Json
 
 _TEXT_TYPES = frozenset(
@@ -79,12 +80,28 @@ def excerpt(body: bytes, characters: int = 300) -> str:
 
 
 def _read_json(body: bytes) -> Json:
-    """RFC 8259, no more: no NaN, no number beyond a float's range, no half surrogate pairs. Raises `ValueError`."""
+    """RFC 8259, no more: no NaN, no number beyond a float's range, no half surrogate pairs. Raises `ValueError`.
+
+    What is nested deeper than a value of the language may be could be handed to no step, and counts as unreadable.
+    """
     value = json.loads(body.decode(json.detect_encoding(body)), parse_constant=_refuse, parse_float=_finite)
+    if body.count(b"[") + body.count(b"{") > MAX_VALUE_DEPTH and _depth(value) > MAX_VALUE_DEPTH:
+        raise ValueError(f"nested more than {MAX_VALUE_DEPTH} levels deep")
     if b"\\ud" in body.lower():
         # Escaped half pairs are read without complaint and could not be written again.
         encode_json(value)
     return value
+
+
+def _depth(value: Json) -> int:
+    """How many lists and objects are inside each other at most, counted level by level: the stack stays flat."""
+    depth, level = 0, [value]
+    while level := [part for part in level if isinstance(part, list | dict)]:
+        depth += 1
+        level = [
+            part for container in level for part in (container.values() if isinstance(container, dict) else container)
+        ]
+    return depth
 
 
 def _refuse(constant: str) -> float:

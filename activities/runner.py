@@ -28,7 +28,7 @@ from activities.connection_use import ConnectionUse
 from activities.http_client import HttpClient
 from app.catalog.base import ActionModel
 from app.catalog.errors import ErrorType
-from app.json import JsonObject
+from app.json import Json, JsonObject
 from app.services import connections, records
 from app.services.connections import ResolvedConnection
 from app.services.errors import NotFound, ServiceError, Unavailable
@@ -78,7 +78,7 @@ class ActionRunner:
         try:
             output = await self._perform(registered, call, number, started_at)
             outcome = ActionOutcome(
-                output=output.model_dump(mode="json", by_alias=True),
+                output=output,
                 inputs=registered.mask(call.inputs),
                 attempt=number,
                 started_at=_text(started_at),
@@ -94,9 +94,7 @@ class ActionRunner:
             await self._use.note(UUID(call.workspace_id), call.connection, None)
         return answer(outcome, local=activity.info().is_local)
 
-    async def _perform(
-        self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime
-    ) -> ActionModel:
+    async def _perform(self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime) -> Json:
         inputs = _validated(registered, call)
         connection = await self._connection(registered, call)
         invocation = Invocation(
@@ -117,10 +115,11 @@ class ActionRunner:
             raise
 
     @staticmethod
-    async def _called(registered: RegisteredAction, invocation: Invocation[Any], call: ActionCall) -> ActionModel:
+    async def _called(registered: RegisteredAction, invocation: Invocation[Any], call: ActionCall) -> Json:
         try:
             async with asyncio.timeout(call.timeout):
-                return await registered.function(invocation)
+                output = await registered.function(invocation)
+            return output.model_dump(mode="json", by_alias=True)
         except TimeoutError:
             raise ActionError(ErrorType.TIMEOUT, f"{call.name}: no answer within {call.timeout:g} seconds") from None
         except ActionError:

@@ -56,6 +56,13 @@ def test_an_odd_content_type_does_no_harm(content_type: str) -> None:
     assert read_body(content_type, b"text") == "text"
 
 
+@pytest.mark.parametrize(("depth", "read"), [(100, list), (101, str), (5000, str)])
+def test_json_nested_deeper_than_any_step_could_take_is_text(depth: int, read: type) -> None:
+    body = b"[" * depth + b"]" * depth
+    assert isinstance(read_body("application/json", body), read)
+    assert isinstance(read_body("application/json", b'{"a": [' + b"[], " * depth + b"1]}"), dict)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {1, 2}])
 def test_what_json_cannot_say_is_not_sent(value: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
