@@ -33,6 +33,7 @@ from app.services import connections, records
 from app.services.connections import ResolvedConnection
 from app.services.errors import NotFound, ServiceError, Unavailable
 from app.services.platform import Platform
+from app.temporal import names
 from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan
 
 HEARTBEAT_SECONDS = 2.0
@@ -66,7 +67,7 @@ class ActionRunner:
         return attempt
 
     async def _attempt(self, registered: RegisteredAction, call: ActionCall) -> ActionOutcome:
-        stored = await _until_available(lambda: records.stored_outcome(self._platform, call))
+        stored = await self._stored(call)
         if stored is not None:
             return answer(replace(stored, repeated=True), local=activity.info().is_local)
         if call.kept:
@@ -93,6 +94,17 @@ class ActionRunner:
         if call.connection is not None and registered.entry.connection is not None:
             await self._use.note(UUID(call.workspace_id), call.connection, None)
         return answer(outcome, local=activity.info().is_local)
+
+    async def _stored(self, call: ActionCall) -> ActionOutcome | None:
+        """The outcome that is kept under the call's key. A local activity does not wait for a database that is away:
+        it would add to the run's history all the time, which a regular one does not."""
+        if not activity.info().is_local:
+            return await _until_available(lambda: records.stored_outcome(self._platform, call))
+        try:
+            return await records.stored_outcome(self._platform, call)
+        except Unavailable as error:
+            away = f"{call.name}: not tried, {error.detail}"
+            raise ApplicationError(away, type=names.NOT_TRIED, non_retryable=True) from error
 
     async def _perform(self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime) -> Json:
         inputs = _validated(registered, call)

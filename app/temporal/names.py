@@ -12,6 +12,9 @@ RECORD_ACTIVITY = "holdfast.record"
 OPEN_WAIT_ACTIVITY = "holdfast.open_wait"
 SET_VARIABLES_ACTIVITY = "holdfast.set_workflow_variables"
 
+# Type of the failure of a local activity that did nothing, because the database was away.
+NOT_TRIED = "not_tried"
+
 WORKSPACE = SearchAttributeKey.for_keyword("HoldfastWorkspace")
 WORKFLOW = SearchAttributeKey.for_keyword("HoldfastWorkflow")
 STATUS = SearchAttributeKey.for_keyword("HoldfastStatus")

@@ -20,6 +20,7 @@ from app.catalog.registry import resolve
 from app.definition.limits import MAX_ITEM_OPERATIONS
 from app.definition.steps import ActionStep, Retry
 from app.json import Json
+from app.temporal import names
 from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan, StepRecord
 from app.temporal.payloads import LARGEST_LOCAL_ANSWER, LARGEST_TASK, json_size
 from workflows.failures import StepFailed, fail
@@ -29,6 +30,8 @@ from workflows.tasks import leave_if_cancelled
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 """A worker that is silent for this long is taken for dead, and the attempt made elsewhere."""
+LONGEST_LOCAL_ATTEMPT = 30.0
+"""Seconds an attempt may take to be made as a local activity."""
 COMMIT_ALLOWANCE = timedelta(days=7)
 """Time beyond the attempt's own limit in which a worker may wait for the database to keep the outcome."""
 
@@ -56,8 +59,7 @@ async def run(scope: Scope, step: ActionStep, record: StepRecord) -> Json:
 async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> ActionOutcome:
     call = _call(scope, step, entry, record)
     outbox = scope.state.outbox
-    local_first = entry.short and scope.state.definition.settings.dispatch == "local_first"
-    if local_first and outbox.expect_answer():
+    if _local_first(scope, entry, call) and outbox.expect_answer():
         try:
             outcome = await _attempt_here(call, step, outbox)
         except (ApplicationError, ActivityError) as error:
@@ -77,10 +79,18 @@ async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRe
         outbox.sent(mark)
 
 
+def _local_first(scope: Scope, entry: Action, call: ActionCall) -> bool:
+    """While a local activity is under way, messages and timers of the run wait, and so does a worker that stops."""
+    asked = scope.state.definition.settings.dispatch == "local_first"
+    return asked and entry.short and call.timeout <= LONGEST_LOCAL_ATTEMPT
+
+
 async def _after_first_failure(
     error: ApplicationError | ActivityError, call: ActionCall, step: ActionStep, record: StepRecord
 ) -> ActionCall:
     """The call that makes the other attempts, after the pause before them; raises when there is none to make."""
+    if isinstance(error, ApplicationError) and error.type == names.NOT_TRIED:
+        return call
     failed = _failure(error, record)
     leave_if_cancelled()
     if not failed.retryable or call.retry.max_attempts <= 1:
