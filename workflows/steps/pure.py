@@ -8,6 +8,9 @@ from app.temporal.messages import StepRecord
 from workflows.failures import RunStopped
 from workflows.scope import Scope, guarded
 
+LONGEST_REASON = 2_000
+"""Characters of a stop's reason that are kept. It is the run's error, which Temporal takes twice, as text and as data."""
+
 
 async def set_variable(scope: Scope, step: SetVariableStep, record: StepRecord) -> Json:
     """The variables that were set. With `scope: workflow` they are kept before the run goes on."""
@@ -39,10 +42,12 @@ async def aggregate(scope: Scope, step: AggregateStep, record: StepRecord) -> Js
 
 async def stop(scope: Scope, step: StopStep, record: StepRecord) -> Json:
     """Never returns: the whole run ends here."""
-    reason = scope.evaluate(step.reason, "reason")
+    reason = str(scope.evaluate(step.reason, "reason"))
+    if len(reason) > LONGEST_REASON:
+        reason = f"{reason[: LONGEST_REASON - 1]}…"
     raise RunStopped(
         status=step.status,
-        reason=str(reason),
+        reason=reason,
         output=scope.evaluate(step.output, "output"),
         step_id=step.id,
         path=record.path,

@@ -30,6 +30,12 @@ async def test_a_run_stopped_as_failed_has_the_reason_in_its_error(engine: Engin
     assert done.error == {"type": "stopped", "message": "no stock of 5", "step_id": "enough", "path": "enough"}
 
 
+async def test_a_reason_longer_than_temporal_takes_is_cut(engine: Engine) -> None:
+    done = await engine.steps(stop(status="failed", reason="{{ 'я' * 950000 }}"))
+    assert done.run.status == "failed"
+    assert done.error["message"] == "я" * 1999 + "…"
+
+
 async def test_a_run_stopped_as_cancelled_is_cancelled(engine: Engine) -> None:
     done = await engine.steps(stop(status="cancelled", reason="changed my mind"))
     assert done.run.status == "cancelled"
