@@ -9,7 +9,7 @@ from workflows.failures import RunStopped
 from workflows.scope import Scope, guarded
 
 LONGEST_REASON = 2_000
-"""Characters of a stop's reason that are kept. It is the run's error, which Temporal takes twice, as text and as data."""
+"""Characters of a stop's reason that are kept: as the run's error Temporal takes it twice, as text and as data."""
 
 
 async def set_variable(scope: Scope, step: SetVariableStep, record: StepRecord) -> Json:
