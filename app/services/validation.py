@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from app.definition.nearest import suggestion
 from app.definition.problems import Problem
 from app.json import Json
 from app.services.errors import Invalid
@@ -21,7 +23,7 @@ def validated(model: type[M], data: Json, *, code: str, subject: str, root: str 
         return model.model_validate(data)
     except ValidationError as error:
         problems = [
-            Problem(_path(root, found["loc"]), found["msg"], _hint(model, found["type"], found["loc"]))
+            Problem(_path(root, found["loc"]), _message(found), _hint(model, found["type"], found["loc"]))
             for found in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         first = problems[0]
@@ -35,8 +37,20 @@ def _path(root: str, location: Sequence[str | int]) -> str:
     return path
 
 
+def _message(found: ErrorDetails) -> str:
+    """In the words of the rest of the language where pydantic speaks of its own."""
+    kind, said = found["type"], found["msg"]
+    if kind == "extra_forbidden":
+        return f"unknown key '{found['loc'][-1]}'"
+    if kind == "missing":
+        return f"'{found['loc'][-1]}' is required"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "expected an object"
+    return said.removeprefix("Value error, ")
+
+
 def _hint(model: type[BaseModel], kind: str, location: Sequence[str | int]) -> str:
     if kind == "extra_forbidden" and len(location) == 1:
-        names = ", ".join(field.alias or name for name, field in model.model_fields.items())
-        return f"known keys: {names}" if names else "no keys are taken here"
+        names = [field.alias or name for name, field in model.model_fields.items()]
+        return suggestion(str(location[0]), names, what="known keys") or "no keys are taken here"
     return ""

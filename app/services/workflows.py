@@ -154,7 +154,7 @@ async def update(
         workflow = await editing.locked(session, workspace_id, workflow_id)
         if if_match is not None and if_match != workflow.revision:
             raise Stale(
-                "stale", f"The workflow is at revision {workflow.revision}, not {if_match}: read it again and redo it."
+                "stale", f"The workflow is at revision {workflow.revision}, not the one you read: read it and redo it."
             )
         if "definition" in changes:
             editing.require_changeable(workflow, await editing.settings(session, workspace_id))

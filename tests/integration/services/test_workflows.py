@@ -194,7 +194,7 @@ class TestChanging:
     async def test_a_stale_revision_is_refused(self, platform, workspace):
         made = await make(platform, workspace)
         await workflows.update(platform, workspace.id, made.id, {"name": "One"}, if_match=1)
-        with pytest.raises(Stale, match="revision 2, not 1"):
+        with pytest.raises(Stale, match="revision 2, not the one you read"):
             await workflows.update(platform, workspace.id, made.id, {"name": "Two"}, if_match=1)
         assert (await workflows.get(platform, workspace.id, made.id)).name == "One"
 
