@@ -37,6 +37,8 @@ from app.temporal import names
 from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan
 
 HEARTBEAT_SECONDS = 2.0
+SLOW_SECONDS = 1.0
+"""After this long an attempt under way is written down, so that people see what a run is doing."""
 LAST_COMMIT_SECONDS = 10.0
 LONGEST_RETRY_AFTER = 24 * 3600.0
 """A provider that asks for a longer pause is tried again after this long."""
@@ -77,7 +79,8 @@ class ActionRunner:
         number = call.previous_attempts + activity.info().attempt
         started_at = datetime.now(UTC)
         try:
-            output = await self._perform(registered, call, number, started_at)
+            async with self._shown_when_slow(registered, call, number):
+                output = await self._perform(registered, call, number, started_at)
             outcome = ActionOutcome(
                 output=output,
                 inputs=registered.mask(call.inputs),
@@ -94,6 +97,26 @@ class ActionRunner:
         if call.connection is not None and registered.entry.connection is not None:
             await self._use.note(UUID(call.workspace_id), call.connection, None)
         return answer(outcome, local=activity.info().is_local)
+
+    @asynccontextmanager
+    async def _shown_when_slow(
+        self, registered: RegisteredAction, call: ActionCall, number: int
+    ) -> AsyncIterator[None]:
+        """Give an attempt that takes its time a row while it is under way: a run that makes it as a local activity
+        answers no query until it has ended."""
+
+        async def show() -> None:
+            await asyncio.sleep(SLOW_SECONDS)
+            with suppress(Unavailable):
+                inputs = registered.mask(call.inputs)
+                await records.record_running(self._platform, call, attempt=number, inputs=inputs)
+
+        task = asyncio.create_task(show())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _stored(self, call: ActionCall) -> ActionOutcome | None:
         """The outcome that is kept under the call's key. A local activity does not wait for a database that is away:

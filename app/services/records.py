@@ -64,6 +64,12 @@ async def commit_outcome(platform: Platform, call: ActionCall, outcome: ActionOu
     await _write(platform, call, _records(call).write_steps([row]))
 
 
+async def record_running(platform: Platform, call: ActionCall, *, attempt: int, inputs: JsonObject) -> None:
+    """Show an attempt that is under way."""
+    row = _row_of(call) | {"status": "running", "attempt": attempt, "inputs": inputs, "started_at": call.started_at}
+    await _write(platform, call, _records(call).write_steps([row]))
+
+
 async def record_failed_attempt(
     platform: Platform,
     call: ActionCall,

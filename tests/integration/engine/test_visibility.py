@@ -9,7 +9,7 @@ from temporalio.converter import PayloadConverter
 from app.db.models import Run
 from app.temporal import names
 from tests.support.engine import Engine, http
-from tests.support.http_stub import Answer, HttpStub
+from tests.support.http_stub import Answer, Asked, HttpStub
 from tests.support.waiting import eventually
 
 WAIT = {
@@ -132,6 +132,26 @@ async def test_the_timeline_shows_the_run_as_it_stands(engine: Engine, http_stub
     assert (timeline.status, timeline.current_step, timeline.variables) == ("running", "fetch", {"n": 2})
     assert timeline.steps_completed == 1
     await engine.cancel(run)
+
+
+async def test_an_effect_that_takes_its_time_is_seen_in_the_rows(engine: Engine, http_stub: HttpStub) -> None:
+    """A run answers no query while a local activity is under way; people see the step all the same."""
+    seen: list[Any] = []
+
+    async def answer_once_it_is_seen(_asked: Asked) -> Answer:
+        async def there() -> bool:
+            seen.extend((await engine.step_rows(run)).values())
+            return bool(seen)
+
+        await eventually(there)
+        return Answer()
+
+    http_stub.answer("/", answer_once_it_is_seen)
+    run = await engine.start({"steps": [http("fetch", f"{http_stub.url}/")]})
+    done = await engine.end(run)
+    assert [(row.path, row.status, row.inputs) for row in seen] == [("fetch", "running", {"url": f"{http_stub.url}/"})]
+    assert done.statuses() == {"fetch": "completed"}
+    assert done.history["ACTIVITY_TASK_SCHEDULED"] == 0
 
 
 async def test_the_history_of_three_effects_and_two_conditions_is_short(engine: Engine, http_stub: HttpStub) -> None:
