@@ -146,7 +146,7 @@ def _bounded(ending: Ending) -> Ending:
 def _stopped(stopped: RunStopped) -> Ending:
     if stopped.status == "completed":
         return Ending("completed", output=stopped.output)
-    type = ErrorType.STOPPED if stopped.status == "failed" else ErrorType.CANCELLED
+    type = stopped.type if stopped.status == "failed" else ErrorType.CANCELLED
     message = stopped.reason or f"stopped as {stopped.status}"
     error = _error(type, message) | {"step_id": stopped.step_id, "path": stopped.path}
     return Ending(stopped.status, output=stopped.output, error=error)

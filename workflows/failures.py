@@ -57,10 +57,20 @@ class StepFailed(Exception):
 
 
 class RunStopped(BaseException):
-    """A `stop` step was reached. Not an `Exception`, so that no error policy takes it for a failure."""
+    """A `stop` step or a limit of the run was reached. No `Exception`: no error policy may take it for a failure."""
 
-    def __init__(self, *, status: str, reason: str, output: Json, step_id: str, path: str) -> None:
+    def __init__(
+        self,
+        *,
+        status: str,
+        reason: str,
+        output: Json = None,
+        step_id: str | None = None,
+        path: str | None = None,
+        type: ErrorType = ErrorType.STOPPED,
+    ) -> None:
         super().__init__(reason)
+        self.type = type
         self.status = status
         self.reason = reason
         self.output = output

@@ -19,12 +19,16 @@ from app.definition.limits import MAX_OPERATIONS, Budget
 from app.definition.steps import Step
 from app.json import Json, JsonObject
 from app.temporal.messages import StepRecord
-from workflows.failures import fail
+from workflows.failures import RunStopped, fail
 from workflows.recorder import Recorder
 from workflows.state import RunState, moment, now_text
 
 MOST_WORK = 400_000
 """Units of work (about a microsecond each) in one workflow task; with what one step may add, less than a second."""
+
+MOST_EVENTS = 45_000
+MOST_HISTORY_BYTES = 40 * 1024 * 1024
+"""Temporal terminates a run at 51,200 events or 50 MiB; the rest is room for an orderly end."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -151,9 +155,22 @@ class Scope:
 
         Counted in the language's units of work, not in time, so that a replay breathes at the same places.
         """
+        self._require_history()
         if self.state.work >= MOST_WORK:
             self.state.work = 0
             await workflow.sleep(0.001, summary="pause after much computing")
+
+    def _require_history(self) -> None:
+        """End the run, with its `finally` and its records, before Temporal terminates it for its history's size."""
+        info, state = workflow.info(), self.state
+        events, size = info.get_current_history_length(), info.get_current_history_size()
+        if not state.history_full and (events > MOST_EVENTS or size > MOST_HISTORY_BYTES):
+            state.history_full = True
+            raise RunStopped(
+                status="failed",
+                type=ErrorType.LIMIT_EXCEEDED,
+                reason=f"the run's history is full ({events:,} events, {size:,} bytes): loop over fewer items",
+            )
 
     def duration(self, value: Json, field: str) -> timedelta:
         """A duration, given or computed."""

@@ -34,6 +34,7 @@ class RunState:
         self.waits: dict[str, JsonObject] = {}
         """Open waits by path: `{kind, event, until}`."""
         self.outbox = Outbox()
+        self.history_full = False
         self.work = 0
         """Units of computing since the walk last gave its task back."""
         self.busy = 0

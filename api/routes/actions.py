@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path
 
 from api.bodies import RequestBody
 from api.dependencies import ActorDep, PlatformDep, WorkflowId
+from api.headers import IfMatch
 from api.openapi import problem_answers
 from api.schemas.actions import ChangedStep, NewStep, StepAnswer, StepOrder
 from api.schemas.base import ListAnswer
@@ -25,10 +26,14 @@ StepIdInPath = Annotated[str, Path(max_length=64, description="Id of the step.")
     status_code=201,
     summary="Add a step",
     openapi_extra=ADD.openapi,
-    responses=problem_answers(400, 404, 409, 413, 415),
+    responses=problem_answers(400, 404, 409, 412, 413, 415),
 )
 async def add(
-    workflow_id: WorkflowId, body: Annotated[NewStep, Depends(ADD)], platform: PlatformDep, actor: ActorDep
+    workflow_id: WorkflowId,
+    body: Annotated[NewStep, Depends(ADD)],
+    platform: PlatformDep,
+    actor: ActorDep,
+    if_match: IfMatch,
 ) -> StepAnswer:
     """Adds a step to the draft, at the end or at `position`, at the top or inside `parent`. 409 while the workflow is
     active, and when the draft has as many steps as the workspace allows."""
@@ -40,6 +45,7 @@ async def add(
         position=body.position,
         parent=body.parent,
         branch=body.branch,
+        if_match=if_match,
     )
     return StepAnswer.model_validate(step)
 
@@ -55,14 +61,23 @@ async def list_steps(workflow_id: WorkflowId, platform: PlatformDep, actor: Acto
     "/reorder",
     summary="Reorder steps",
     openapi_extra=REORDER.openapi,
-    responses=problem_answers(400, 404, 409, 413, 415),
+    responses=problem_answers(400, 404, 409, 412, 413, 415),
 )
 async def reorder(
-    workflow_id: WorkflowId, body: Annotated[StepOrder, Depends(REORDER)], platform: PlatformDep, actor: ActorDep
+    workflow_id: WorkflowId,
+    body: Annotated[StepOrder, Depends(REORDER)],
+    platform: PlatformDep,
+    actor: ActorDep,
+    if_match: IfMatch,
 ) -> ListAnswer[StepAnswer]:
     """Puts siblings into a new order; answers with all steps as they stand now."""
     steps = await drafts.reorder(
-        platform, actor.workspace_id, workflow_id, order=body.order, action_positions=body.action_positions
+        platform,
+        actor.workspace_id,
+        workflow_id,
+        order=body.order,
+        action_positions=body.action_positions,
+        if_match=if_match,
     )
     return ListAnswer(items=[StepAnswer.model_validate(step) for step in steps], next_cursor=None)
 
@@ -77,21 +92,25 @@ async def get(workflow_id: WorkflowId, step_id: StepIdInPath, platform: Platform
     "/{step_id}",
     summary="Replace a step",
     openapi_extra=REPLACE.openapi,
-    responses=problem_answers(400, 404, 409, 413, 415),
+    responses=problem_answers(400, 404, 409, 412, 413, 415),
 )
 async def replace(
+    *,
     workflow_id: WorkflowId,
     step_id: StepIdInPath,
     body: Annotated[ChangedStep, Depends(REPLACE)],
     platform: PlatformDep,
     actor: ActorDep,
+    if_match: IfMatch,
 ) -> StepAnswer:
     """Puts another step in its place."""
-    step = await drafts.replace_step(platform, actor.workspace_id, workflow_id, step_id, body.step())
+    step = await drafts.replace_step(platform, actor.workspace_id, workflow_id, step_id, body.step(), if_match=if_match)
     return StepAnswer.model_validate(step)
 
 
-@router.delete("/{step_id}", status_code=204, summary="Delete a step", responses=problem_answers(404, 409))
-async def delete(workflow_id: WorkflowId, step_id: StepIdInPath, platform: PlatformDep, actor: ActorDep) -> None:
+@router.delete("/{step_id}", status_code=204, summary="Delete a step", responses=problem_answers(404, 409, 412))
+async def delete(
+    *, workflow_id: WorkflowId, step_id: StepIdInPath, platform: PlatformDep, actor: ActorDep, if_match: IfMatch
+) -> None:
     """Takes the step, with all inside it, out of the draft."""
-    await drafts.delete_step(platform, actor.workspace_id, workflow_id, step_id)
+    await drafts.delete_step(platform, actor.workspace_id, workflow_id, step_id, if_match=if_match)

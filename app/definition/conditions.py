@@ -122,7 +122,7 @@ def event_matches(match: Json | None, event: JsonObject, context: Mapping[str, J
     own = {"event": event, **{name: event.get(name) for name in EVENT_NAMES if name != "event"}}
     try:
         return _holds(match, _Names({**context, **own}, Budget(), _event_field))
-    except ExpressionError:
+    except ValueError:
         return False
 
 

@@ -2,7 +2,8 @@
 
 A step is answered as the language writes it, with where it stands beside: `position` among its siblings from 0,
 `parent` (id of the step it is in, or None), `branch` (which list of the parent) and `path` (JSON path in the draft).
-Each change is one transaction under a lock on the workflow, and follows the same rules as changing the whole draft.
+Each change is one transaction under a lock on the workflow, and follows the same rules as changing the whole draft:
+`if_match` names the workflow's revision it was made from, and another one since raises `Stale`.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -46,6 +47,7 @@ async def add_step(
     position: int | None = None,
     parent: str | None = None,
     branch: str | int | None = None,
+    if_match: int | None = None,
 ) -> JsonObject:
     """Insert a step before the one at `position`, or at the end; at the top or in a list of the step `parent`.
 
@@ -53,7 +55,7 @@ async def add_step(
     be left out where there is only one list. A step without id gets one made from its action or kind. Raises `Invalid`
     with all problems, `Conflict` (`workflow_active`, `too_many_steps`, `step_exists`) or `NotFound`.
     """
-    async with _changing(platform, workspace_id, workflow_id) as draft:
+    async with _changing(platform, workspace_id, workflow_id, if_match) as draft:
         step = {**step, "id": step["id"] if "id" in step else placing.new_id(step, draft.ids)}
         fresh = _parsed(step)
         draft.require_free(fresh)
@@ -64,14 +66,20 @@ async def add_step(
 
 
 async def replace_step(
-    platform: Platform, workspace_id: UUID, workflow_id: UUID, step_id: str, step: JsonObject
+    platform: Platform,
+    workspace_id: UUID,
+    workflow_id: UUID,
+    step_id: str,
+    step: JsonObject,
+    *,
+    if_match: int | None = None,
 ) -> JsonObject:
     """Put another step, with all that is inside it, in its place; its id stays. Raises as `add_step` does."""
     if step.get("id", step_id) != step_id:
         problem = Problem("id", f"the step's id is {step_id!r} and stays", "leave it out, or add a new step instead")
         raise editing.invalid_definition([problem])
     step = {**step, "id": step_id}
-    async with _changing(platform, workspace_id, workflow_id) as draft:
+    async with _changing(platform, workspace_id, workflow_id, if_match) as draft:
         path = placing.path_of(draft.definition, step_id)
         fresh = _parsed(step)
         siblings, index = placing.slot(draft.document, path)
@@ -82,9 +90,11 @@ async def replace_step(
     return _step(draft.workflow.draft, step_id)
 
 
-async def delete_step(platform: Platform, workspace_id: UUID, workflow_id: UUID, step_id: str) -> None:
+async def delete_step(
+    platform: Platform, workspace_id: UUID, workflow_id: UUID, step_id: str, *, if_match: int | None = None
+) -> None:
     """Take a step, with all that is inside it, out of the draft. Raises `NotFound` or `Conflict`."""
-    async with _changing(platform, workspace_id, workflow_id) as draft:
+    async with _changing(platform, workspace_id, workflow_id, if_match) as draft:
         siblings, index = placing.slot(draft.document, placing.path_of(draft.definition, step_id))
         del siblings[index]
 
@@ -96,6 +106,7 @@ async def reorder(
     *,
     order: Sequence[str] | None = None,
     action_positions: Mapping[str, int] | None = None,
+    if_match: int | None = None,
 ) -> list[JsonObject]:
     """Put siblings into a new order; answers with all steps of the draft.
 
@@ -104,7 +115,7 @@ async def reorder(
     """
     if (order is None) == (action_positions is None):
         raise Invalid("invalid_order", "Give either order or action_positions.")
-    async with _changing(platform, workspace_id, workflow_id) as draft:
+    async with _changing(platform, workspace_id, workflow_id, if_match) as draft:
         named = list(order if order is not None else action_positions or ())
         if named:
             siblings = placing.common_list(draft.definition, draft.document, named)
@@ -146,9 +157,12 @@ class _Draft:
 
 
 @asynccontextmanager
-async def _changing(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> AsyncIterator[_Draft]:
+async def _changing(
+    platform: Platform, workspace_id: UUID, workflow_id: UUID, if_match: int | None
+) -> AsyncIterator[_Draft]:
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
+        editing.require_revision(workflow, if_match)
         rules = await editing.settings(session, workspace_id)
         editing.require_changeable(workflow, rules)
         draft = _Draft(workflow, rules.max_steps)

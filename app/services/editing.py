@@ -9,7 +9,7 @@ from app.db.models import Workflow
 from app.definition.parse import dump, parse
 from app.definition.problems import DefinitionInvalid, Problem
 from app.json import Json, JsonObject
-from app.services.errors import Conflict, Invalid, NotFound
+from app.services.errors import Conflict, Invalid, NotFound, Stale
 from app.services.workspaces import WorkspaceSettings, settings_of
 from app.store import workflows, workspaces
 
@@ -51,6 +51,14 @@ def invalid_definition(problems: list[Problem]) -> Invalid:
     where = f"{first.path}: " if first.path else ""
     others = f" ({more} more in `errors`)" if more else ""
     return Invalid("invalid_definition", f"The definition has problems: {where}{first.message}{others}", problems)
+
+
+def require_revision(workflow: Workflow, revision: int | None) -> None:
+    """Refuse a change made from another revision than the present one; None means any will do. Raises `Stale`."""
+    if revision is not None and revision != workflow.revision:
+        raise Stale(
+            "stale", f"The workflow is at revision {workflow.revision}, not the one you read: read it and redo it."
+        )
 
 
 def require_changeable(workflow: Workflow, rules: WorkspaceSettings) -> None:

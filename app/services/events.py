@@ -34,10 +34,12 @@ MAX_EVENTS = 1000
 MAX_ID_BYTES = 256
 MAX_SOURCE_BYTES = 1024
 MAX_TYPE_BYTES = 512
-SINCE_TOLERANCE = timedelta(seconds=10)
-"""An event may be received this long before a wait's `since` and still end it: it was being committed meanwhile."""
+SINCE_TOLERANCE = timedelta(seconds=45)
+"""An event may be received this long before a wait's `since` and still end it: it was being committed meanwhile. Longer
+than a statement may take, since `received_at` is when the event's transaction began."""
 UNDISPATCHED_FOR = timedelta(seconds=2)
 SIGNAL_SECONDS = 5.0
+REFUSED = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION)
 STARTS_AT_ONCE = 10
 FITS_AT_ONCE = 100
 """Conditions evaluated before other requests get their turn: thousands of runs may wait for one type."""
@@ -198,6 +200,10 @@ async def _wake(platform: Platform, one: _Dispatch) -> None:
         except TEMPORAL_ERRORS as error:
             if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
                 continue  # the run has ended and waits for nothing any more
+            if isinstance(error, RPCError) and error.status in REFUSED:
+                # Again would be the same: it must not stand in the way of what can be delivered.
+                logger.error("%s is refused by Temporal for run %s: %s", one.name, run_id, error)
+                continue
             logger.warning("%s is not yet delivered to run %s: %s", one.name, run_id, error)
             one.done = False
             continue

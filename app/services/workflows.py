@@ -17,7 +17,7 @@ from app.db.models import Version, Workflow
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
 from app.services import editing
-from app.services.errors import Conflict, Invalid, Stale
+from app.services.errors import Conflict, Invalid
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
 from app.services.publishing import (
@@ -152,10 +152,7 @@ async def update(
     fields = _validated(changes)
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
-        if if_match is not None and if_match != workflow.revision:
-            raise Stale(
-                "stale", f"The workflow is at revision {workflow.revision}, not the one you read: read it and redo it."
-            )
+        editing.require_revision(workflow, if_match)
         if "definition" in changes:
             editing.require_changeable(workflow, await editing.settings(session, workspace_id))
             workflow.draft = editing.canonical(fields.definition)

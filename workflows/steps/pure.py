@@ -1,13 +1,17 @@
 """The kinds that only compute: set_variable, transform, filter, aggregate, stop. One function each; no round trip."""
 
+from app.catalog.errors import ErrorType
 from app.definition import items
 from app.definition.limits import MAX_ITEM_OPERATIONS
 from app.definition.steps import AggregateStep, FilterStep, SetVariableStep, StopStep, TransformStep
 from app.json import Json, JsonObject
 from app.temporal.messages import StepRecord
-from workflows.failures import RunStopped
+from app.temporal.payloads import json_size
+from workflows.failures import RunStopped, fail
 from workflows.scope import Scope, guarded
 
+LARGEST_KEPT = 32 * 1024
+"""Bytes of JSON of one variable that is kept for the workflow's later runs."""
 LONGEST_REASON = 2_000
 """Characters of a stop's reason that are kept: as the run's error Temporal takes it twice, as text and as data."""
 
@@ -16,9 +20,20 @@ async def set_variable(scope: Scope, step: SetVariableStep, record: StepRecord) 
     """The variables that were set. With `scope: workflow` they are kept before the run goes on."""
     values: JsonObject = scope.evaluate(step.variables, "variables")
     if step.scope == "workflow":
+        _require_small(values)
         await scope.recorder.keep_variables(record.path, values)
     scope.state.variables.update(values)
     return values
+
+
+def _require_small(values: JsonObject) -> None:
+    """Kept variables travel with every later run."""
+    for name, value in values.items():
+        if (size := json_size(value)) > LARGEST_KEPT:
+            fail(
+                ErrorType.LIMIT_EXCEEDED,
+                f"variables.{name}: {size:,} bytes are more than the {LARGEST_KEPT:,} that can be kept for later runs",
+            )
 
 
 async def transform(scope: Scope, step: TransformStep, record: StepRecord) -> Json:

@@ -84,3 +84,19 @@ async def test_a_draft_has_no_more_steps_than_the_workspace_allows(api_client: h
     path = f"/v1/workflows/{await a_workflow(api_client, SET_ONE)}/actions"
     await made(api_client, path, {"id": "two", **SEND})
     problem(await api_client.post(path, json={"id": "three", **SEND}), 409, "too_many_steps")
+
+
+async def test_if_match_guards_single_steps_too(api_client: httpx.AsyncClient) -> None:
+    workflow = f"/v1/workflows/{await a_workflow(api_client)}"
+    stale = {"If-Match": (await api_client.get(workflow)).headers["etag"]}
+    assert (await api_client.patch(workflow, json={"description": "changed meanwhile"})).status_code == 200
+    step = {"id": "late", "type": "stop"}
+    for refused in (
+        await api_client.post(f"{workflow}/actions", json=step, headers=stale),
+        await api_client.put(f"{workflow}/actions/late", json=step, headers=stale),
+        await api_client.delete(f"{workflow}/actions/late", headers=stale),
+        await api_client.post(f"{workflow}/actions/reorder", json={"order": ["late"]}, headers=stale),
+    ):
+        problem(refused, 412, "stale")
+    fresh = {"If-Match": (await api_client.get(workflow)).headers["etag"]}
+    assert (await api_client.post(f"{workflow}/actions", json=step, headers=fresh)).status_code == 201

@@ -67,3 +67,12 @@ async def test_kept_variables_are_kept_before_the_run_goes_on(engine: Engine, ht
     workflow = await engine.publish({"variables": {"count": 0}, "steps": steps, "output": "{{ vars.count }}"})
     assert (await engine.run(workflow)).run.status == "failed"
     assert (await engine.run(workflow)).run.variables == {"count": 5}
+
+
+async def test_a_value_too_large_to_travel_with_every_later_run_is_refused(engine: Engine) -> None:
+    text = "{{ 'x' * 40000 }}"
+    kept = {"id": "keep", "type": "set_variable", "variables": {"big": text}, "scope": "workflow"}
+    refused = await engine.steps(kept, variables={"big": ""})
+    assert refused.error["type"] == "limit_exceeded"
+    assert "variables.big" in refused.error["message"]
+    assert (await engine.steps({**kept, "scope": "run"}, variables={"big": ""})).run.status == "completed"
