@@ -9,6 +9,7 @@ from sqlalchemy import update
 from app.db.models import Wait
 from app.definition import conditions
 from app.json import JsonObject
+from app.services import records
 from app.temporal import names
 from app.temporal.messages import DeliveredEvent
 from tests.support.engine import Engine, http
@@ -170,6 +171,40 @@ async def test_events_that_come_while_waits_are_registered_are_not_lost(engine: 
         started.append(await engine.start(workflow, input={"contact": number}))
         await engine.send("order.created", {"contact_id": number})
     assert [(await engine.end(run)).output for run in started] == list(range(12))
+
+
+async def test_an_event_between_registering_and_waiting_is_not_lost(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds the wait's row, while the run has not yet been told that it is registered."""
+    open_wait = records.open_wait
+
+    async def then_an_event(platform: Any, wait: Any) -> Any:
+        opened = await open_wait(platform, wait)
+        assert opened.found is None
+        assert len((await engine.send("order.created", {"n": 1})).woke) == 1
+        return opened
+
+    monkeypatch.setattr(records, "open_wait", then_an_event)
+    done = await engine.steps(wait(timeout="10s"), output=SEEN)
+    assert done.output["data"] == {"n": 1}
+    assert done.history["TIMER_FIRED"] == 0
+
+
+async def test_a_wait_with_retry_waits_anew(engine: Engine) -> None:
+    retry = {"max_attempts": 50, "initial_interval": "5ms"}
+    run = await engine.start({"steps": [wait(timeout="250ms", on_timeout="fail", retry=retry)], "output": SEEN})
+
+    async def second_attempt_waits() -> bool:
+        [step] = (await engine.timeline(run)).steps
+        return step.attempt >= 2 and [row.closed_at for row in await engine.waits(run)] == [None]
+
+    await eventually(second_attempt_waits)
+    await engine.send("order.created", {"n": 1})
+    done = await engine.end(run)
+    assert done.output == {"data": {"n": 1}, "type": "order.created", "timed_out": False}
+    assert done.steps["bought"].attempt >= 2
+    assert [row.closed_at is None for row in await engine.waits(run)] == [False]
 
 
 async def test_one_event_ends_all_waits_it_matches(engine: Engine) -> None:
