@@ -41,9 +41,15 @@ def read(content: bytes) -> EmailMessage:
         {"attachments": [{"filename": "=?utf-8?q?a=0D=0ABcc:_eve@example.com?=", "content": "aGk="}]},
     ],
 )
-def test_a_line_break_hidden_in_an_encoded_word_is_refused(inputs: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="line break"):
-        written(**inputs)
+def test_a_line_break_hidden_in_an_encoded_word_adds_no_header(inputs: dict[str, Any]) -> None:
+    """Some releases of Python write such a break out, and are refused; others encode it again, which is harmless."""
+    try:
+        message = read(written(**inputs))
+    except ValueError as refusal:
+        assert "line break" in str(refusal)
+        return
+    assert all(part["bcc"] is None for part in message.walk())
+    assert message["to"] is not None
 
 
 @given(st.text(max_size=300), st.text(max_size=120))
