@@ -4,11 +4,13 @@ from app.cli.exits import CliError, ExitCode
 from app.embedded.errors import DidNotStart, EmbeddedError, PortInUse
 from app.embedded.ports import require_free
 from app.embedded.programs import postgres_programs, temporal_program
+from app.security.credentials import KeyRing
 from app.settings import Settings
 
 
 def require(settings: Settings) -> None:
-    """Programs that are there, ports that are free. Raises `EmbeddedError`."""
+    """Keys that are keys, programs that are there, ports that are free. Raises `EmbeddedError` and `CliError`."""
+    require_keys(settings)
     if settings.database_url is None:
         postgres_programs()
     _require_distinct(settings)
@@ -17,6 +19,15 @@ def require(settings: Settings) -> None:
         temporal_program()
         require_free(settings.temporal_port, what="Temporal", flag="temporal-port")
         require_free(settings.temporal_ui_port, what="Temporal's UI", flag="temporal-ui-port")
+
+
+def require_keys(settings: Settings) -> None:
+    """Encryption keys that can be used, where some are given. Raises `CliError`."""
+    try:
+        if settings.encryption_keys:
+            KeyRing(settings.encryption_keys)
+    except ValueError as error:
+        raise CliError(ExitCode.USAGE, str(error), code="encryption_keys") from None
 
 
 def _require_distinct(settings: Settings) -> None:

@@ -14,6 +14,7 @@ import typer
 from app.cli.exits import CliError, ExitCode
 from app.cli.options import JsonOutput, load_settings
 from app.cli.output import print_json, say
+from app.cli.preflight import require_keys
 from app.settings import Settings
 
 
@@ -36,11 +37,13 @@ def worker() -> None:
 
 def _run_module(name: str) -> None:
     """Raises `CliError` when its settings are not usable."""
-    if not load_settings().database_url:
+    settings = load_settings()
+    if not settings.database_url:
         raise CliError(
             ExitCode.USAGE,
             "HOLDFAST_DATABASE_URL is not set: name the database, or start everything with `holdfast dev`",
         )
+    require_keys(settings)
     raise typer.Exit(importlib.import_module(name).main() or 0)
 
 

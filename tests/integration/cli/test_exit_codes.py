@@ -84,6 +84,23 @@ async def test_a_server_without_a_database_says_what_to_set(process: str) -> Non
     assert "HOLDFAST_DATABASE_URL" in ended.err
 
 
+@pytest.mark.parametrize("command", [["api"], ["worker"], ["dev"]])
+async def test_an_encryption_key_that_is_none_is_named_before_anything_starts(
+    tmp_path: Path, command: list[str]
+) -> None:
+    environment = {
+        "HOLDFAST_DATA_DIR": str(tmp_path),
+        "HOLDFAST_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "HOLDFAST_ENCRYPTION_KEYS": "not-a-key",
+    }
+
+    ended = await holdfast(*command, environment=environment)
+
+    assert ended.code == ExitCode.USAGE
+    assert "HOLDFAST_ENCRYPTION_KEYS: key 1" in ended.err
+    assert "not-a-key" not in ended.err
+
+
 async def test_an_address_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
     environment = {"HOLDFAST_API_KEY": "hf_any", "HOLDFAST_DATA_DIR": str(tmp_path)}
 
