@@ -28,13 +28,17 @@ def new_encryption_key(json_output: JsonOutput = False) -> None:
 
 @keys_app.command("create")
 def create_key(
-    workspace: Annotated[UUID | None, typer.Option(help="Id of a workspace; without it a new one is made.")] = None,
-    workspace_name: Annotated[str, typer.Option(help="Name of the new workspace.")] = WORKSPACE_NAME,
+    workspace: Annotated[
+        UUID | None, typer.Option(help="Id of a workspace; not needed where there is only one.")
+    ] = None,
+    workspace_name: Annotated[
+        str | None, typer.Option("--new-workspace", help="Make a workspace of this name, and a key for it.")
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the key, shown beside what was done with it.")] = "command line",
     data_dir: DataDir = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Make an API key, for a workspace that is there or for a new one. It is shown now and never again."""
+    """Make an API key. It is shown now and never again. The first one makes the first workspace."""
     from app.db.engine import RoleBypassesRowSecurity  # noqa: PLC0415 - loads the database's client
     from app.services.errors import Invalid, NotFound, Unavailable  # noqa: PLC0415
 
@@ -56,15 +60,31 @@ def create_key(
         say(f"workspace  {made}\nAPI key    {key}")
 
 
-async def _create_key(settings: Settings, workspace: UUID | None, workspace_name: str, name: str) -> tuple[UUID, str]:
-    from app.services.platform import open_platform  # noqa: PLC0415 - loads the database's client
-    from app.services.workspaces import create_api_key, create_workspace  # noqa: PLC0415
+async def _create_key(
+    settings: Settings, workspace: UUID | None, workspace_name: str | None, name: str
+) -> tuple[UUID, str]:
+    from app.services import workspaces  # noqa: PLC0415 - loads the database's client
+    from app.services.platform import open_platform  # noqa: PLC0415
 
     async with open_platform(settings) as platform:
+        if workspace is None and workspace_name is None:
+            workspace = _the_only(await workspaces.ids(platform))
         if workspace is not None:
-            return workspace, await create_api_key(platform, workspace, name)
-        row, key = await create_workspace(platform, workspace_name)
+            return workspace, await workspaces.create_api_key(platform, workspace, name)
+        row, key = await workspaces.create_workspace(platform, workspace_name or WORKSPACE_NAME)
         return row.workspace_id, key
+
+
+def _the_only(ids: list[UUID]) -> UUID | None:
+    """The one workspace there is, or None before the first. Raises `CliError` when somebody has to choose."""
+    if len(ids) > 1:
+        shown = ", ".join(map(str, ids[:5])) + (", ..." if len(ids) > 5 else "")
+        raise CliError(
+            ExitCode.USAGE,
+            f"there are {len(ids)} workspaces ({shown}): say which with --workspace, or make one with --new-workspace",
+            code="which_workspace",
+        )
+    return ids[0] if ids else None
 
 
 def _with_database(settings: Settings) -> Settings:

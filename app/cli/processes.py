@@ -12,9 +12,10 @@ import httpx
 import typer
 
 from app.cli.exits import CliError, ExitCode
-from app.cli.options import JsonOutput, load_settings
+from app.cli.options import DataDir, JsonOutput, load_settings
 from app.cli.output import print_json, say
 from app.cli.preflight import require_keys
+from app.cli.state import running_group
 from app.settings import Settings
 
 
@@ -47,9 +48,12 @@ def _run_module(name: str) -> None:
     raise typer.Exit(importlib.import_module(name).main() or 0)
 
 
-def health(process: Process, json_output: JsonOutput = False) -> None:
-    """Whether the API, or the worker of this host, is well: for the health checks of containers."""
-    settings = load_settings()
+def health(process: Process, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
+    """Whether the API, or the worker of this host, is well: for the health checks of containers.
+
+    Looks at the running `dev` of the data folder unless the environment names other addresses.
+    """
+    settings = _where_it_runs(load_settings(data_dir=data_dir))
     if process == Process.API:
         _require_ready(settings)
     else:
@@ -58,6 +62,14 @@ def health(process: Process, json_output: JsonOutput = False) -> None:
         print_json({"status": "ok"})
     else:
         say("ok")
+
+
+def _where_it_runs(settings: Settings) -> Settings:
+    group = running_group(settings.data_dir)
+    named = settings.model_fields_set
+    if group is None or named & {"api_url", "api_port", "temporal_address", "temporal_port"}:
+        return settings
+    return settings.model_copy(update={"api_url": group.api_url, "temporal_address": group.temporal_address})
 
 
 def _require_ready(settings: Settings) -> None:

@@ -1,12 +1,14 @@
-"""`holdfast workflows`: what is there."""
+"""`holdfast workflows`: what is there, and whether it runs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.cli.client import open_api
+from app.cli.lookup import workflow_by
 from app.cli.options import ApiUrl, DataDir, JsonOutput
-from app.cli.output import moment, note, print_json, status, table, text
+from app.cli.output import moment, note, print_json, say, status, table, text
 
 workflows_app = typer.Typer(no_args_is_help=True, help="Workflows of the workspace.")
 
@@ -45,3 +47,33 @@ def list_workflows(
                 for item in found
             ],
         )
+
+
+Wanted = Annotated[str, typer.Argument(metavar="WORKFLOW", help="Id, slug or name.")]
+
+
+@workflows_app.command("activate")
+def activate(wanted: Wanted, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
+    """Let events and requests start runs of the published version."""
+    _move("activate", wanted, api_url, data_dir, json_output=json_output)
+
+
+@workflows_app.command("pause")
+def pause(wanted: Wanted, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
+    """Start no more runs. Runs under way go on."""
+    _move("pause", wanted, api_url, data_dir, json_output=json_output)
+
+
+@workflows_app.command("archive")
+def archive(wanted: Wanted, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
+    """Put it aside for good. What it did stays readable."""
+    _move("archive", wanted, api_url, data_dir, json_output=json_output)
+
+
+def _move(to: str, wanted: str, api_url: str | None, data_dir: Path | None, *, json_output: bool) -> None:
+    with open_api(api_url, data_dir) as api:
+        workflow = api.post(f"/v1/workflows/{workflow_by(api, wanted)['id']}/{to}")
+    if json_output:
+        print_json(workflow)
+    else:
+        say(f"{text(workflow['name'])} is {status(workflow['status'])}")

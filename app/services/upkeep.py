@@ -9,14 +9,12 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.services import events, launching
+from app.services import events, launching, workspaces
 from app.services.errors import Unavailable
 from app.services.platform import Platform
-from app.store import workspaces
 
 LIMIT = 200
 """Most runs, and most events, that one sweep takes on in a workspace."""
-_NO_WORKSPACE = UUID(int=0)
 
 _log = logging.getLogger(__name__)
 
@@ -34,10 +32,8 @@ async def sweep(platform: Platform) -> Swept:
 
     What breaks in one workspace is said and keeps no other from being swept, nor its runs from being started.
     """
-    async with platform.database.transaction(_NO_WORKSPACE) as session:
-        ids = await workspaces.all_ids(session)
     started = dispatched = 0
-    for workspace_id in ids:
+    for workspace_id in await workspaces.ids(platform):
         # Events first: what they start may turn out pending, and is picked up right after.
         dispatched += await _counted(events.dispatch_pending(platform, workspace_id, LIMIT), workspace_id)
         started += await _counted(launching.start_pending(platform, workspace_id, LIMIT), workspace_id)

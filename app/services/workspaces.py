@@ -16,6 +16,8 @@ from app.store import api_keys, workspaces
 
 FIRST_KEY_NAME = "first key"
 MAX_NAME_LENGTH = 200
+_NONE = UUID(int=0)
+"""A workspace nobody has: its transactions see no row."""
 
 
 class WorkspaceSettings(BaseModel):
@@ -36,6 +38,12 @@ async def create_workspace(platform: Platform, name: str) -> tuple[Workspace, st
     async with platform.database.transaction(workspace.workspace_id) as session:
         session.add_all([workspace, row])
     return workspace, key
+
+
+async def ids(platform: Platform) -> list[UUID]:
+    """All workspaces there are: for the platform's own jobs, never for what a caller is answered."""
+    async with platform.database.transaction(_NONE) as session:
+        return await workspaces.all_ids(session)
 
 
 async def create_api_key(platform: Platform, workspace_id: UUID, name: str) -> str:

@@ -11,6 +11,8 @@ from app.settings import Settings
     [
         ("api_port", "eighty"),
         ("log_level", "chatty"),
+        ("egress_allow", "nonsense///"),
+        ("egress_allow", "localhost,10.0.0.0/33"),
         ("database_url", "localhost/holdfast"),
         ("migration_database_url", "mysql://localhost/holdfast"),
     ],
@@ -23,6 +25,12 @@ def test_a_value_that_does_not_fit_is_refused_by_its_name(
     with pytest.raises(ValidationError) as refused:
         Settings()
     assert [problem["loc"] for problem in refused.value.errors()] == [(name,)]
+
+
+def test_hosts_addresses_and_networks_may_be_allowed() -> None:
+    allowed = "localhost, crm_1.internal, 10.1.2.3, 10.0.0.0/8, ::1, fd00::/8"
+    settings = Settings.model_validate({"egress_allow": allowed})
+    assert settings.egress_allow == ("localhost", "crm_1.internal", "10.1.2.3", "10.0.0.0/8", "::1", "fd00::/8")
 
 
 def test_a_log_level_may_be_written_in_small_letters() -> None:

@@ -15,6 +15,8 @@ from temporalio.client import Client
 from app.cli.exits import ExitCode
 from app.embedded.ports import free_port
 from app.embedded.programs import postgres_programs
+from app.services.platform import Platform
+from app.services.workspaces import create_workspace
 from app.settings import Settings
 from app.temporal.setup import missing_search_attributes
 from tests.conftest import DatabaseUrls, TestWorkspace
@@ -95,7 +97,7 @@ async def test_a_key_is_made_for_a_new_workspace_and_for_one_that_is_there(
 ) -> None:
     environment = on_servers(settings) | {"HOLDFAST_DATA_DIR": str(tmp_path)}
 
-    new = (await holdfast("keys", "create", "--json", environment=environment)).json()
+    new = (await holdfast("keys", "create", "--new-workspace", "Second", "--json", environment=environment)).json()
     further = (
         await holdfast("keys", "create", "--workspace", str(workspace.id), "--json", environment=environment)
     ).json()
@@ -105,6 +107,17 @@ async def test_a_key_is_made_for_a_new_workspace_and_for_one_that_is_there(
     for made in (new, further):
         given = {"HOLDFAST_API_URL": api_url, "HOLDFAST_API_KEY": made["api_key"], "HOLDFAST_DATA_DIR": str(tmp_path)}
         assert (await holdfast("workflows", "list", "--json", environment=given)).code == ExitCode.OK
+
+
+async def test_which_of_several_workspaces_a_key_is_for_must_be_said(
+    settings: Settings, workspace: TestWorkspace, platform: Platform
+) -> None:
+    await create_workspace(platform, "Another")
+
+    ended = await holdfast("keys", "create", environment=on_servers(settings))
+
+    assert ended.code == ExitCode.USAGE
+    assert "--workspace" in ended.err
 
 
 async def test_a_key_of_a_workspace_that_is_not_there_is_not_made(settings: Settings) -> None:

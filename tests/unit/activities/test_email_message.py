@@ -45,8 +45,9 @@ def test_a_line_break_hidden_in_an_encoded_word_adds_no_header(inputs: dict[str,
     """Some releases of Python write such a break out, and are refused; others encode it again, which is harmless."""
     try:
         message = read(written(**inputs))
-    except ValueError as refusal:
-        assert "line break" in str(refusal)
+    except ValueError:
+        with pytest.raises(ValueError, match="line break"):
+            written(**inputs)
         return
     assert all(part["bcc"] is None for part in message.walk())
     assert message["to"] is not None
