@@ -43,7 +43,7 @@ def test_a_text_is_read(text: str, value: Json) -> None:
         ('{"a": NaN}', "NaN is no JSON", ""),
         ('{"a": 1e999}', "is no JSON value", ""),
         ('{"a": ' + "9" * 5_000 + "}", "too many digits", ""),
-        ("[" * 5_000, "nested more than 100 levels", ""),
+        ("[" * 5_000 + "]" * 5_000, "nested more than 100 levels", ""),
         ("[" * 200 + "]" * 200, "nested more than 100 levels", ""),
         ("a: 1\na: 2", "line 2, column 1: the key 'a' stands twice", ""),
         ("a: [1", "line 2, column 1: ", "quote texts"),
