@@ -75,7 +75,8 @@ def show_error(error: CliError, *, as_json: bool) -> None:
         sys.stderr.write(json.dumps(error.as_json(), ensure_ascii=False) + "\n")
         return
     console = stderr()
-    console.print("[bold red]error:[/]", escape(error.message))
+    heading = "[bold red]error:[/]"
+    console.print(heading, escape(error.message))
     for problem in error.problems:
         console.print(f"  {describe(problem)}")
         if hint := problem.get("hint"):
