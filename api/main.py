@@ -53,6 +53,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        generate_unique_id_function=openapi.operation_id,
     )
     app.state.platform = platform
     app.add_middleware(RequestIdentity)

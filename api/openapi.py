@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from api.schemas.problems import ProblemDocument
 from app.json import Json, JsonObject
@@ -53,6 +54,11 @@ def problem_answers(*statuses: int) -> dict[int | str, JsonObject]:
     return {
         status: {"description": _PROBLEMS[status], "content": content} for status in sorted({401, 422, 503, *statuses})
     }
+
+
+def operation_id(route: APIRoute) -> str:
+    """What clients generated from the document call the operation: `runs_cancel`."""
+    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
 
 
 def install(app: FastAPI) -> None:

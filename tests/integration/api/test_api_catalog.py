@@ -55,6 +55,9 @@ async def test_the_openapi_document_describes_every_call(api_client: httpx.Async
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
+    ids = [operation["operationId"] for operation in operations.values()]
+    assert len(set(ids)) == len(ids)
+    assert {"workflows_create", "runs_start", "events_send"} <= set(ids)
     for name, operation in operations.items():
         assert operation["summary"], name
         assert operation["description"], name
