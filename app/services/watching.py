@@ -17,7 +17,7 @@ from app.services.platform import Platform
 from app.store import steps as step_store
 
 SHORTEST_PAUSE = 0.2
-LONGEST_PAUSE = 2.0
+LONGEST_PAUSE = 1.0
 WATCHED_STEPS = 500
 """Only this many of the steps that began last are looked at: a long loop must not make every look a long one."""
 
