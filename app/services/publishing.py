@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.catalog.registry import LOOKUP
 from app.db.models import Version, Workflow
 from app.definition.check import check
+from app.definition.mending import mended
 from app.definition.model import Definition, EventTrigger
 from app.definition.parse import digest, parse
 from app.definition.problems import DefinitionInvalid, Problem
@@ -29,11 +30,19 @@ async def validate(
     """Everything publishing would refuse or warn of, for the draft or for `definition` instead. Raises `NotFound`."""
     async with platform.database.transaction(workspace_id) as session:
         workflow = editing.there(await workflows.find(session, workspace_id, workflow_id))
-        try:
-            parsed = parse(workflow.draft if definition is None else definition)
-        except DefinitionInvalid as error:
+        return await problems_of(session, workspace_id, workflow.draft if definition is None else definition)
+
+
+async def problems_of(session: AsyncSession, workspace_id: UUID, document: Json) -> list[Problem]:
+    """Every problem of a document: of its shape, and of all in it that can be read nevertheless."""
+    try:
+        return await _problems(session, workspace_id, parse(document))
+    except DefinitionInvalid as error:
+        rest = mended(document, error.problems)
+        if rest is None:
             return error.problems
-        return await _problems(session, workspace_id, parsed)
+        found = await _problems(session, workspace_id, rest.definition)
+        return [*error.problems, *(problem for problem in found if rest.concerns(problem))]
 
 
 async def publish(

@@ -24,6 +24,7 @@ from app.services.publishing import (
     activate,
     archive,
     pause,
+    problems_of,
     publish,
     publish_draft,
     restore,
@@ -222,7 +223,7 @@ async def apply(
     was paused or archived gets the version and stays as it is. Draft and version change together, so an active workflow
     need not be paused, and misses no event. Raises `Invalid` with all problems.
     """
-    canonical = editing.canonical(document)
+    canonical = await _canonical(platform, workspace_id, document)
     name = str(canonical.get("name", "")).strip()
     if not name:
         problem = Problem("name", "a definition that is applied needs a name", "the workflow is found by its slug")
@@ -238,6 +239,16 @@ async def apply(
         published = await publish_draft(session, workflow, comment=comment, activate=live, published_by=published_by)
     after = (workflow.status, workflow.revision, workflow.active_version, workflow.latest_version)
     return workflow, published, created, created or before != after
+
+
+async def _canonical(platform: Platform, workspace_id: UUID, document: JsonObject) -> JsonObject:
+    """The canonical form; what has none is refused with the problems of meaning too: it was to be published."""
+    try:
+        return editing.canonical(document)
+    except Invalid:
+        async with platform.database.transaction(workspace_id) as session:
+            problems = await problems_of(session, workspace_id, document)
+        raise editing.invalid_definition(problems) from None
 
 
 async def _by_name(session: AsyncSession, workspace_id: UUID, name: str) -> tuple[Workflow, bool]:

@@ -40,3 +40,17 @@ async def test_problems_change_nothing(api_client: httpx.AsyncClient) -> None:
 async def test_a_definition_without_a_name_is_refused(api_client: httpx.AsyncClient) -> None:
     answer = await apply(api_client, definition={"steps": [SET_ONE]})
     assert paths(problem(answer, 422, "invalid_definition")) == ["name"]
+
+
+async def test_problems_of_shape_and_of_meaning_are_told_at_once(api_client: httpx.AsyncClient) -> None:
+    steps = [
+        {"id": "a", "type": "delay", "duration": "5x"},
+        {"id": "b", "type": "action", "action": "carrier.pigeon"},
+        {"id": "c", "type": "transform", "mapping": {"x": "{{ steps.nope.output }}"}},
+    ]
+    broken = {"name": "Broken", "steps": steps, "stepz": []}
+    expected = ["steps[0].duration", "steps[1].action", "steps[2].mapping.x", "stepz"]
+    assert sorted(paths(problem(await apply(api_client, definition=broken), 422, "invalid_definition"))) == expected
+    made = (await api_client.post("/v1/workflows", json={"name": "Broken"})).json()
+    checked = await api_client.post(f"/v1/workflows/{made['id']}/validate", json={"definition": broken})
+    assert sorted(problem["path"] for problem in checked.json()["problems"]) == expected
