@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from app.catalog.base import Action, ActionModel
-from app.catalog.errors import ErrorType
+from app.catalog.errors import CALL_ERRORS
 from app.catalog.web import as_text
 from app.definition.steps import Retry
 from app.json import JsonObject
@@ -243,22 +243,7 @@ EMAIL_SEND = Action(
     connection_required=True,
     retry=Retry.model_validate({"initial_interval": "2s", "max_interval": "5m"}),
     timeout=60.0,
-    errors=(
-        ErrorType.INVALID_INPUT,
-        ErrorType.INVALID_URL,
-        ErrorType.CONNECTION_MISSING,
-        ErrorType.CONNECTION_INVALID,
-        ErrorType.EGRESS_BLOCKED,
-        ErrorType.HOST_NOT_FOUND,
-        ErrorType.CONNECTION_FAILED,
-        ErrorType.TLS_FAILED,
-        ErrorType.TIMEOUT,
-        ErrorType.RESPONSE_TOO_LARGE,
-        ErrorType.PROVIDER_REJECTED,
-        ErrorType.PROVIDER_AUTH,
-        ErrorType.PROVIDER_UNAVAILABLE,
-        ErrorType.RATE_LIMITED,
-    ),
+    errors=CALL_ERRORS,
     aliases=("send_email",),
     examples=_EXAMPLES,
 )

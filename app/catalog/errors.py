@@ -59,3 +59,21 @@ _RETRYABLE = frozenset(
         ErrorType.WAIT_TIMED_OUT,
     }
 )
+
+CALL_ERRORS = (
+    ErrorType.INVALID_INPUT,
+    ErrorType.INVALID_URL,
+    ErrorType.CONNECTION_MISSING,
+    ErrorType.CONNECTION_INVALID,
+    ErrorType.EGRESS_BLOCKED,
+    ErrorType.HOST_NOT_FOUND,
+    ErrorType.CONNECTION_FAILED,
+    ErrorType.TLS_FAILED,
+    ErrorType.TIMEOUT,
+    ErrorType.RESPONSE_TOO_LARGE,
+    ErrorType.PROVIDER_REJECTED,
+    ErrorType.PROVIDER_AUTH,
+    ErrorType.PROVIDER_UNAVAILABLE,
+    ErrorType.RATE_LIMITED,
+)
+"""What any call to a provider over the network can fail with."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from app.catalog.base import Action, ActionModel
-from app.catalog.errors import ErrorType
+from app.catalog.errors import CALL_ERRORS, ErrorType
 from app.definition.durations import Duration
 from app.definition.paths import parse_path
 from app.json import Json
@@ -220,23 +220,6 @@ class HttpRequestOutputs(ActionModel):
     mapped: dict[str, Json] = Field(default_factory=dict, description="The values `response_mapping` asks for.")
 
 
-_CALL_ERRORS = (
-    ErrorType.INVALID_INPUT,
-    ErrorType.INVALID_URL,
-    ErrorType.CONNECTION_MISSING,
-    ErrorType.CONNECTION_INVALID,
-    ErrorType.EGRESS_BLOCKED,
-    ErrorType.HOST_NOT_FOUND,
-    ErrorType.CONNECTION_FAILED,
-    ErrorType.TLS_FAILED,
-    ErrorType.TIMEOUT,
-    ErrorType.RESPONSE_TOO_LARGE,
-    ErrorType.PROVIDER_REJECTED,
-    ErrorType.PROVIDER_AUTH,
-    ErrorType.PROVIDER_UNAVAILABLE,
-    ErrorType.RATE_LIMITED,
-)
-
 HTTP_REQUEST = Action(
     id="http.request",
     title="HTTP request",
@@ -247,7 +230,7 @@ HTTP_REQUEST = Action(
     where="remote",
     idempotency="A stable Idempotency-Key header goes along with every attempt, unless the step sets its own.",
     connection="http",
-    errors=(*_CALL_ERRORS, ErrorType.RESPONSE_MAPPING),
+    errors=(*CALL_ERRORS, ErrorType.RESPONSE_MAPPING),
     aliases=("api_call",),
     examples=(
         {
@@ -322,7 +305,7 @@ WEBHOOK_SEND = Action(
     where="remote",
     idempotency="webhook-id and Idempotency-Key are the same for every attempt, so that a repeat can be told.",
     connection="webhook",
-    errors=_CALL_ERRORS,
+    errors=CALL_ERRORS,
     aliases=("webhook_call",),
     examples=(
         {

@@ -116,10 +116,6 @@ class Database:
                     cursors = [await driver.execute(each.sql, each.parameters) for each in statements]
                 return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
 
-    async def ping(self) -> None:
-        """One round trip; raises what `on_failure` makes when the database cannot be reached."""
-        await self.scalar("SELECT 1")
-
     async def scalar(self, statement: str) -> Any:
         """The single value of a statement that touches no workspace's rows."""
         with self._translated():

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKeyConstraint, Index, func, text
+from sqlalchemy import BigInteger, DateTime, ForeignKeyConstraint, Index, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -293,7 +293,6 @@ class Connection(Base):
     status: Mapped[str] = mapped_column(server_default="active")
     last_used_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
-    is_default: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

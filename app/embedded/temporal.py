@@ -55,11 +55,6 @@ class EmbeddedTemporal:
         """host:port of the frontend."""
         return f"{LOOPBACK}:{self._port}"
 
-    @property
-    def ui_url(self) -> str | None:
-        """Base URL of the UI, without trailing slash."""
-        return f"http://{LOOPBACK}:{self._ui_port}" if self._ui_port else None
-
     async def start(self) -> None:
         """Start it and wait until it serves our namespace and search attributes. Raises `EmbeddedError` and its kin."""
         program = temporal_program()

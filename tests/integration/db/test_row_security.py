@@ -178,6 +178,6 @@ class TestTheApplicationsRole:
         database = Database(Settings(database_url=database_urls.owner))
         try:
             with pytest.raises(RoleBypassesRowSecurity, match="can bypass row-level security"):
-                await database.ping()
+                await database.scalar("SELECT 1")
         finally:
             await database.close()

@@ -77,7 +77,7 @@ async def test_transactions_say_that_the_database_is_away(mine):
         async with database.transaction(mine):
             pass
     with pytest.raises(DatabaseUnavailable):
-        await database.ping()
+        await database.scalar("SELECT 1")
     await database.close()
 
 

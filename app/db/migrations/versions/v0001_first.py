@@ -204,7 +204,6 @@ CREATE TABLE connections (
     status text NOT NULL DEFAULT 'active',
     last_used_at timestamptz,
     last_error text,
-    is_default boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (workspace_id, id)
