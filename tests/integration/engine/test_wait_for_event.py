@@ -191,6 +191,19 @@ async def test_an_event_between_registering_and_waiting_is_not_lost(
     assert done.history["TIMER_FIRED"] == 0
 
 
+async def test_an_event_between_two_attempts_of_a_wait_is_found_by_the_second(engine: Engine) -> None:
+    retry = {"max_attempts": 2, "initial_interval": "2s", "jitter": 0}
+    run = await engine.start({"steps": [wait(timeout="100ms", on_timeout="fail", retry=retry)], "output": SEEN})
+
+    async def between() -> bool:
+        steps = {step.path: step for step in (await engine.timeline(run)).steps}
+        return "bought" in steps and steps["bought"].attempt == 2
+
+    await eventually(between, what="the first attempt has timed out")
+    await engine.send("order.created", {"between": True})
+    assert (await engine.end(run)).output["data"] == {"between": True}
+
+
 async def test_a_wait_with_retry_waits_anew(engine: Engine) -> None:
     retry = {"max_attempts": 50, "initial_interval": "5ms"}
     run = await engine.start({"steps": [wait(timeout="250ms", on_timeout="fail", retry=retry)], "output": SEEN})
