@@ -74,8 +74,6 @@ class StepRecord:
     finished_at: str | None = None
     wait: JsonObject | None = None
     """`{kind, event, until}`; also what a wait began with (`since`) and how it ended (`timed_out`, `received`)."""
-    since: str | None = None
-    """From when on events count, as the first attempt of a wait fixed it: a later attempt misses none in between."""
     handled: bool = False
     """A failure its own `on_error` took care of: the run went on."""
 

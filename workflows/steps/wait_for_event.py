@@ -21,7 +21,7 @@ from workflows.state import moment
 async def run(scope: Scope, step: WaitForEventStep, record: StepRecord) -> Json:
     """The event's data, or None when the wait timed out; envelope and `timed_out` stand beside the output."""
     if record.wait is None:
-        record.wait = _begin(scope, step, record)
+        record.wait = _begin(scope, step)
         scope.state.inbox.clear(record.path)
     until = durations.parse_moment(record.wait["until"]) if record.wait["until"] else None
     record.status = "waiting"
@@ -39,12 +39,12 @@ async def run(scope: Scope, step: WaitForEventStep, record: StepRecord) -> Json:
     return event.get("data")
 
 
-def _begin(scope: Scope, step: WaitForEventStep, record: StepRecord) -> JsonObject:
+def _begin(scope: Scope, step: WaitForEventStep) -> JsonObject:
     until = None
     if step.timeout is not None:
         until = moment(workflow.now() + scope.duration(step.timeout, "timeout"))
-    since = record.since or step.since
-    if record.since is None and since not in ("wait_start", "run_start"):
+    since = step.since
+    if since not in ("wait_start", "run_start"):
         since = moment(scope.moment(since, "since"))
     match: Json = None
     context: JsonObject = {}
@@ -67,7 +67,7 @@ async def _next_event(
         since=wait["since"],
         until=wait["until"],
     )
-    wait["since"] = record.since = opened.since
+    wait["since"] = opened.since
     if opened.found is not None:
         return opened.found
     try:
