@@ -38,6 +38,9 @@ class ErrorType(StrEnum):
     RUN_TIMED_OUT = "run_timed_out"
     STOPPED = "stopped"
     CANCELLED = "cancelled"
+    # What happened to the run from outside.
+    TERMINATED = "terminated"
+    RUN_LOST = "run_lost"
 
     @property
     def retryable(self) -> bool:

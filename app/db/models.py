@@ -146,6 +146,9 @@ class Run(Base):
         Index("runs_idempotency", "workspace_id", "workflow_id", "idempotency_key", unique=True),
         Index("runs_workflow", "workspace_id", "workflow_id", "id"),
         Index("runs_status", "workspace_id", "status", "id"),
+        Index("runs_retries", "workspace_id", "retry_of", postgresql_where=text("retry_of IS NOT NULL")),
+        Index("runs_ended", "workspace_id", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+        Index("runs_unchecked", "workspace_id", "checked_at", postgresql_where=text("finished_at IS NULL")),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -174,6 +177,10 @@ class Run(Base):
     request_digest: Mapped[str | None]
     """SHA-256 of what a request with an `Idempotency-Key` asked for: the same key must not ask for something else."""
     temporal_run_id: Mapped[str | None]
+    redriven_from: Mapped[str | None]
+    """Path of the step a redrive (`retry_of` says of which run) begins with."""
+    checked_at: Mapped[datetime | None]
+    """When upkeep last made sure that Temporal still has the run."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
@@ -228,6 +235,38 @@ class StepAttempt(Base):
     next_attempt_at: Mapped[datetime | None]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime]
+
+
+class Journal(Base):
+    """A run's journal, kept for redriving: of a run that ended other than completed, or what a redrive begins with."""
+
+    __tablename__ = "journals"
+    __table_args__ = (
+        ForeignKeyConstraint(["workspace_id", "run_id"], ["runs.workspace_id", "runs.id"], ondelete="CASCADE"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    journal: Mapped[JsonObject]
+    """`app.temporal.messages.JournalState` as JSON."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class StoredPayload(Base):
+    """A value too large for Temporal, which keeps a reference to it. Named by its content, so that twice is once."""
+
+    __tablename__ = "payloads"
+    __table_args__ = (
+        ForeignKeyConstraint(["workspace_id", "run_id"], ["runs.workspace_id", "runs.id"], ondelete="CASCADE"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    """SHA-256 of the payload as it is kept, in hex."""
+    payload: Mapped[bytes]
+    """A serialised `temporal.api.common.v1.Payload`."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Event(Base):
@@ -298,6 +337,6 @@ class Connection(Base):
 
 
 __all__ = [
-    "ApiKey", "Base", "Connection", "Event", "Run", "Step", "StepAttempt", "Subscription", "Version", "Wait",
-    "Workflow", "WorkflowVariable", "Workspace",
+    "ApiKey", "Base", "Connection", "Event", "Journal", "Run", "Step", "StepAttempt", "StoredPayload", "Subscription",
+    "Version", "Wait", "Workflow", "WorkflowVariable", "Workspace",
 ]  # fmt: skip

@@ -40,6 +40,9 @@ class Settings(Document):
     """How a run behaves as a whole."""
 
     timeout: Duration | None = Field(None, description="Longest a run may take; null = no limit.")
+    on_failure: Literal["fail", "hold"] = Field(
+        "fail", description="A step whose failure would fail the run fails it, or is held until an operator decides."
+    )
     dispatch: DispatchMode = Field(
         "local_first",
         description="First attempt of a short action inside the worker, or every attempt scheduled by Temporal.",

@@ -21,7 +21,7 @@ Place = tuple[str | int, ...]
 Evaluated = tuple[Place, Json, tuple[str, ...]]
 """A field with expressions: its place in the step, its value, and names it knows besides those of the run."""
 
-ErrorPolicy = Literal["fail", "continue", "branch"]
+ErrorPolicy = Literal["fail", "continue", "branch", "hold"]
 
 
 class Retry(Document):
@@ -32,6 +32,9 @@ class Retry(Document):
     backoff: float = Field(2.0, ge=1, le=10, description="Each further pause is this many times the one before.")
     max_interval: Duration = Field("1m", description="No pause is longer.")
     jitter: float = Field(0.2, ge=0, le=1, description="Part of each pause that is random, so that retries spread out.")
+    retry_on: list[str] | None = Field(
+        None, min_length=1, description="Error types worth another attempt; absent = those that are called retryable."
+    )
 
 
 class StepBase(Document):
@@ -47,6 +50,10 @@ class StepBase(Document):
     error_steps: list["Step"] = Field(default_factory=list, description="Run when `on_error` is `branch`.")
     retry: Retry | None = Field(None, description="Attempts; an action's default comes from its catalog entry.")
     timeout: Duration | None = Field(None, description="Longest one attempt may take.")
+    compensate: list["Step"] = Field(
+        default_factory=list,
+        description="Undo the step, once it is completed, when the run fails or is cancelled; the latest step first.",
+    )
 
     @property
     def key(self) -> str:
@@ -63,9 +70,11 @@ class StepBase(Document):
         yield from ()
 
     def children(self) -> Iterator[tuple[Place, list["Step"]]]:
-        """Lists of steps inside this one, each with its place; `error_steps` come last."""
+        """Lists of steps inside this one, each with its place; `error_steps` and `compensate` come last."""
         if self.error_steps:
             yield ("error_steps",), self.error_steps
+        if self.compensate:
+            yield ("compensate",), self.compensate
 
 
 class ActionStep(StepBase):
@@ -162,6 +171,29 @@ class LoopStep(StepBase):
         yield from super().children()
 
 
+class RepeatStep(StepBase):
+    """Walk `steps` again and again: until a condition holds after them, or while one holds before them."""
+
+    type: Literal["repeat"]
+    until: Condition | None = Field(None, description="Ends the repeat when it holds after an iteration.")
+    while_: Condition | None = Field(None, alias="while", description="Ends it when it does not hold before one.")
+    max_iterations: int = Field(1_000, ge=1, le=10_000_000)
+    on_exhausted: Literal["fail", "continue"] = Field(
+        "fail", description="What it means when that many are not enough."
+    )
+    interval: Duration | None = Field(None, description="Pause between two iterations.")
+    steps: list["Step"]
+
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("until",), self.until, ("loop",)
+        yield ("while",), self.while_, ("loop",)
+        yield ("interval",), self.interval, ("loop",)
+
+    def children(self) -> Iterator[tuple[Place, list["Step"]]]:
+        yield ("steps",), self.steps
+        yield from super().children()
+
+
 class ParallelBranch(Document):
     name: StepId
     steps: list["Step"]
@@ -252,6 +284,7 @@ Step = Annotated[
     | DelayStep
     | WaitForEventStep
     | LoopStep
+    | RepeatStep
     | ParallelStep
     | SetVariableStep
     | TransformStep

@@ -35,6 +35,8 @@ class RunInput:
     created_at: str
     variables: JsonObject = field(default_factory=dict)
     """Values over the definition's own variables: kept workflow variables, then what the request gave."""
+    carry: "Carry | None" = None
+    """What the run brings along: from its execution before this one, or from the run it is a redrive of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,12 @@ class StepRecord:
     """`{kind, event, until}`; also what a wait began with (`since`) and how it ended (`timed_out`, `received`)."""
     handled: bool = False
     """A failure its own `on_error` took care of: the run went on."""
+    deadline: str | None = None
+    """When the time limit of a step that holds others, or waits, is over."""
+    again_at: str | None = None
+    """When the next attempt is due, while the step pauses between two."""
+    decision: JsonObject | None = None
+    """What an operator decided while the step was held: `{decision, by, at}`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +95,8 @@ class RetryPlan:
     backoff: float
     max_interval: float
     jitter: float
+    retry_on: list[str] | None = None
+    """Error types worth another attempt; None = those the table of error types calls retryable."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +154,21 @@ class RunUpdate:
     error: JsonObject | None = None
     variables: JsonObject | None = None
     finished_at: str | None = None
+    temporal_run_id: str | None = None
+    """The Temporal execution the run is in: another one after each continue-as-new."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedAttempt:
+    """A failed attempt of a step that holds others: an effect writes its own."""
+
+    path: str
+    generation: int
+    attempt: int
+    error: JsonObject
+    started_at: str
+    finished_at: str
+    next_attempt_at: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +181,11 @@ class RecordBatch:
     run: RunUpdate
     closed_waits: list[str] = field(default_factory=list)
     """Paths of waits that are over."""
+    attempts: list[FailedAttempt] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    """Beginnings of paths whose rows are let go: all but the latest iterations of a long `repeat`."""
+    journal: "JournalState | None" = None
+    """Kept when a run ended other than completed, so that it can be redriven when Temporal has forgotten it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,3 +242,118 @@ class Timeline:
     steps_completed: int
     steps: list[StepRecord]
     variables: JsonObject
+
+
+@dataclass(kw_only=True)
+class LoopProgress:
+    """A loop under way: what it began with, and `[index, result]` of each item that is finished."""
+
+    items: list[Json]
+    results: list[list[Json]] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class RepeatProgress:
+    """A repeat under way: the iteration it is in, from 0, what the one before gave, and when the next one is due."""
+
+    index: int = 0
+    output: Json = None
+    again_at: str | None = None
+
+
+@dataclass(kw_only=True)
+class Assignment:
+    """Variables that a step set, or that the finished items of a loop did; `order` is the setting step's."""
+
+    order: int
+    values: JsonObject
+
+
+@dataclass(kw_only=True)
+class Compensation:
+    """A step that is done and says how it is undone: where it stands and what its `compensate` steps see.
+
+    `views` are those of the loop item it was done in (`steps.<key>`), `names` the item's own: both are gone by then.
+    """
+
+    path: str
+    step_id: str
+    names: JsonObject = field(default_factory=dict)
+    views: JsonObject = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class JournalState:
+    """The journal as it travels: everything a walk needs in order to take what is done instead of doing it."""
+
+    records: list[StepRecord] = field(default_factory=list)
+    """In the order the steps began. Records below a finished loop item are not among them."""
+    loops: dict[str, LoopProgress] = field(default_factory=dict)
+    repeats: dict[str, RepeatProgress] = field(default_factory=dict)
+    begun: dict[str, JsonObject] = field(default_factory=dict)
+    """What an effect that pauses between attempts, or an operator's retry, goes on with: `{inputs}` by path."""
+    assignments: dict[str, Assignment] = field(default_factory=dict)
+    compensations: list[Compensation] = field(default_factory=list)
+    """In the order the steps were completed."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """Effect keys by path that are not made of this run's id: nobody knows whether a redriven run's effect happened,
+    and its old key finds out."""
+    completed: int = 0
+    begun_steps: int = 0
+    variables: JsonObject = field(default_factory=dict)
+    """The run's variables as they stand."""
+    first_variables: JsonObject = field(default_factory=dict)
+    """The run's variables before any step set one."""
+    run_started_at: str | None = None
+    """When the run, or the run it is a redrive of, was asked for: what `since: run_start` means."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingEvent:
+    """An event that came and was not yet taken by the wait at the path."""
+
+    path: str
+    event: JsonObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carry:
+    """All of a run that the next execution goes on from. A redrive brings a journal and nothing else."""
+
+    journal: JournalState
+    started_at: str | None = None
+    """When the first execution began; None = now."""
+    deadline: str | None = None
+    """When `settings.timeout` is over."""
+    ending: RunResult | None = None
+    """How the body ended, when only compensation, `finally` and the records are left."""
+    events: list[WaitingEvent] = field(default_factory=list)
+    seen: list[list[str]] = field(default_factory=list)
+    """`[path, source, id]` of events that were delivered."""
+    decisions: dict[str, "Decision"] = field(default_factory=dict)
+    paused: bool = False
+    announced: list[str] = field(default_factory=list)
+    executions: int = 1
+    """Temporal executions before the next one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Update `decide`: what becomes of the held step at this path. `decision` is retry, skip or fail.
+
+    `inputs` replace the inputs of a held action for its retry, `output` is what a skipped step answers.
+    """
+
+    path: str
+    decision: str
+    inputs: JsonObject | None = None
+    output: Json = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalledEvent:
+    """Update `signal_event`: an event for this run alone, with `path` only for the wait there. Answers what it woke."""
+
+    event: JsonObject
+    path: str | None = None

@@ -6,6 +6,24 @@ TASK_QUEUE = "holdfast"
 AUTOMATION_WORKFLOW = "Automation"
 DELIVER_EVENT_SIGNAL = "deliver_event"
 TIMELINE_QUERY = "timeline"
+JOURNAL_QUERY = "journal"
+
+# Updates, answered by a run under way. A refusal is an application error of one of the types below.
+PAUSE_UPDATE = "pause"
+RESUME_UPDATE = "resume"
+DECIDE_UPDATE = "decide"
+SIGNAL_EVENT_UPDATE = "signal_event"
+
+ALREADY_PAUSED = "run_already_paused"
+NOT_PAUSED = "run_not_paused"
+NOT_HELD = "step_not_held"
+INVALID_DECISION = "invalid_decision"
+NOT_WAITING = "run_not_waiting"
+EVENT_DOES_NOT_MATCH = "event_does_not_match"
+RUN_ENDING = "run_ending"
+
+UPKEEP_WORKFLOW = "Upkeep"
+UPKEEP_SCHEDULE = "holdfast-upkeep"
 
 # Activities that keep records; every action's activity is named by its catalog id instead.
 RECORD_ACTIVITY = "holdfast.record"
