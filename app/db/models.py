@@ -165,6 +165,8 @@ class Run(Base):
     output: Mapped[Any | None]
     error: Mapped[JsonObject | None]
     variables: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    given_variables: Mapped[JsonObject | None]
+    """What `variables` held when the run was asked for, once it holds others: a retry begins with them again."""
     current_step: Mapped[str | None]
     waiting_for: Mapped[JsonObject | None]
     parent_run_id: Mapped[UUID | None]
@@ -214,6 +216,8 @@ class Step(Base):
     output: Mapped[Any | None]
     error: Mapped[JsonObject | None]
     wait: Mapped[JsonObject | None]
+    decision: Mapped[JsonObject | None]
+    """What an operator decided about the step while it was held: `{decision, by, at}`."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 

@@ -101,7 +101,8 @@ async def record_failed_attempt(
 
 
 async def record_batch(platform: Platform, batch: RecordBatch) -> None:
-    """Write finished steps and the run's state, and close the waits that are over, in one transaction."""
+    """Write what the batch holds (steps, failed attempts, the run's state, its journal), let go the rows it drops and
+    close the waits that are over, in one transaction."""
     await _write(platform, batch, *_batch(batch))
 
 
@@ -175,12 +176,18 @@ def _batch(batch: RecordBatch) -> list[Statement]:
             variables=run.variables,
             earliest_step=_earliest(batch.steps),
             finished_at=_moment(run.finished_at),
+            temporal_run_id=run.temporal_run_id,
         )
     ]
     if batch.steps:
         # A step walked again may stand in a batch twice, as it ended and as it is now: the later one counts.
         latest = {step.path: step for step in sorted(batch.steps, key=lambda step: step.generation)}
         statements.append(records.write_steps([_row(step) for step in latest.values()]))
+    if batch.attempts:
+        statements.append(records.add_attempts([asdict(attempt) for attempt in batch.attempts]))
+    statements += [records.drop_steps(beginning) for beginning in batch.dropped]
+    if batch.journal is not None:
+        statements.append(records.keep_journal(asdict(batch.journal)))
     if run.status in ENDED:
         statements.append(records.close_waits(None))
     elif batch.closed_waits:
@@ -203,6 +210,8 @@ def _row_of(call: ActionCall) -> JsonObject:
 def _row(step: StepRecord) -> JsonObject:
     row = asdict(step)
     row["sequence"] = row.pop("order")
+    if row["wait"] is None and step.again_at is not None and step.status in ("running", "waiting"):
+        row["wait"] = {"kind": "retry", "event": None, "until": step.again_at}
     return row
 
 

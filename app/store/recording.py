@@ -17,25 +17,26 @@ from app.store.run_state import ENDED
 
 # A later generation of a step replaces an earlier one. Within a generation a finished step never goes back to an
 # unfinished one, and what an effect committed is never replaced at all: it is what a repeat of the effect is answered
-# with. One parameter takes a batch of any size.
+# with. What an operator decided about a step stays to be seen. One parameter takes a batch of any size.
 _WRITE_STEPS = """
     INSERT INTO steps AS kept (
         workspace_id, run_id, path, sequence, step_id, name, type, action, status, effect_key,
-        attempt, generation, inputs, output, error, wait, started_at, finished_at)
+        attempt, generation, inputs, output, error, wait, decision, started_at, finished_at)
     SELECT %(workspace_id)s, %(run_id)s, fresh.path, COALESCE(NULLIF(fresh.sequence, 0), nextval('steps_sequence')),
            fresh.step_id, fresh.name, fresh.type, fresh.action, fresh.status, fresh.effect_key,
            fresh.attempt, fresh.generation, fresh.inputs, fresh.output, fresh.error, fresh.wait,
-           fresh.started_at, fresh.finished_at
+           fresh.decision, fresh.started_at, fresh.finished_at
     FROM jsonb_to_recordset(%(rows)s) AS fresh (
         path text, sequence bigint, step_id text, name text, type text, action text, status text, effect_key text,
         attempt integer, generation integer, inputs jsonb, output jsonb, error jsonb, wait jsonb,
-        started_at timestamptz, finished_at timestamptz)
+        decision jsonb, started_at timestamptz, finished_at timestamptz)
     ORDER BY fresh.path
     ON CONFLICT (workspace_id, run_id, path) DO UPDATE SET
         sequence = CASE WHEN excluded.generation > kept.generation THEN excluded.sequence ELSE kept.sequence END,
         name = excluded.name, type = excluded.type, action = excluded.action, status = excluded.status,
         effect_key = excluded.effect_key, attempt = excluded.attempt, generation = excluded.generation,
         inputs = excluded.inputs, output = excluded.output, error = excluded.error, wait = excluded.wait,
+        decision = COALESCE(excluded.decision, kept.decision),
         started_at = excluded.started_at, finished_at = excluded.finished_at
     WHERE excluded.generation > kept.generation
        OR (excluded.generation = kept.generation
@@ -59,13 +60,45 @@ _ADD_ATTEMPT = """
     ON CONFLICT DO NOTHING
 """
 
-# A batch that was delayed by a retry must not count backwards.
+_ADD_ATTEMPTS = """
+    INSERT INTO step_attempts (
+        workspace_id, run_id, path, generation, attempt, error, next_attempt_at, started_at, finished_at)
+    SELECT %(workspace_id)s, %(run_id)s, fresh.*
+    FROM jsonb_to_recordset(%(rows)s) AS fresh (
+        path text, generation integer, attempt integer, error jsonb, next_attempt_at timestamptz,
+        started_at timestamptz, finished_at timestamptz)
+    ON CONFLICT DO NOTHING
+"""
+
+# One beginning a statement: so it is a range of the primary key.
+_DROP_STEPS = """
+    WITH failed AS (
+        DELETE FROM step_attempts
+        WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND starts_with(path, %(beginning)s)),
+    over AS (
+        DELETE FROM waits
+        WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND starts_with(path, %(beginning)s)
+          AND closed_at IS NOT NULL)
+    DELETE FROM steps
+    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND starts_with(path, %(beginning)s)
+"""
+
+_KEEP_JOURNAL = """
+    INSERT INTO journals (workspace_id, run_id, journal) VALUES (%(workspace_id)s, %(run_id)s, %(journal)s)
+    ON CONFLICT (workspace_id, run_id) DO UPDATE SET journal = excluded.journal, created_at = now()
+"""
+
+# A batch that was delayed by a retry must not count backwards. The variables the run was given are kept aside when
+# those it made of them take their place.
 _REPORT_RUN = """
     UPDATE runs SET
         status = %(status)s, current_step = %(current_step)s, waiting_for = %(waiting_for)s,
         steps_completed = GREATEST(steps_completed, %(steps_completed)s),
-        output = COALESCE(%(output)s, output), error = COALESCE(%(error)s, error),
+        output = COALESCE(%(output)s, output), error = %(error)s,
         variables = COALESCE(%(variables)s, variables),
+        given_variables = CASE WHEN %(variables)s::jsonb IS NULL THEN given_variables
+                               ELSE COALESCE(given_variables, variables) END,
+        temporal_run_id = COALESCE(%(temporal_run_id)s, temporal_run_id),
         started_at = COALESCE(started_at, %(earliest_step)s, now()),
         finished_at = CASE WHEN %(ends)s THEN COALESCE(%(finished_at)s, now()) ELSE finished_at END,
         updated_at = now()
@@ -139,6 +172,18 @@ class RunRecords:
         }
         return Statement(_ADD_ATTEMPT, {**self._run, **attempt_row})
 
+    def add_attempts(self, rows: Sequence[JsonObject]) -> Statement:
+        """As `add_attempt`, for several: rows with columns of `step_attempts` by name, times as RFC 3339."""
+        return Statement(_ADD_ATTEMPTS, {**self._run, "rows": Jsonb(list(rows))})
+
+    def drop_steps(self, beginning: str) -> Statement:
+        """Let go the records of all steps whose paths begin so, with their failed attempts and closed waits."""
+        return Statement(_DROP_STEPS, {**self._run, "beginning": beginning})
+
+    def keep_journal(self, journal: JsonObject) -> Statement:
+        """Keep the run's journal, in place of an earlier one."""
+        return Statement(_KEEP_JOURNAL, {**self._run, "journal": Jsonb(journal)})
+
     def report(
         self,
         *,
@@ -151,11 +196,12 @@ class RunRecords:
         variables: JsonObject | None,
         earliest_step: datetime | None,
         finished_at: datetime | None,
+        temporal_run_id: str | None = None,
     ) -> Statement:
         """Bring the run's row up to date unless it has ended.
 
-        None leaves a field as it is, `current_step` and `waiting_for` aside. A run that reports for the first time has
-        started: when its earliest step did, or now.
+        None leaves a field as it is, `current_step`, `waiting_for` and `error` aside: a held run shows its step's error
+        until it goes on. A run that reports for the first time has started: when its earliest step did, or now.
         """
         state = {
             "status": status,
@@ -168,6 +214,7 @@ class RunRecords:
             "earliest_step": earliest_step,
             "ends": status in ENDED,
             "finished_at": finished_at,
+            "temporal_run_id": temporal_run_id,
             "ended": list(ENDED),
         }
         return Statement(_REPORT_RUN, {**self._run, **state})

@@ -144,7 +144,8 @@ class ActionOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class RunUpdate:
-    """The run's row as it should stand now; None leaves a field as it is, except `waiting_for` and `current_step`."""
+    """The run's row as it should stand now; None leaves a field as it is, but clears `waiting_for`, `current_step` and
+    `error`: that of a held step is shown until the run goes on."""
 
     status: str
     steps_completed: int = 0
