@@ -10,6 +10,8 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
+_DEPLOYMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_BUILD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _HOST = re.compile(rf"(?=.*[a-z]){_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE)
 
 
@@ -51,6 +53,11 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Largest request body the API takes.")
     max_event_bytes: int = Field(512 * 1024, ge=1024, description="Largest event data or run input.")
     max_response_bytes: int = Field(1024 * 1024, ge=1024, description="Largest answer an action takes from a provider.")
+    worker_versioning: Literal["off", "auto_upgrade", "pinned"] = Field(
+        "off", description="Whether Temporal routes runs by the workers' version, and when a run moves to a newer one."
+    )
+    deployment_name: str = Field("holdfast", description="What the workers' versions are versions of.")
+    build_id: str | None = Field(None, description="The workers' version; default release and digest of the walk.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("encryption_keys", "egress_allow", mode="before")
@@ -67,6 +74,20 @@ class Settings(BaseSettings):
             if not _HOST.fullmatch(entry) and not _is_network(entry):
                 raise ValueError(f"{entry!r} is no host name, address or network (10.0.0.0/8)")
         return value
+
+    @field_validator("deployment_name")
+    @classmethod
+    def _deployment_name(cls, value: str) -> str:
+        if not _DEPLOYMENT.fullmatch(value):
+            raise ValueError("must be letters, digits, _ and -, at most 100")
+        return value
+
+    @field_validator("build_id")
+    @classmethod
+    def _build_id(cls, value: str | None) -> str | None:
+        if value and not _BUILD.fullmatch(value):
+            raise ValueError("must be letters, digits, . _ + and -, at most 100")
+        return value or None
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -18,8 +18,9 @@ from activities.runner import ActionRunner
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 from app.temporal.names import TASK_QUEUE
+from worker.deployment import deployment, routing
+from worker.registry import WORKFLOWS
 from worker.upkeep import sweep_for_ever
-from workflows.automation import Automation
 
 GRACE = timedelta(seconds=20)
 """How long effects under way may take to end after the worker is told to stop."""
@@ -44,7 +45,8 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[Automation],
+        workflows=WORKFLOWS,
+        deployment_config=deployment(platform.settings),
         activities=[*runner.activities(), *RecordActivities(platform).activities()],
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.
         workflow_runner=workflow_runner or UnsandboxedWorkflowRunner(),
@@ -72,6 +74,7 @@ async def serve(settings: Settings) -> None:
         try:
             async with build_worker(platform, client, http=http):
                 _log.info("worker polls %s on %s", TASK_QUEUE, settings.resolved_temporal_address)
+                _log.info("%s", routing(settings))
                 sweeping = asyncio.create_task(sweep_for_ever(platform))
                 await stopped.wait()
                 sweeping.cancel()

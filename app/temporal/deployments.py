@@ -1,0 +1,96 @@
+"""Versions of the workers as Temporal knows them: which there are, which one runs are routed to, and choosing another.
+
+Only workers with `HOLDFAST_WORKER_VERSIONING` on are versions; what a version is made of is `worker.deployment`'s.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.deployment.v1 import WorkerDeploymentInfo
+from temporalio.api.enums.v1 import WorkerDeploymentVersionStatus
+from temporalio.api.workflowservice.v1 import (
+    DescribeWorkerDeploymentRequest,
+    SetWorkerDeploymentCurrentVersionRequest,
+    SetWorkerDeploymentRampingVersionRequest,
+)
+from temporalio.client import Client
+
+_PREFIX = "WORKER_DEPLOYMENT_VERSION_STATUS_"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One build. `status`: inactive, current, ramping, draining (runs are still on it) or drained (none is)."""
+
+    build_id: str
+    status: str
+    created_at: datetime
+    current_since: datetime | None
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """All versions of a deployment, the newest first. `current` None: new runs go to workers without versioning."""
+
+    name: str
+    current: str | None
+    ramping: str | None
+    ramping_percentage: float
+    versions: tuple[Version, ...]
+
+
+async def describe(client: Client, name: str) -> Deployment:
+    """The deployment; `RPCError` (NOT_FOUND) when no worker with versioning on ever asked for tasks."""
+    answer = await client.workflow_service.describe_worker_deployment(
+        DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=name)
+    )
+    info = answer.worker_deployment_info
+    routing = info.routing_config
+    versions = sorted(map(_version, info.version_summaries), key=lambda version: version.created_at, reverse=True)
+    return Deployment(
+        name=name,
+        current=routing.current_deployment_version.build_id or None,
+        ramping=routing.ramping_deployment_version.build_id or None,
+        ramping_percentage=routing.ramping_version_percentage,
+        versions=tuple(versions),
+    )
+
+
+async def promote(client: Client, name: str, build_id: str | None) -> None:
+    """Route new runs, and those that upgrade by themselves, to this version; None = to workers without versioning.
+
+    Raises `RPCError`: NOT_FOUND for a version Temporal never saw, FAILED_PRECONDITION when its workers do not poll.
+    """
+    await client.workflow_service.set_worker_deployment_current_version(
+        SetWorkerDeploymentCurrentVersionRequest(
+            namespace=client.namespace, deployment_name=name, build_id=build_id or "", identity=client.identity
+        )
+    )
+
+
+async def ramp(client: Client, name: str, build_id: str, percentage: float) -> None:
+    """Route this many per cent of them (0 to 100) to the version, the rest to the current one. Raises as `promote`."""
+    await client.workflow_service.set_worker_deployment_ramping_version(
+        SetWorkerDeploymentRampingVersionRequest(
+            namespace=client.namespace,
+            deployment_name=name,
+            build_id=build_id,
+            percentage=percentage,
+            identity=client.identity,
+        )
+    )
+
+
+def _version(summary: WorkerDeploymentInfo.WorkerDeploymentVersionSummary) -> Version:
+    status = WorkerDeploymentVersionStatus.Name(summary.status)
+    return Version(
+        build_id=summary.deployment_version.build_id,
+        status=status.removeprefix(_PREFIX).lower(),
+        created_at=summary.create_time.ToDatetime(UTC),
+        current_since=_moment(summary.current_since_time),
+    )
+
+
+def _moment(stamp: Timestamp) -> datetime | None:
+    return stamp.ToDatetime(UTC) if stamp.seconds else None
