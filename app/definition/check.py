@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from app.definition.checks.actions import ActionInfo, check_action
+from app.definition.checks.compensation import check_compensation
 from app.definition.checks.findings import Findings
 from app.definition.checks.flow import Flow, Visit
 from app.definition.checks.kinds import check_kind
@@ -11,7 +12,7 @@ from app.definition.checks.triggers import check_triggers
 from app.definition.errors import Path
 from app.definition.model import Definition
 from app.definition.problems import Problem
-from app.definition.steps import ActionStep, LoopStep, Step
+from app.definition.steps import ActionStep, Step
 from app.definition.tree import nesting, walk_paths
 
 __all__ = ["ActionInfo", "check"]
@@ -35,6 +36,7 @@ def check(
         flow = Flow(definition, findings)
         names = Names.of(definition, flow.steps)
         check_triggers(definition, findings)
+        check_compensation(definition, findings)
         _check_head(definition, names, findings)
         for visit in flow.visits:
             _check_step(visit, names, actions, connections, findings)
@@ -82,14 +84,18 @@ def _check_step(
         _check_inputs(step, visit, names, actions, findings)
         return
     for field, value, own in step.evaluated():
-        scope = visit.scope.with_names(own)
-        if isinstance(step, LoopStep) and field == ("collect",):
-            scope = visit.body or scope
-        judge = _JUDGES.get(str(field[-1]), check_value)
+        scope = visit.fields.get(field, visit.scope.with_names(own))
+        judge = _JUDGES.get((step.type, str(field[-1])), check_value)
         judge(value, (*here, *field), scope, names, findings)
 
 
-_JUDGES = {"when": check_condition, "where": check_condition, "match": check_match}
+_JUDGES = {
+    ("condition", "when"): check_condition,
+    ("filter", "where"): check_condition,
+    ("repeat", "until"): check_condition,
+    ("repeat", "while"): check_condition,
+    ("wait_for_event", "match"): check_match,
+}
 """Fields that are conditions; all others are values."""
 
 

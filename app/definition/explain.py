@@ -146,7 +146,7 @@ def _problems(detail: ErrorDetails, place: _Place) -> Iterator[_Told]:
     if kind == "condition":
         for inner, message, hint in context["faults"]:
             yield (*path, *inner), message, hint
-    elif kind == "duration":
+    elif kind in ("duration", "error_type"):
         yield path, context["message"], context.get("hint", "")
     elif kind == "missing":
         yield path, f"'{path[-1]}' is required", ""

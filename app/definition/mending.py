@@ -18,10 +18,10 @@ from app.json import Json, JsonObject
 ROUNDS = 5
 """Taking one thing out may show the next."""
 
-_STEP_LISTS = ("steps", "error_steps", "else", "finally")
+_STEP_LISTS = ("steps", "error_steps", "compensate", "else", "finally")
 _MAY_BE_LEFT_OUT = (
     "name", "description", "enabled", "retry", "timeout", "on_error", "concurrency", "max_iterations", "wait_for",
-    "on_branch_error",
+    "on_branch_error", "on_exhausted", "interval", "compensate",
 )  # fmt: skip
 
 

@@ -41,7 +41,9 @@ class Settings(Document):
 
     timeout: Duration | None = Field(None, description="Longest a run may take; null = no limit.")
     on_failure: Literal["fail", "hold"] = Field(
-        "fail", description="A step whose failure would fail the run fails it, or is held until an operator decides."
+        "fail",
+        description="What a step does that fails without any `on_error` taking care of it: fail the run, or hold it "
+        "until an operator decides. Steps of `finally` and `compensate` are not held for it.",
     )
     dispatch: DispatchMode = Field(
         "local_first",

@@ -4,7 +4,7 @@ from app.definition.condition_operators import OPERATORS, WITHOUT_VALUE
 from app.definition.model import Definition
 from app.json import Json, JsonObject
 
-_SHARED = ("Condition", "EventFilter", "Duration")
+_SHARED = ("Condition", "EventFilter", "Duration", "StepError")
 """Titles of inline schemas that stand once under `$defs` instead of at each place."""
 
 

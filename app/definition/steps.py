@@ -12,6 +12,7 @@ from pydantic import Field
 from app.definition.base import Document
 from app.definition.conditions import Condition, EventFilter
 from app.definition.durations import Duration
+from app.definition.error_types import StepError
 from app.json import Json, JsonObject
 
 StepId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
@@ -27,13 +28,15 @@ ErrorPolicy = Literal["fail", "continue", "branch", "hold"]
 class Retry(Document):
     """How often and at what pace a failed step is tried again. `max_attempts` counts the first attempt."""
 
-    max_attempts: int = Field(3, ge=1, le=1000)
+    max_attempts: int = Field(3, ge=1, le=1000, description="How often it is tried, the first attempt included.")
     initial_interval: Duration = Field("1s", description="Pause before the second attempt.")
     backoff: float = Field(2.0, ge=1, le=10, description="Each further pause is this many times the one before.")
     max_interval: Duration = Field("1m", description="No pause is longer.")
     jitter: float = Field(0.2, ge=0, le=1, description="Part of each pause that is random, so that retries spread out.")
-    retry_on: list[str] | None = Field(
-        None, min_length=1, description="Error types worth another attempt; absent = those that are called retryable."
+    retry_on: list[StepError] | None = Field(
+        None,
+        min_length=1,
+        description="Error types worth another attempt, and no others; absent = those that are retryable.",
     )
 
 
@@ -46,13 +49,18 @@ class StepBase(Document):
     enabled: bool = Field(True, description="false = the step is skipped.")
     when: Condition | None = Field(None, description="The step is skipped unless this holds.")
     output_key: StepId | None = Field(None, description="Where later steps find it, `steps.<key>`; default its id.")
-    on_error: ErrorPolicy = Field("fail", description="What a failure does once no attempt is left.")
+    on_error: ErrorPolicy = Field(
+        "fail",
+        description="What a failure does once no attempt is left: fail the run, go on with the next step, walk "
+        "`error_steps`, or hold the run until an operator decides.",
+    )
     error_steps: list["Step"] = Field(default_factory=list, description="Run when `on_error` is `branch`.")
     retry: Retry | None = Field(None, description="Attempts; an action's default comes from its catalog entry.")
     timeout: Duration | None = Field(None, description="Longest one attempt may take.")
     compensate: list["Step"] = Field(
         default_factory=list,
-        description="Undo the step, once it is completed, when the run fails or is cancelled; the latest step first.",
+        description="How the step is undone: once it is completed, these run when the run fails, times out or is "
+        "cancelled. The step that was completed last is undone first.",
     )
 
     @property
@@ -172,17 +180,25 @@ class LoopStep(StepBase):
 
 
 class RepeatStep(StepBase):
-    """Walk `steps` again and again: until a condition holds after them, or while one holds before them."""
+    """Walk `steps` again and again: until a condition holds after them, or while one holds before them.
+
+    Output `{iterations, done, output}`: `done` is false when `max_iterations` were not enough, `output` is that of the
+    last step of the last iteration.
+    """
 
     type: Literal["repeat"]
-    until: Condition | None = Field(None, description="Ends the repeat when it holds after an iteration.")
-    while_: Condition | None = Field(None, alias="while", description="Ends it when it does not hold before one.")
-    max_iterations: int = Field(1_000, ge=1, le=10_000_000)
-    on_exhausted: Literal["fail", "continue"] = Field(
-        "fail", description="What it means when that many are not enough."
+    until: Condition | None = Field(
+        None, description="Looked at after each iteration, whose steps it sees; the repeat is done when it holds."
     )
-    interval: Duration | None = Field(None, description="Pause between two iterations.")
-    steps: list["Step"]
+    while_: Condition | None = Field(
+        None, alias="while", description="Looked at before each iteration; the repeat is done when it does not hold."
+    )
+    max_iterations: int = Field(1_000, ge=1, le=10_000_000, description="No more iterations than this.")
+    on_exhausted: Literal["fail", "continue"] = Field(
+        "fail", description="What it means when `max_iterations` are not enough."
+    )
+    interval: Duration | None = Field(None, description="Pause between two iterations; absent = none.")
+    steps: list["Step"] = Field(description="One iteration.")
 
     def evaluated(self) -> Iterator[Evaluated]:
         yield ("until",), self.until, ("loop",)

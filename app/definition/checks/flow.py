@@ -1,19 +1,28 @@
 """Which steps can have run when a step is reached, and which can never be reached: one pass over the tree.
 
 After a condition or parallel the steps of its branches are visible. Branches that exclude each other may share a key;
-parallel branches do not see each other; what is inside a loop is seen in that iteration alone.
+parallel branches do not see each other; what is inside a loop or repeat is seen in that iteration alone. What undoes a
+step sees what the steps right after it see, and is itself seen by none of them.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from app.definition.checks.findings import Findings
 from app.definition.errors import Path
 from app.definition.model import Definition
 from app.definition.paths import format_path
-from app.definition.steps import ConditionStep, LoopStep, ParallelStep, Step, StopStep
+from app.definition.steps import ConditionStep, LoopStep, ParallelStep, Place, RepeatStep, Step, StopStep
+
+Own = Mapping[str, tuple[str, ...]]
+"""Names besides those of every run, each with what it has; `()` = that is not known."""
 
 LOOP_NAMES = ("index", "number", "first", "last", "length")
+REPEAT_NAMES = ("index", "number", "first")
+"""Nobody knows which iteration of a repeat is the last."""
+
+ENDING: Own = {"error": (), "status": ()}
+"""How the run ends, for what runs then: `finally` and `compensate`."""
 
 
 @dataclass(frozen=True)
@@ -22,21 +31,21 @@ class Scope:
 
     place: Path
     visible: dict[str, Path]
-    names: frozenset[str] = frozenset()
+    names: Own = field(default_factory=dict)
 
     def with_names(self, names: Iterable[str]) -> "Scope":
         """This scope with further names."""
-        return replace(self, names=self.names | frozenset(names))
+        return replace(self, names={**self.names, **dict.fromkeys(names, ())})
 
 
 @dataclass
 class Visit:
-    """One step, and what its expressions see; `body` is what a loop's `collect` sees."""
+    """One step, and what its expressions see; `fields` has those that see something else: a loop's `collect`."""
 
     place: Path
     step: Step
     scope: Scope
-    body: Scope | None = None
+    fields: dict[Place, Scope] = field(default_factory=dict)
 
 
 class Flow:
@@ -48,16 +57,16 @@ class Flow:
         self._findings = findings
         self._ids: dict[str, Path] = {}
         visible: dict[str, Path] = {}
-        self._list(definition.steps, ("steps",), visible, frozenset())
+        self._list(definition.steps, ("steps",), visible, {})
         self.after = Scope(("output",), dict(visible))
-        self._list(definition.finally_, ("finally",), visible, frozenset({"error", "status"}))
+        self._list(definition.finally_, ("finally",), visible, ENDING)
 
     @staticmethod
     def start() -> Scope:
         """What is visible when the run begins."""
         return Scope((), {})
 
-    def _list(self, steps: Sequence[Step], place: Path, visible: dict[str, Path], names: frozenset[str]) -> None:
+    def _list(self, steps: Sequence[Step], place: Path, visible: dict[str, Path], names: Own) -> None:
         ended: Path | None = None
         for index, step in enumerate(steps):
             here = (*place, index)
@@ -72,7 +81,7 @@ class Flow:
             if ended is None and ends_run(step):
                 ended = here
 
-    def _step(self, step: Step, here: Path, visible: dict[str, Path], names: frozenset[str]) -> None:
+    def _step(self, step: Step, here: Path, visible: dict[str, Path], names: Own) -> None:
         self._identify(step, here)
         visit = Visit(here, step, Scope(here, dict(visible), names))
         self.visits.append(visit)
@@ -80,10 +89,13 @@ class Flow:
         self._declare(step, here, {**visible, **gained})
         visible.update(gained)
         visible[step.key] = here
+        done = dict(visible)
         if step.error_steps:
             branch = dict(visible)
-            self._list(step.error_steps, (*here, "error_steps"), branch, names | {"error"})
+            self._list(step.error_steps, (*here, "error_steps"), branch, {**names, "error": ()})
             visible.update(branch)
+        if step.compensate:
+            self._list(step.compensate, (*here, "compensate"), done, {**names, **ENDING})
 
     def _identify(self, step: Step, here: Path) -> None:
         self.steps.append((step, here))
@@ -106,14 +118,17 @@ class Flow:
         """Walk what is inside a step; answers with the keys that are visible after it."""
         step, scope = visit.step, visit.scope
         if isinstance(step, LoopStep):
-            body = dict(scope.visible)
-            names = scope.names | {step.item_variable, "loop"}
-            self._list(step.steps, (*visit.place, "steps"), body, names)
-            visit.body = Scope(visit.place, body, names)
+            names = {**scope.names, step.item_variable: (), "loop": LOOP_NAMES}
+            visit.fields["collect",] = self._body(visit, step.steps, names)
+            return {}
+        if isinstance(step, RepeatStep):
+            names = {**scope.names, "loop": REPEAT_NAMES}
+            visit.fields["until",] = self._body(visit, step.steps, names)
+            visit.fields["while",] = visit.fields["interval",] = replace(scope, names=names)
             return {}
         gained: dict[str, Path] = {}
         for inner, children in step.children():
-            if inner == ("error_steps",):
+            if inner in (("error_steps",), ("compensate",)):
                 continue
             branch = dict(scope.visible)
             self._list(children, (*visit.place, *inner), branch, scope.names)
@@ -122,6 +137,12 @@ class Flow:
                 self._refuse_shared(new, gained)
             gained.update(new)
         return gained
+
+    def _body(self, visit: Visit, steps: Sequence[Step], names: Own) -> Scope:
+        """Walk one iteration; answers with what is visible at its end."""
+        body = dict(visit.scope.visible)
+        self._list(steps, (*visit.place, "steps"), body, names)
+        return Scope(visit.place, body, names)
 
     def _refuse_shared(self, branch: dict[str, Path], others: dict[str, Path]) -> None:
         """Parallel branches all run, so no two may share a key."""
@@ -147,6 +168,9 @@ def ends_run(step: Step) -> bool:
         return bool(step.else_) and all(map(_ends, [step.else_, *(branch.steps for branch in step.branches)]))
     if isinstance(step, ParallelStep):
         return step.wait_for == "all" and any(_ends(branch.steps) for branch in step.branches)
+    if isinstance(step, RepeatStep):
+        # `until` is looked at after the first iteration, `while` before it.
+        return step.while_ is None and _ends(step.steps)
     return False
 
 

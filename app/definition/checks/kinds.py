@@ -16,6 +16,7 @@ from app.definition.steps import (
     FilterStep,
     LoopStep,
     ParallelStep,
+    RepeatStep,
     Step,
     TransformStep,
     WaitForEventStep,
@@ -26,8 +27,8 @@ from app.json import Json
 
 _EVENT_TYPE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?:\.\*)?", re.ASCII)
 RESERVED_NAMES = frozenset(
-    {"trigger", "steps", "vars", "run", "workspace", "now", "event", "loop", "error", "range", "true", "false"}
-    | {"none", "and", "or", "not", "in", "is", "if", "else"}
+    {"trigger", "steps", "vars", "run", "workspace", "now", "event", "loop", "error", "status", "range"}
+    | {"true", "false", "none", "and", "or", "not", "in", "is", "if", "else"}
 )
 """Names an item variable cannot take, since expressions would read something else."""
 
@@ -72,6 +73,19 @@ def _loop(step: LoopStep, here: Path, findings: Findings) -> None:
     if step.item_variable in RESERVED_NAMES:
         place = (*here, "item_variable")
         findings.add(place, f"'{step.item_variable}' already means something else", "take another name, such as item")
+
+
+def _repeat(step: RepeatStep, here: Path, findings: Findings) -> None:
+    _require_steps(step.steps, (*here, "steps"), "the repeat", findings)
+    if step.until is not None and step.while_ is not None:
+        findings.add(
+            here,
+            "the repeat has until and while",
+            "give exactly one: until is looked at after each iteration, while before it",
+        )
+    elif step.until is None and step.while_ is None:
+        hint = "give until, which is looked at after each iteration, or while, which is looked at before it"
+        findings.add(here, "the repeat says not when it is done", hint)
 
 
 def _filter(step: FilterStep, here: Path, findings: Findings) -> None:
@@ -158,6 +172,7 @@ _RULES: dict[type[Step], Callable[[Any, Path, Findings], None]] = {  # type: ign
     ConditionStep: _condition,
     ParallelStep: _parallel,
     LoopStep: _loop,
+    RepeatStep: _repeat,
     FilterStep: _filter,
     AggregateStep: _aggregate,
     TransformStep: _transform,

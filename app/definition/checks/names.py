@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from app.definition.checks.findings import Findings
-from app.definition.checks.flow import LOOP_NAMES, Scope
+from app.definition.checks.flow import Scope
 from app.definition.condition_operators import WITHOUT_VALUE
 from app.definition.condition_shapes import comparisons, group_of, is_comparison
 from app.definition.conditions import EVENT_NAMES
@@ -123,8 +123,8 @@ def _path(field: str) -> Path | None:
 def _check_reference(reference: Reference, place: Path, scope: Scope, names: Names, findings: Findings) -> None:
     root, path = reference.root, reference.path
     if root in scope.names:
-        if root == "loop":
-            _check_member("loop", LOOP_NAMES, path, place, findings)
+        if members := scope.names[root]:
+            _check_member(root, members, path, place, findings)
     elif root not in names.roots:
         _unknown_root(reference, place, scope, names, findings)
     elif root == "steps":
@@ -151,10 +151,11 @@ def _unknown_root(reference: Reference, place: Path, scope: Scope, names: Names,
     root = reference.root
     special = {
         "event": "no trigger of this workflow is an event",
-        "loop": "it exists inside loops",
+        "loop": "it exists inside loops and repeats",
         "item": "it exists inside loops and filters",
         "null": "write none",
-        "error": "it exists in error_steps and in finally",
+        "error": "it exists in error_steps, compensate and finally",
+        "status": "it exists in compensate and finally: the status of the run",
         "vars": "variables, triggers and settings cannot refer to variables",
     }
     known = [*names.roots, *sorted(scope.names)]
@@ -219,10 +220,8 @@ def _why(here: Path, holders: list[tuple[Step, Path]], names: Names) -> str:
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(here, there, strict=False)))
     if shared == len(there):
         return "it is this step" if len(here) == len(there) else "this is inside it, so it is not over"
-    for length in range(len(there)):
-        inside = there[: length + 1]
-        if kinds.get(there[:length]) == "loop" and inside[-1] == "steps" and here[: length + 1] != inside:
-            return f"it is inside the loop {format_path(there[:length])}; `collect` gets values out"
+    if enclosed := _enclosed(here, there, kinds):
+        return enclosed
     if shared == len(here):
         return "it is inside this step"
     around = next((kinds[there[:length]] for length in range(shared, 0, -1) if there[:length] in kinds), "")
@@ -230,3 +229,18 @@ def _why(here: Path, holders: list[tuple[Step, Path]], names: Names) -> str:
         where = "at the same time, in another branch" if around == "parallel" else "instead, in another branch"
         return f"it runs {where} ({format_path(there)})"
     return f"it comes later ({format_path(there)})"
+
+
+def _enclosed(here: Path, there: Path, kinds: Mapping[Path, str]) -> str:
+    """Which iteration or compensation the place `there` is inside of and `here` is not; empty for none."""
+    for length in range(len(there)):
+        inside, around = there[: length + 1], format_path(there[:length])
+        if here[: length + 1] == inside:
+            continue
+        if inside[-1] == "compensate":
+            return f"it runs only when {around} is undone"
+        if kinds.get(there[:length]) == "loop" and inside[-1] == "steps":
+            return f"it is inside the loop {around}; `collect` gets values out"
+        if kinds.get(there[:length]) == "repeat" and inside[-1] == "steps":
+            return f"it is inside the repeat {around}, whose output is that of its last step"
+    return ""

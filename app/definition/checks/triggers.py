@@ -32,7 +32,7 @@ def check_triggers(definition: Definition, findings: Findings) -> None:
 def _check_event_trigger(trigger: EventTrigger, place: Path, findings: Findings) -> None:
     check_event_type(trigger.event, (*place, "event"), findings)
     # No run exists yet: a filter sees the event and nothing else.
-    check_match(trigger.filter, (*place, "filter"), Scope((), {}, frozenset(EVENT_NAMES)), Names(), findings)
+    check_match(trigger.filter, (*place, "filter"), Scope((), {}).with_names(EVENT_NAMES), Names(), findings)
 
 
 def check_json_schema(schema: JsonObject, place: Path, findings: Findings) -> None:

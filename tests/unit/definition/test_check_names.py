@@ -40,7 +40,7 @@ def test_names_that_every_run_has(expression: str) -> None:
         ("{{ event.id }}", "unknown name 'event'", "no trigger of this workflow is an event"),
         ("{{ item }}", "unknown name 'item'", "it exists inside loops and filters"),
         ("{{ loop.index }}", "unknown name 'loop'", "it exists inside loops"),
-        ("{{ error.message }}", "unknown name 'error'", "it exists in error_steps and in finally"),
+        ("{{ error.message }}", "unknown name 'error'", "it exists in error_steps, compensate and finally"),
         ("{{ null }}", "unknown name 'null'", "write none"),
         ("{{ range }}", "unknown name 'range'", "it is a function: range(...)"),
         ("{{ other.output }}", "unknown name 'other'", "write steps.other"),

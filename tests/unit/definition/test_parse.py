@@ -4,6 +4,7 @@ import json
 
 from jsonschema import Draft202012Validator
 
+from app.definition.error_types import STEP_ERRORS, ErrorType
 from app.definition.model import Definition
 from app.definition.parse import digest, dump, dump_step, json_schema, parse, parse_step
 from app.definition.steps import Step, StepBase
@@ -16,12 +17,19 @@ EVERY_KIND: list[JsonObject] = [
         "action": "http.request",
         "inputs": {"url": "https://example.com"},
         "connection": "main",
-        "retry": {"max_attempts": 5, "initial_interval": "2s", "backoff": 3, "max_interval": "5m"},
+        "retry": {
+            "max_attempts": 5,
+            "initial_interval": "2s",
+            "backoff": 3,
+            "max_interval": "5m",
+            "retry_on": ["rate_limited", "provider_rejected"],
+        },
         "timeout": "30s",
         "on_error": "continue",
         "when": "{{ trigger.go }}",
         "name": "Call it",
         "enabled": False,
+        "compensate": [{"id": "take_back", "type": "transform", "mapping": {"a": "{{ steps.call.output }}"}}],
     },
     {
         "id": "choose",
@@ -54,6 +62,22 @@ EVERY_KIND: list[JsonObject] = [
         "steps": [{"id": "keep", "type": "set_variable", "variables": {"last": "{{ item }}"}, "scope": "workflow"}],
     },
     {
+        "id": "poll",
+        "type": "repeat",
+        "until": {"field": "steps.look.output.done", "operator": "equals", "value": True},
+        "max_iterations": 50,
+        "on_exhausted": "continue",
+        "interval": "10m",
+        "on_error": "hold",
+        "steps": [{"id": "look", "type": "transform", "mapping": {"done": True}}],
+    },
+    {
+        "id": "drain",
+        "type": "repeat",
+        "while": "{{ loop.index < 3 }}",
+        "steps": [{"id": "one", "type": "transform", "mapping": {"n": "{{ loop.number }}"}}],
+    },
+    {
         "id": "both",
         "type": "parallel",
         "wait_for": 1,
@@ -73,7 +97,7 @@ EVERY_KIND: list[JsonObject] = [
 WHOLE: JsonObject = {
     "name": "All of it",
     "trigger": {"type": "event", "event": "crm.deal.won", "filter": {"total": {"$gt": 5}}},
-    "settings": {"timeout": "30d", "dispatch": "scheduled"},
+    "settings": {"timeout": "30d", "on_failure": "hold", "dispatch": "scheduled"},
     "variables": {"currency": "EUR"},
     "steps": EVERY_KIND,
     "finally": [{"id": "tidy", "type": "stop"}],
@@ -127,8 +151,34 @@ def test_the_schema_is_a_json_schema_and_takes_what_the_models_take() -> None:
         {"steps": [{"id": "a", "type": "stop", "when": {"all": []}}]},
         {"steps": [{"id": "a", "type": "stop", "when": {"field": "a", "operator": "nope"}}]},
         {"trigger": {"type": "event", "event": "a", "filter": {}}},
+        {"settings": {"on_failure": "wait"}},
+        {"steps": [{"id": "a", "type": "stop", "on_error": "wait"}]},
+        {"steps": [{"id": "a", "type": "stop", "compensate": {}}]},
+        {"steps": [{"id": "a", "type": "stop", "retry": {"retry_on": ["nope"]}}]},
+        {"steps": [{"id": "a", "type": "stop", "retry": {"retry_on": []}}]},
+        {"steps": [{"id": "a", "type": "repeat", "untill": True, "steps": []}]},
     ):
         assert list(validator.iter_errors(wrong)) != [], wrong
+
+
+def test_the_schema_says_in_words_what_each_field_of_the_new_kinds_is_for() -> None:
+    schema = json_schema()
+    for kind, fields in {
+        "RepeatStep": ("until", "while", "max_iterations", "on_exhausted", "interval", "steps"),
+        "ActionStep": ("on_error", "compensate", "retry", "timeout"),
+        "Retry": ("max_attempts", "initial_interval", "backoff", "max_interval", "jitter", "retry_on"),
+        "Settings": ("timeout", "on_failure", "dispatch"),
+    }.items():
+        properties = schema["$defs"][kind]["properties"]
+        assert [field for field in fields if not properties[field].get("description")] == [], kind
+    assert schema["$defs"]["StepError"]["enum"] == [each.value for each in STEP_ERRORS]
+
+
+def test_the_error_types_to_retry_on_are_plain_texts() -> None:
+    retry = parse_step(EVERY_KIND[0]).retry
+    assert retry is not None
+    assert [type(each) for each in retry.retry_on or ()] == [str, str]
+    assert [ErrorType(each).retryable for each in retry.retry_on or ()] == [True, False]
 
 
 def test_the_schema_given_to_one_caller_is_not_anothers() -> None:
@@ -149,13 +199,14 @@ def test_every_kind_names_the_fields_its_expressions_stand_in() -> None:
         "action",
         "connection",
         "branches",
-        "else_",
+        "else",
         "at",
         "event",
         "on_timeout",
         "item_variable",
         "concurrency",
         "max_iterations",
+        "on_exhausted",
         "steps",
         "wait_for",
         "on_branch_error",
@@ -168,4 +219,5 @@ def test_every_kind_names_the_fields_its_expressions_stand_in() -> None:
     for document in [*EVERY_KIND, EVERY_KIND[1]["branches"][0]["steps"][0], EVERY_KIND[1]["else"][0]]:
         step: Step = parse_step(document)
         named = {place[0] for place, _value, _names in step.evaluated()}
-        assert {*type(step).model_fields} - own - not_evaluated <= named, step.type
+        fields = {field.alias or name for name, field in type(step).model_fields.items() if name not in own}
+        assert fields - not_evaluated <= named, step.type
