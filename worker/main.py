@@ -45,7 +45,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=WORKFLOWS,
+        workflows=list(WORKFLOWS.values()),
         deployment_config=deployment(platform.settings),
         activities=[*runner.activities(), *RecordActivities(platform).activities()],
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.

@@ -1,5 +1,9 @@
 """Which Temporal workflows a worker carries, in one place: what it serves is what `holdfast replay` replays."""
 
+from collections.abc import Mapping
+
+from app.temporal import names
 from workflows.automation import Automation
 
-WORKFLOWS: tuple[type, ...] = (Automation,)
+WORKFLOWS: Mapping[str, type] = {names.AUTOMATION_WORKFLOW: Automation}
+"""Temporal's name of a workflow to its class."""
