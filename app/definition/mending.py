@@ -31,14 +31,20 @@ class _NothingLeft(Exception):
 
 @dataclass
 class Mended:
-    """What is left, and what went: ids and names nobody can be blamed for missing, and places that hold a stand-in."""
+    """What is left, and what went: ids and names nobody can be blamed for missing, and places that hold a stand-in.
+
+    `incomplete` steps had an unknown key, which may be what they lack now.
+    """
 
     definition: Definition
     lost: list[str]
     stand_ins: list[str]
+    incomplete: list[str]
 
     def concerns(self, problem: Problem) -> bool:
         """Whether a problem found in what is left is one of the author's, not one of taking things out."""
+        if problem.path in self.incomplete:
+            return False
         if any(
             problem.path == place or problem.path.startswith((f"{place}.", f"{place}[")) for place in self.stand_ins
         ):
@@ -51,6 +57,7 @@ class _Mending:
     document: JsonObject
     lost: list[str] = field(default_factory=list)
     stand_ins: list[str] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
 
 
 def mended(document: Json, problems: Sequence[Problem]) -> Mended | None:
@@ -64,7 +71,7 @@ def mended(document: Json, problems: Sequence[Problem]) -> Mended | None:
                 # What stood at one problem's place may have gone with another's.
                 with suppress(LookupError, TypeError):
                     _take_out(mending, parse_path(problem.path), problem)
-            return Mended(parse(mending.document), mending.lost, mending.stand_ins)
+            return Mended(parse(mending.document), mending.lost, mending.stand_ins, mending.incomplete)
         except DefinitionInvalid as error:
             problems = error.problems
         except (ExpressionError, _NothingLeft):
@@ -76,6 +83,7 @@ def _take_out(mending: _Mending, path: Path, problem: Problem) -> None:
     step = _innermost_step(path)
     if problem.message.startswith("unknown key"):
         _at(mending.document, path[:-1]).pop(path[-1], None)
+        mending.incomplete.append(format_path(path[:-1]))
         if "steps" not in mending.document:
             # They may be what the unknown key was to be.
             mending.stand_ins.append("steps")
@@ -85,8 +93,8 @@ def _take_out(mending: _Mending, path: Path, problem: Problem) -> None:
             raise _NothingLeft
         mending.document.pop(str(path[0]), None)
         mending.lost.extend(["event", "trigger"] if str(path[0]).startswith("trigger") else [])
-    elif "when" in path[len(step) :]:
-        _put(mending.document, path[: path.index("when", len(step)) + 1], "{{ true }}")
+    elif condition := _condition(mending.document, step, path):
+        _put(mending.document, condition, "{{ true }}")
     elif path[len(step) :][:1] == ("id",):
         _at(mending.document, step)["id"] = _new_id(step)
     elif len(path) > len(step) and path[len(step)] in _MAY_BE_LEFT_OUT:
@@ -109,6 +117,15 @@ def _innermost_step(path: Path) -> Path:
     """The part of the path that leads to the innermost step; empty when it leads into none."""
     ends = [i for i in range(1, len(path)) if isinstance(path[i], int) and path[i - 1] in _STEP_LISTS]
     return path[: ends[-1] + 1] if ends else ()
+
+
+def _condition(document: Json, step: Path, path: Path) -> Path:
+    """The condition the path leads into, of the step or of a branch of it; empty when it leads into none."""
+    if "when" in path[len(step) :]:
+        return path[: path.index("when", len(step)) + 1]
+    # A delay's `until` is none.
+    repeats = path[len(step) :][:1] in (("until",), ("while",)) and _at(document, step).get("type") == "repeat"
+    return path[: len(step) + 1] if repeats else ()
 
 
 def _ids(value: Json) -> Iterator[str]:

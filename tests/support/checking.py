@@ -102,3 +102,14 @@ def together(step_id: str, **branches: list[JsonObject]) -> JsonObject:
 
 def each(step_id: str, *steps: JsonObject, **fields: Json) -> JsonObject:
     return {"id": step_id, "type": "loop", "items": [1, 2], "steps": list(steps), **fields}
+
+
+def again(step_id: str, *steps: JsonObject, **fields: Json) -> JsonObject:
+    """A repeat; `until` and `while` as they are given, else until true."""
+    ends = {} if {"until", "while"} & set(fields) else {"until": True}
+    return {"id": step_id, "type": "repeat", "steps": list(steps), **ends, **fields}
+
+
+def undone(step_id: str, *compensate: JsonObject, **fields: Json) -> JsonObject:
+    """A step with those that undo it."""
+    return shows(step_id, 1, compensate=list(compensate), **fields)

@@ -78,7 +78,8 @@ class Flow:
                     "remove it, or give the stop a `when`",
                 )
             self._step(step, here, visible, names)
-            if ended is None and ends_run(step):
+            # A stop inside `compensate` is a mistake of its own.
+            if ended is None and "compensate" not in place and ends_run(step):
                 ended = here
 
     def _step(self, step: Step, here: Path, visible: dict[str, Path], names: Own) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from app.json import JsonObject
-from tests.support.checking import choice, each, found, shows, together, when
+from tests.support.checking import again, choice, each, found, shows, together, when
 
 STOP: JsonObject = {"id": "halt", "type": "stop"}
 
@@ -73,6 +73,24 @@ REFERENCE = "{{ steps.a.output.x }}"
             "it is inside the loop steps[0]",
         ),
         (
+            [again("r", shows("a", 1)), shows("b", REFERENCE)],
+            "steps[1].mapping.x",
+            "it is inside the repeat steps[0], whose output is that of its last step",
+        ),
+        (
+            [again("r", shows("a", 1), **{"while": REFERENCE})],
+            "steps[0].while",
+            "it is inside the repeat steps[0]",
+        ),
+        ([again("r", shows("a", 1), interval=REFERENCE)], "steps[0].interval", "it is inside the repeat steps[0]"),
+        (
+            [again("r", shows("a", 1), on_error="branch", error_steps=[shows("b", REFERENCE)])],
+            "steps[0].error_steps[0].mapping.x",
+            "it is inside the repeat steps[0]",
+        ),
+        ([again("a", shows("b", 1), until=REFERENCE)], "steps[0].until", "it is this step"),
+        ([again("a", shows("b", REFERENCE))], "steps[0].steps[0].mapping.x", "this is inside it, so it is not over"),
+        (
             [shows("c", REFERENCE, on_error="branch", error_steps=[shows("a", 1)])],
             "steps[0].mapping.x",
             "it is inside this step",
@@ -114,6 +132,31 @@ def test_error_steps_see_the_failed_step_and_what_ran_inside_it() -> None:
 
 def test_a_loops_collect_sees_its_body_and_its_item() -> None:
     assert found(each("l", shows("a", 1), collect="{{ steps.a.output.x + item + loop.index }}")) == []
+
+
+def test_until_sees_the_iteration_and_while_what_is_around_it() -> None:
+    assert found(again("r", shows("a", 1), until="{{ steps.a.output.x + loop.index > 3 }}")) == []
+    compared = {"field": "steps.a.output.x", "operator": "equals", "value": "{{ steps.a.output.x + loop.index }}"}
+    assert found(again("r", shows("a", 1), until=compared)) == []
+    assert found(shows("a", 1), again("r", shows("b", 1), **{"while": "{{ steps.a.output.x > loop.number }}"})) == []
+    assert found(shows("a", 1), again("r", shows("b", 1), interval="{{ steps.a.output.x }}s")) == []
+    assert found(again("r", shows("a", 1)), shows("b", "{{ steps.r.output.output }}")) == []
+
+
+def test_a_repeat_does_not_know_its_last_iteration() -> None:
+    for field in ("last", "length"):
+        expression = f"{{{{ loop.{field} }}}}"
+        said = f"loop has no '{field}'"
+        assert found(again("r", shows("a", expression))) == [("steps[0].steps[0].mapping.x", said)]
+        assert [message for _path, message in found(again("r", shows("a", 1), until=expression))] == [said]
+        assert [message for _path, message in found(again("r", shows("a", 1), **{"while": expression}))] == [said]
+        inner = each("l", shows("a", expression))
+        assert found(again("r", inner)) == []
+        assert found(each("m", again("r", shows("a", expression)))) == [("steps[0].steps[0].steps[0].mapping.x", said)]
+
+
+def test_a_repeat_inside_a_loop_sees_the_item() -> None:
+    assert found(each("l", again("r", shows("a", "{{ item }}"), until="{{ item == steps.a.output.x }}"))) == []
 
 
 def test_finally_and_the_output_see_what_may_have_run() -> None:
@@ -160,6 +203,7 @@ def test_branches_that_exclude_each_other_may_share_an_output_key() -> None:
             "steps[1].branches[0].steps[0].output_key",
         ),
         ([shows("a", 1, output_key="k"), each("l", shows("b", 2, output_key="k"))], "steps[1].steps[0].output_key"),
+        ([shows("a", 1, output_key="k"), again("r", shows("b", 2, output_key="k"))], "steps[1].steps[0].output_key"),
     ],
 )
 def test_output_keys_that_can_both_run_collide(steps: list[JsonObject], path: str) -> None:
@@ -170,6 +214,7 @@ def test_output_keys_that_can_both_run_collide(steps: list[JsonObject], path: st
 def test_loops_side_by_side_may_use_the_same_output_key() -> None:
     body = {"output_key": "k"}
     assert found(each("l", shows("a", 1, **body)), each("m", shows("b", 1, **body))) == []
+    assert found(again("r", shows("a", 1, **body)), again("s", shows("b", 1, **body))) == []
 
 
 @pytest.mark.parametrize(
@@ -179,6 +224,8 @@ def test_loops_side_by_side_may_use_the_same_output_key() -> None:
         ([each("l", STOP, shows("a", 1))], "steps[0].steps[1]"),
         ([choice("c", when(STOP), otherwise=[{"id": "halt2", "type": "stop"}]), shows("a", 1)], "steps[1]"),
         ([together("p", x=[shows("b", 1), STOP], y=[shows("c", 1)]), shows("a", 1)], "steps[1]"),
+        ([again("r", STOP), shows("a", 1)], "steps[1]"),
+        ([again("r", STOP, shows("a", 1))], "steps[0].steps[1]"),
     ],
 )
 def test_what_follows_a_stop_is_never_reached(steps: list[JsonObject], path: str) -> None:
@@ -194,6 +241,7 @@ def test_what_follows_a_stop_is_never_reached(steps: list[JsonObject], path: str
         [choice("c", when(STOP)), shows("a", 1)],
         [choice("c", when(STOP), otherwise=[shows("b", 1)]), shows("a", 1)],
         [each("l", STOP), shows("a", 1)],
+        [again("r", STOP, **{"while": "{{ trigger.x }}"}), shows("a", 1)],
         [{**together("p", x=[STOP], y=[shows("c", 1)]), "wait_for": "any"}, shows("a", 1)],
         [shows("a", 1), STOP],
     ],

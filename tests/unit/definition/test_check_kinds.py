@@ -3,7 +3,7 @@
 import pytest
 
 from app.json import Json, JsonObject
-from tests.support.checking import each, found, problems_of, shows, together
+from tests.support.checking import again, each, found, problems_of, shows, together, undone
 
 
 def wait(**fields: Json) -> JsonObject:
@@ -43,6 +43,22 @@ def delay(**fields: Json) -> JsonObject:
         (each("a", shows("b", 1), items={"x": 1}), ".items", "the items are an object, not a list"),
         (each("a", shows("b", 1), items=None), ".items", "the items are null, not a list"),
         (each("a", shows("b", 1), item_variable="steps"), ".item_variable", "'steps' already means something else"),
+        (each("a", shows("b", 1), item_variable="status"), ".item_variable", "'status' already means something else"),
+        (again("a"), ".steps", "the repeat is empty"),
+        (again("a", shows("b", 1), **{"until": True, "while": True}), "", "the repeat has until and while"),
+        ({"id": "a", "type": "repeat", "steps": [shows("b", 1)]}, "", "the repeat says not when it is done"),
+        (again("a", shows("b", 1), interval="{{ zz }}"), ".interval", "unknown name 'zz'"),
+        (again("a", shows("b", 1), until="{{ zz }}"), ".until", "unknown name 'zz'"),
+        (
+            again("a", shows("b", 1), until={"field": "zz", "operator": "equals", "value": 1}),
+            ".until.field",
+            "unknown name 'zz'",
+        ),
+        (
+            again("a", shows("b", 1), **{"while": {"all": [{"field": "zz", "operator": "exists"}]}}),
+            ".while.all[0].field",
+            "unknown name 'zz'",
+        ),
         ({"id": "a", "type": "filter", "items": 5, "where": True}, ".items", "the items are a number, not a list"),
         (
             {"id": "a", "type": "aggregate", "items": "x", "operation": "sum"},
@@ -71,6 +87,7 @@ def delay(**fields: Json) -> JsonObject:
         (shows("a", 1, on_error="branch"), ".error_steps", "on_error is branch, and there are no error_steps"),
         (shows("a", 1, error_steps=[shows("b", 1)]), ".on_error", "error_steps never run: on_error is fail"),
         (shows("a", 1, on_error="continue", error_steps=[shows("b", 1)]), ".on_error", "error_steps never run"),
+        (shows("a", 1, on_error="hold", error_steps=[shows("b", 1)]), ".on_error", "error_steps never run"),
         (
             {
                 "id": "a",
@@ -105,10 +122,31 @@ def test_what_a_kind_does_not_take(step: JsonObject, path: str, message: str) ->
         {**together("a", x=[shows("b", 1)], y=[shows("c", 1)]), "wait_for": 2},
         shows("a", 1, on_error="branch", error_steps=[shows("b", 1)]),
         {"id": "a", "type": "stop"},
+        again("a", shows("b", 1), until="{{ steps.b.output.x > loop.index }}", interval="{{ loop.number * 2 }}s"),
+        again("a", shows("b", "{{ loop.first }}"), **{"while": {"field": "loop.index", "operator": "is_empty"}}),
     ],
 )
 def test_what_a_kind_takes(step: JsonObject) -> None:
     assert found(step) == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        shows("a", 1),
+        wait(),
+        delay(duration="1s"),
+        each("a", shows("b", 1)),
+        again("a", shows("b", 1)),
+        together("a", x=[shows("b", 1)]),
+        {"id": "a", "type": "condition", "branches": [{"when": True, "steps": [shows("b", 1)]}]},
+        {"id": "a", "type": "set_variable", "variables": {"x": 1}},
+        {"id": "a", "type": "action", "action": "web.call"},
+    ],
+    ids=lambda step: str(step["type"]),
+)
+def test_every_kind_can_be_held_and_undone(step: JsonObject) -> None:
+    assert found({**step, "on_error": "hold", "compensate": [shows("undo", "{{ steps.a.output }}")]}) == []
 
 
 def test_a_workflow_without_steps_is_no_workflow() -> None:
@@ -129,6 +167,13 @@ def test_steps_are_counted_over_the_whole_tree() -> None:
     assert problems_of({"steps": steps, "finally": [shows("c", 1)]}, max_steps=51) == []
 
 
+def test_steps_that_undo_others_are_counted() -> None:
+    steps = [undone(f"a{index}", shows(f"b{index}", 1)) for index in range(26)]
+    assert [problem.message for problem in problems_of({"steps": steps})] == [
+        "the workflow has 52 steps, 50 are allowed"
+    ]
+
+
 def test_far_too_many_steps_are_one_problem() -> None:
     steps = [shows(f"a{index}", "{{ zz }}") for index in range(1_001)]
     assert [problem.path for problem in problems_of({"steps": steps})] == ["steps"]
@@ -142,6 +187,16 @@ def test_nesting_has_a_limit() -> None:
     deeper = problems_of({"steps": [each("outer", *steps)]})
     assert [problem.message for problem in deeper] == ["steps are nested 17 levels deep, 16 are allowed"]
     assert deeper[0].path == "steps[0]" + ".steps[0]" * 16
+
+
+def test_nesting_counts_repeats_and_what_undoes_a_step() -> None:
+    steps = [undone("a", shows("b", 1))]
+    for index in range(14):
+        steps = [again(f"r{index}", *steps)]
+    assert problems_of({"steps": steps}) == []
+    assert [problem.path for problem in problems_of({"steps": [again("outer", *steps)]})] == [
+        "steps[0]" + ".steps[0]" * 15 + ".compensate[0]"
+    ]
 
 
 def test_all_problems_come_at_once_in_the_order_of_their_places() -> None:

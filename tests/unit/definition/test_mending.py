@@ -40,7 +40,16 @@ def test_an_unknown_action_is_found_beside_a_problem_of_the_shape(wrong: JsonObj
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"retri": {}}, {"retry": {"max_attempts": 0}}, {"when": {"field": "x", "operator": "eq"}}]
+    "wrong",
+    [
+        {"retri": {}},
+        {"retry": {"max_attempts": 0}},
+        {"retry": {"retry_on": ["nothing"]}},
+        {"on_error": "wait"},
+        {"compensate": {}},
+        {"compensate": [{"id": "undo", "type": "udno"}]},
+        {"when": {"field": "x", "operator": "eq"}},
+    ],
 )
 def test_a_step_with_a_problem_of_its_own_is_checked_without_it(wrong: JsonObject) -> None:
     assert further({"steps": [{**UNKNOWN_ACTION, **wrong}]}) == ["steps[0].action"]
@@ -54,6 +63,30 @@ def test_a_branch_whose_condition_cannot_be_read_is_checked() -> None:
     branch = {"when": {"field": "trigger.x", "operator": "eq", "value": 1}, "steps": [UNKNOWN_ACTION]}
     document = {"steps": [{"id": "c", "type": "condition", "branches": [branch]}]}
     assert further(document) == ["steps[0].branches[0].steps[0].action"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"until": {"field": "steps.a.output", "operator": "eq", "value": 1}},
+        {"while": "loop.index < 3"},
+        {"until": True, "interval": 5},
+        {"until": True, "on_exhausted": "hold"},
+        {"untill": True},
+    ],
+)
+def test_what_is_inside_a_repeat_with_a_problem_of_its_own_is_checked(wrong: JsonObject) -> None:
+    repeat = {"id": "r", "type": "repeat", "steps": [UNKNOWN_ACTION], **wrong}
+    assert further({"steps": [repeat]}) == ["steps[0].steps[0].action"]
+
+
+def test_a_step_that_lacks_what_a_misspelt_key_was_to_say_is_not_blamed_for_it() -> None:
+    assert further({"steps": [{"id": "b", "type": "delay", "durration": "5s"}]}) == []
+
+
+def test_a_step_that_undoes_another_is_checked_beside_a_problem_of_the_shape() -> None:
+    done = {"id": "b", "type": "transform", "mapping": {"x": 1}, "compensate": [UNKNOWN_ACTION], "nmae": "x"}
+    assert further({"steps": [done]}) == ["steps[0].compensate[0].action"]
 
 
 def test_nobody_is_blamed_for_what_was_taken_out() -> None:

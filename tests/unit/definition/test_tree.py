@@ -24,7 +24,9 @@ DEFINITION: JsonObject = {
             "id": "both",
             "type": "parallel",
             "branches": [{"name": "a", "steps": [{"id": "left", "type": "stop"}]}],
+            "compensate": [{"id": "undo", "type": "stop"}],
         },
+        {"id": "poll", "type": "repeat", "until": True, "steps": [{"id": "look", "type": "stop"}]},
     ],
     "finally": [{"id": "tidy", "type": "stop"}],
 }
@@ -40,6 +42,9 @@ def test_the_walk_visits_every_step_in_order_with_its_place() -> None:
         ("steps[0].error_steps[0]", "sorry"),
         ("steps[1]", "both"),
         ("steps[1].branches[0].steps[0]", "left"),
+        ("steps[1].compensate[0]", "undo"),
+        ("steps[2]", "poll"),
+        ("steps[2].steps[0]", "look"),
         ("finally[0]", "tidy"),
     ]
 
@@ -55,5 +60,6 @@ def test_nesting_counts_lists_of_steps() -> None:
     depths = {step.id: nesting(path) for path, step in walk_paths(parse(DEFINITION))}
     assert depths == {
         **{"choose": 1, "both": 1, "tidy": 1, "each": 2, "two": 2, "other": 2, "sorry": 2, "left": 2},
+        **{"undo": 2, "poll": 1, "look": 2},
         "in": 3,
     }
