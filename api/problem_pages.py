@@ -176,8 +176,8 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     ),
     "invalid_branch": ProblemPage(
         "The step has no such branch",
-        "`branch` is the index or name of a branch, `else`, `steps` or `error_steps`; which ones there are depends on "
-        "the kind of the parent.",
+        "`branch` is the index or name of a branch, `else`, `steps`, `error_steps` or `compensate`; which ones there "
+        "are depends on the kind of the parent.",
     ),
     # A part is down, or broken
     "no_encryption_key": ProblemPage(

@@ -32,7 +32,9 @@ class NewStep(RequestModel):
     position: StepPosition | None = Field(None, description="Place among its siblings, from 0; the end when left out.")
     parent: str | None = Field(None, description="Id of the step it stands in; the top when left out.")
     branch: str | int | None = Field(
-        None, description="Which list of the parent: a branch's index or name, `else`, `steps` or `error_steps`."
+        None,
+        description="Which list of the parent: a branch's index or name, `else`, `steps`, `error_steps` or "
+        "`compensate`.",
     )
 
     def step(self) -> JsonObject:

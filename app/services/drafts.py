@@ -51,9 +51,10 @@ async def add_step(
 ) -> JsonObject:
     """Insert a step before the one at `position`, or at the end; at the top or in a list of the step `parent`.
 
-    `branch` is the index or name of a branch, `else`, `steps` or `error_steps`; at the top also `finally`. It may
-    be left out where there is only one list. A step without id gets one made from its action or kind. Raises `Invalid`
-    with all problems, `Conflict` (`workflow_active`, `too_many_steps`, `step_exists`) or `NotFound`.
+    `branch` is the index or name of a branch, `else`, `steps`, `error_steps` or `compensate`; at the top also
+    `finally`. It may be left out where there is only one list besides the last two. A step without id gets one made
+    from its action or kind. Raises `Invalid` with all problems, `Conflict` (`workflow_active`, `too_many_steps`,
+    `step_exists`) or `NotFound`.
     """
     async with _changing(platform, workspace_id, workflow_id, if_match) as draft:
         step = {**step, "id": step["id"] if "id" in step else placing.new_id(step, draft.ids)}

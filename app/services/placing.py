@@ -11,13 +11,15 @@ from app.definition.errors import Path
 from app.definition.model import Definition
 from app.definition.paths import format_path
 from app.definition.problems import Problem
-from app.definition.steps import ConditionStep, LoopStep, ParallelStep, Step
+from app.definition.steps import ConditionStep, LoopStep, ParallelStep, RepeatStep, Step
 from app.definition.tree import walk_paths
 from app.json import Json, JsonObject
 from app.services.errors import Invalid, NotFound
 
 _MAX_ID_LENGTH = 64
 _ROOM_FOR_NUMBER = 8
+_APART = ("error_steps", "compensate")
+"""Lists every step may hold; a new step goes there only by name."""
 
 
 def path_of(definition: Definition, step_id: str) -> Path:
@@ -66,7 +68,7 @@ def list_place(definition: Definition, parent: str | None, branch: str | int | N
     step = next(step for path, step in walk_paths(definition) if path == here)
     lists = {name: (*here, *inner) for name, inner in _lists(step).items()}
     if branch is None:
-        own = list(dict.fromkeys(place for name, place in lists.items() if name != "error_steps"))
+        own = list(dict.fromkeys(place for name, place in lists.items() if name not in _APART))
         if len(own) == 1:
             return own[0]
     return _chosen(branch, lists, f"the step {parent!r} ({step.type})")
@@ -75,7 +77,7 @@ def list_place(definition: Definition, parent: str | None, branch: str | int | N
 def _lists(step: Step) -> dict[str, Path]:
     """The lists a step may hold, by every name each can be called."""
     named: dict[str, Path] = {}
-    if isinstance(step, LoopStep):
+    if isinstance(step, LoopStep | RepeatStep):
         named["steps"] = ("steps",)
     if isinstance(step, ConditionStep | ParallelStep):
         names = [branch.name for branch in step.branches]
@@ -83,7 +85,7 @@ def _lists(step: Step) -> dict[str, Path]:
         named |= {str(index): ("branches", index, "steps") for index in range(len(names))}
     if isinstance(step, ConditionStep):
         named["else"] = ("else",)
-    return {**named, "error_steps": ("error_steps",)}
+    return {**named, **{name: (name,) for name in _APART}}
 
 
 def _chosen(branch: str | int | None, lists: Mapping[str, Path], where: str) -> Path:

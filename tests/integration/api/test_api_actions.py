@@ -45,6 +45,20 @@ async def test_a_step_is_added_inside_another(api_client: httpx.AsyncClient) -> 
     problem(await api_client.post(path, json={"id": "d", **SEND, "parent": "nobody"}), 404, "step_not_found")
 
 
+async def test_a_step_that_undoes_another_is_added_moved_and_deleted(api_client: httpx.AsyncClient) -> None:
+    path = f"/v1/workflows/{await a_workflow(api_client, SET_ONE)}/actions"
+    for step_id in ("refund", "tell"):
+        made_at = await made(api_client, path, {"id": step_id, **SEND, "parent": "one", "branch": "compensate"})
+    assert made_at["path"] == "steps[0].compensate[1]"
+    place = {"position": 0, "parent": "one", "branch": "compensate", "path": "steps[0].compensate[0]"}
+    read = (await api_client.get(f"{path}/refund")).json()
+    assert {key: read[key] for key in place} == place
+    await made(api_client, f"{path}/reorder", {"order": ["tell", "refund"]})
+    assert await ids(api_client, path) == ["one", "tell", "refund"]
+    assert (await api_client.delete(f"{path}/tell")).status_code == 204
+    assert await ids(api_client, path) == ["one", "refund"]
+
+
 async def test_a_step_that_is_none_is_refused(api_client: httpx.AsyncClient) -> None:
     path = f"/v1/workflows/{await a_workflow(api_client, SET_ONE)}/actions"
     problem(await api_client.post(path, json={"id": "x", "type": "nap"}), 422, "invalid_definition")

@@ -97,6 +97,8 @@ class TestAdding:
             ({"parent": "each"}, "steps[2].steps[1]"),
             ({"parent": "each", "branch": "steps", "position": 0}, "steps[2].steps[0]"),
             ({"parent": "each", "branch": "error_steps"}, "steps[2].error_steps[0]"),
+            ({"parent": "each", "branch": "compensate"}, "steps[2].compensate[0]"),
+            ({"parent": "a", "branch": "compensate"}, "steps[1].branches[0].steps[0].compensate[0]"),
             ({"parent": "both"}, "steps[3].branches[0].steps[1]"),
             ({"parent": "both", "branch": "left", "position": 0}, "steps[3].branches[0].steps[0]"),
         ],
@@ -114,8 +116,8 @@ class TestAdding:
             ({"parent": "choose"}, "yes, 0, 1, else"),
             ({"parent": "choose", "branch": 7}, "yes, 0, 1, else"),
             ({"parent": "choose", "branch": "no"}, "no list 'no'"),
-            ({"parent": "each", "branch": "else"}, "steps, error_steps"),
-            ({"parent": "first"}, "error_steps"),
+            ({"parent": "each", "branch": "else"}, "steps, error_steps, compensate"),
+            ({"parent": "first"}, "one of: error_steps, compensate"),
             ({"branch": "else"}, "steps, finally"),
         ],
     )
@@ -123,6 +125,20 @@ class TestAdding:
         with pytest.raises(Invalid, match=hint) as caught:
             await draft.do("add_step", step("new"), **where)
         assert caught.value.code == "invalid_branch"
+
+    async def test_a_repeat_takes_steps_and_what_undoes_it(self, draft):
+        repeat = {"id": "poll", "type": "repeat", "until": "{{ true }}", "steps": [step("look")]}
+        await draft.do("add_step", repeat)
+        await draft.do("add_step", step("again"), parent="poll")
+        undo = await draft.do("add_step", step("undo"), parent="poll", branch="compensate")
+        assert (undo["parent"], undo["branch"], undo["position"]) == ("poll", "compensate", 0)
+        listed = (await draft.paths()).items()
+        assert [(path, id) for path, id in listed if path.startswith("steps[4]")] == [
+            ("steps[4]", "poll"),
+            ("steps[4].steps[0]", "look"),
+            ("steps[4].steps[1]", "again"),
+            ("steps[4].compensate[0]", "undo"),
+        ]
 
     async def test_an_unknown_parent_is_not_found(self, draft):
         with pytest.raises(NotFound):
