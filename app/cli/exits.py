@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.OK: "done",
-    ExitCode.RUN_FAILED: "the run failed, was cancelled or timed out",
+    ExitCode.RUN_FAILED: "the run failed, was cancelled or timed out, or would not replay",
     ExitCode.USAGE: "the command was not understood",
     ExitCode.NOT_FOUND: "what was named is not there",
     ExitCode.REFUSED: "refused: invalid, in conflict, a port or folder in use",

@@ -9,6 +9,7 @@ from typer._click.exceptions import ClickException
 
 from app.cli.apply import apply
 from app.cli.demo import demo
+from app.cli.deploy import deploy_app
 from app.cli.dev import dev
 from app.cli.events import events_app
 from app.cli.exits import EPILOG, CliError, ExitCode
@@ -16,6 +17,7 @@ from app.cli.keys import keys_app
 from app.cli.options import JsonOutput
 from app.cli.output import print_json, say, show_error
 from app.cli.processes import api, health, worker
+from app.cli.replay import replay
 from app.cli.runs import run as start_run
 from app.cli.runs import runs_app
 from app.cli.setup import migrate, temporal_setup
@@ -51,6 +53,7 @@ for _function, _name, _panel in (
     (migrate, "migrate", SERVERS),
     (temporal_setup, "temporal-setup", SERVERS),
     (health, "health", SERVERS),
+    (replay, "replay", SERVERS),
     (version, "version", SERVERS),
     (apply, "apply", WORKFLOWS),
     (start_run, "run", WORKFLOWS),
@@ -58,6 +61,7 @@ for _function, _name, _panel in (
     app.command(_name, rich_help_panel=_panel, epilog=EPILOG)(_function)
 for _group, _name, _panel in (
     (keys_app, "keys", SERVERS),
+    (deploy_app, "deploy", SERVERS),
     (runs_app, "runs", WORKFLOWS),
     (workflows_app, "workflows", WORKFLOWS),
     (events_app, "events", WORKFLOWS),

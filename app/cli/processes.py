@@ -15,7 +15,7 @@ from app.cli.exits import CliError, ExitCode
 from app.cli.options import DataDir, JsonOutput, load_settings
 from app.cli.output import print_json, say
 from app.cli.preflight import require_keys
-from app.cli.state import running_group
+from app.cli.state import where_it_runs
 from app.settings import Settings
 
 
@@ -53,7 +53,7 @@ def health(process: Process, data_dir: DataDir = None, json_output: JsonOutput =
 
     Looks at the running `dev` of the data folder unless the environment names other addresses.
     """
-    settings = _where_it_runs(load_settings(data_dir=data_dir))
+    settings = where_it_runs(load_settings(data_dir=data_dir))
     if process == Process.API:
         _require_ready(settings)
     else:
@@ -62,14 +62,6 @@ def health(process: Process, data_dir: DataDir = None, json_output: JsonOutput =
         print_json({"status": "ok"})
     else:
         say("ok")
-
-
-def _where_it_runs(settings: Settings) -> Settings:
-    group = running_group(settings.data_dir)
-    named = settings.model_fields_set
-    if group is None or named & {"api_url", "api_port", "temporal_address", "temporal_port"}:
-        return settings
-    return settings.model_copy(update={"api_url": group.api_url, "temporal_address": group.temporal_address})
 
 
 def _require_ready(settings: Settings) -> None:
@@ -83,17 +75,12 @@ def _require_ready(settings: Settings) -> None:
 
 async def _require_poller(settings: Settings) -> None:
     """Raises `CliError` unless a worker on this host has asked Temporal for tasks lately."""
-    from temporalio.service import RPCError  # noqa: PLC0415 - loads Temporal's client; other commands need none
-
+    from app.cli.temporal import reaching_temporal  # noqa: PLC0415 - loads Temporal's client; other commands need none
     from app.temporal.connect import TemporalConnection  # noqa: PLC0415
     from app.temporal.pollers import pollers  # noqa: PLC0415
 
-    try:
+    with reaching_temporal(settings):
         found = await pollers(await TemporalConnection(settings).client())
-    except (RPCError, RuntimeError) as error:
-        raise CliError(
-            ExitCode.UNREACHABLE, f"Temporal at {settings.resolved_temporal_address} does not answer: {error}"
-        ) from error
     host = socket.gethostname()
     if not any(poller.host == host for poller in found):
         raise CliError(ExitCode.BROKEN, f"no worker on {host} asks Temporal for tasks")

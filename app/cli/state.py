@@ -18,6 +18,7 @@ import psutil
 
 from app.cli.exits import CliError, ExitCode
 from app.embedded.child import end_process
+from app.settings import Settings
 
 _STATE = "dev.json"
 _LOCK = "dev.lock"
@@ -85,6 +86,18 @@ def running_group(data_dir: Path) -> DevState | None:
     """The group that runs in this data folder, if one does."""
     state = _read(data_dir)
     return state if state is not None and state.supervisor.alive() else None
+
+
+def where_it_runs(settings: Settings) -> Settings:
+    """The settings with the addresses of the running `dev`, unless the environment or a flag names others."""
+    group = running_group(settings.data_dir)
+    named = settings.model_fields_set
+    if group is None or named & {"api_url", "api_port", "temporal_address", "temporal_port"}:
+        return settings
+    found = {"api_url": group.api_url, "temporal_address": group.temporal_address}
+    if settings.database_url is None:
+        found["database_url"] = group.database_url
+    return settings.model_copy(update=found)
 
 
 def end_leftovers(data_dir: Path) -> list[str]:

@@ -3,12 +3,14 @@
 Only workers with `HOLDFAST_WORKER_VERSIONING` on are versions; what a version is made of is `worker.deployment`'s.
 """
 
+import asyncio
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.deployment.v1 import WorkerDeploymentInfo
-from temporalio.api.enums.v1 import WorkerDeploymentVersionStatus
+from temporalio.api.enums.v1 import RoutingConfigUpdateState, WorkerDeploymentVersionStatus
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkerDeploymentRequest,
     SetWorkerDeploymentCurrentVersionRequest,
@@ -16,6 +18,8 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 
+SETTLE_SECONDS = 10.0
+_POLL_SECONDS = 0.1
 _PREFIX = "WORKER_DEPLOYMENT_VERSION_STATUS_"
 
 
@@ -38,6 +42,8 @@ class Deployment:
     ramping: str | None
     ramping_percentage: float
     versions: tuple[Version, ...]
+    settled: bool
+    """Whether every part of Temporal routes so already."""
 
 
 async def describe(client: Client, name: str) -> Deployment:
@@ -54,23 +60,26 @@ async def describe(client: Client, name: str) -> Deployment:
         ramping=routing.ramping_deployment_version.build_id or None,
         ramping_percentage=routing.ramping_version_percentage,
         versions=tuple(versions),
+        settled=info.routing_config_update_state != RoutingConfigUpdateState.ROUTING_CONFIG_UPDATE_STATE_IN_PROGRESS,
     )
 
 
-async def promote(client: Client, name: str, build_id: str | None) -> None:
+async def promote(client: Client, name: str, build_id: str | None) -> Deployment:
     """Route new runs, and those that upgrade by themselves, to this version; None = to workers without versioning.
 
-    Raises `RPCError`: NOT_FOUND for a version Temporal never saw, FAILED_PRECONDITION when its workers do not poll.
+    Answers as soon as that holds everywhere, after ten seconds at the latest. Raises `RPCError`: NOT_FOUND for a
+    version Temporal never saw, FAILED_PRECONDITION when its workers do not poll.
     """
     await client.workflow_service.set_worker_deployment_current_version(
         SetWorkerDeploymentCurrentVersionRequest(
             namespace=client.namespace, deployment_name=name, build_id=build_id or "", identity=client.identity
         )
     )
+    return await _settled(client, name)
 
 
-async def ramp(client: Client, name: str, build_id: str, percentage: float) -> None:
-    """Route this many per cent of them (0 to 100) to the version, the rest to the current one. Raises as `promote`."""
+async def ramp(client: Client, name: str, build_id: str, percentage: float) -> Deployment:
+    """Route this many per cent of them (0 to 100) to the version, the rest to the current one. As `promote`."""
     await client.workflow_service.set_worker_deployment_ramping_version(
         SetWorkerDeploymentRampingVersionRequest(
             namespace=client.namespace,
@@ -80,6 +89,16 @@ async def ramp(client: Client, name: str, build_id: str, percentage: float) -> N
             identity=client.identity,
         )
     )
+    return await _settled(client, name)
+
+
+async def _settled(client: Client, name: str) -> Deployment:
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        found = await describe(client, name)
+        if found.settled or time.monotonic() >= deadline:
+            return found
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def _version(summary: WorkerDeploymentInfo.WorkerDeploymentVersionSummary) -> Version:

@@ -20,19 +20,10 @@ from app.services.workspaces import create_workspace
 from app.settings import Settings
 from app.temporal.setup import missing_search_attributes
 from tests.conftest import DatabaseUrls, TestWorkspace
+from tests.integration.cli.on_servers import on_servers
 from tests.support.cli import holdfast
 
 REPOSITORY = Path(__file__).parents[3]
-
-
-def on_servers(settings: Settings) -> dict[str, str]:
-    assert settings.database_url is not None
-    assert settings.migration_database_url is not None
-    return {
-        "HOLDFAST_DATABASE_URL": settings.database_url,
-        "HOLDFAST_MIGRATION_DATABASE_URL": settings.migration_database_url,
-        "HOLDFAST_TEMPORAL_ADDRESS": settings.resolved_temporal_address,
-    }
 
 
 async def test_migrating_a_database_that_is_up_to_date_changes_nothing(settings: Settings) -> None:

@@ -1,0 +1,148 @@
+"""`holdfast replay` against the runs of a real server: what replays, what does not, and how it is said."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from temporalio import workflow
+
+import worker.replay
+from app.cli.exits import ExitCode
+from app.db.models import Run
+from app.embedded.ports import free_port
+from app.services.platform import Platform
+from app.settings import Settings
+from app.temporal import names
+from app.temporal.messages import RunInput
+from tests.conftest import TestWorkspace
+from tests.integration.cli.on_servers import on_servers
+from tests.support.cli import Ended, holdfast
+from tests.support.engine import Engine
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("worker")
+
+WAITS = {"steps": [{"id": "answer", "type": "wait_for_event", "event": "crm.reply.received"}]}
+
+Replay = Callable[..., Awaitable[Ended]]
+
+
+@workflow.defn(name=names.AUTOMATION_WORKFLOW)
+class SleepsInstead:
+    """A walk that begins with something else than the real one."""
+
+    @workflow.run
+    async def run(self, input: RunInput) -> None:
+        """Sleep for an hour."""
+        await workflow.sleep(3600)
+
+
+@pytest.fixture
+def engine(platform: Platform, workspace: TestWorkspace) -> Engine:
+    return Engine(platform, workspace.id)
+
+
+@pytest.fixture
+def replay(settings: Settings, engine: Engine) -> Replay:
+    """The command over this test's runs alone."""
+
+    async def call(*arguments: str) -> Ended:
+        query = f'{names.WORKSPACE.name} = "{engine.workspace_id}"'
+        return await holdfast("replay", "--query", query, *arguments, environment=on_servers(settings))
+
+    return call
+
+
+async def waiting(engine: Engine, count: int) -> list[Run]:
+    """So many runs that wait, and that Temporal's search finds."""
+    workflow_id = await engine.publish(WAITS, name="Reply")
+    runs = [await engine.start(workflow_id) for _ in range(count)]
+    for run in runs:
+        await engine.at(run, "answer")
+    await found(engine, count)
+    return runs
+
+
+async def found(engine: Engine, count: int, status: str = "Running") -> None:
+    """Until Temporal's search, which lags behind, finds so many."""
+    client = await engine.platform.temporal.client()
+    query = f'{names.WORKSPACE.name} = "{engine.workspace_id}" AND ExecutionStatus = "{status}"'
+
+    async def there() -> bool:
+        return (await client.count_workflows(query)).count == count
+
+    await eventually(there, what=f"{count} runs are found")
+
+
+async def test_runs_under_way_replay_against_the_code_that_is_here(engine: Engine, replay: Replay) -> None:
+    runs = await waiting(engine, 3)
+
+    for_people, for_scripts = await replay(), await replay("--json")
+
+    assert (for_people.code, for_people.out) == (ExitCode.OK, "3 of 3 replay\n")
+    *lines, last = for_scripts.json_lines()
+    assert {line["data"]["run_id"] for line in lines} == {str(run.id) for run in runs}
+    assert all(line["data"]["replays"] for line in lines)
+    assert last == {"event": "done", "data": {"matched": 3, "replayed": 3, "failed": 0}}
+
+
+async def test_a_run_that_would_not_go_on_is_named_with_its_reason(
+    engine: Engine, replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [run] = await waiting(engine, 1)
+    monkeypatch.setattr(worker.replay, "WORKFLOWS", {names.AUTOMATION_WORKFLOW: SleepsInstead})
+
+    for_people, for_scripts = await replay(), await replay("--json")
+
+    assert for_people.code == for_scripts.code == ExitCode.RUN_FAILED
+    first, last = for_people.out.splitlines()
+    assert str(run.id) in first
+    assert "Reply" in first
+    assert "nondeterminism" in first
+    assert last.startswith("0 of 1 replay, 1 do not")
+    told = for_scripts.json_lines()[0]["data"]
+    assert (told["run_id"], told["workflow"], told["kind"]) == (str(run.id), "Reply", "nondeterminism")
+    assert "imer" in told["problem"]
+
+
+async def test_a_limit_says_how_many_were_left_out(engine: Engine, replay: Replay) -> None:
+    await waiting(engine, 2)
+
+    ended = await replay("--limit", "1")
+
+    assert ended.code == ExitCode.OK
+    assert ended.out.splitlines() == ["1 of 1 replay", "1 more were left out; --limit 0 replays all"]
+
+
+async def test_runs_that_are_over_are_replayed_when_asked_for(engine: Engine, replay: Replay) -> None:
+    [run] = await waiting(engine, 1)
+    await engine.send("crm.reply.received")
+    await engine.end(run)
+    await found(engine, 1, "Completed")
+
+    still_open, over = await replay(), await replay("--closed")
+
+    assert "no runs to replay" in still_open.err
+    assert over.out == "1 of 1 replay\n"
+
+
+async def test_a_query_that_is_none_is_refused_in_temporals_words(settings: Settings) -> None:
+    ended = await holdfast("replay", "--query", "NoSuchThing = 1", environment=on_servers(settings))
+
+    assert ended.code == ExitCode.REFUSED
+    assert "NoSuchThing" in ended.err
+
+
+async def test_a_temporal_that_is_away_replays_nothing(settings: Settings) -> None:
+    address = f"127.0.0.1:{free_port()}"
+
+    ended = await holdfast("replay", environment=on_servers(settings) | {"HOLDFAST_TEMPORAL_ADDRESS": address})
+
+    assert ended.code == ExitCode.UNREACHABLE
+    assert address in ended.err
+
+
+async def test_the_database_of_the_runs_must_be_named() -> None:
+    ended = await holdfast("replay", environment={"HOLDFAST_DATA_DIR": "/nonexistent"})
+
+    assert ended.code == ExitCode.USAGE
+    assert "HOLDFAST_DATABASE_URL" in ended.err

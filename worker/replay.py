@@ -1,0 +1,102 @@
+"""Replays runs of a live server against the code installed here, before it is deployed. Nothing is written anywhere.
+
+A run replays when the code makes the same decisions from its history as the code did that wrote it. What to show of
+this is the command line's.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from temporalio import workflow
+from temporalio.client import Client, WorkflowExecution, WorkflowHistory
+from temporalio.converter import DataConverter
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+
+from app.json import Json
+from worker.registry import WORKFLOWS
+
+_RUN_PREFIX = "run-"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One Temporal execution that was replayed. `problem` says why it does not; None = it does.
+
+    `workflow` is the name of the run's workflow and only looked up when there is a problem.
+    """
+
+    run_id: str
+    temporal_run_id: str
+    events: int
+    workflow: str | None = None
+    kind: str | None = None
+    """`nondeterminism`: the code does something else than the history says; `error`: it fails before that shows."""
+    problem: str | None = None
+
+
+def query_of(*, closed: bool = False, more: str | None = None) -> str:
+    """Temporal's visibility query for our executions that are open, or closed; `more` narrows it down."""
+    types = ", ".join(f'"{name}"' for name in WORKFLOWS)
+    parts = [f"WorkflowType IN ({types})", f'ExecutionStatus {"!=" if closed else "="} "Running"']
+    return " AND ".join([*parts, f"({more})"] if more else parts)
+
+
+async def count(client: Client, query: str) -> int:
+    """How many executions the query finds. Raises `RPCError`, INVALID_ARGUMENT for a query that is none."""
+    return (await client.count_workflows(query)).count
+
+
+async def replay(client: Client, query: str, *, limit: int | None = None) -> AsyncIterator[Replayed]:
+    """Replay what the query finds, one history in memory at a time. Raises `RPCError`.
+
+    Of a run that continued as new, the execution that the query finds is replayed: the open one is what a new worker
+    has to take over. A run whose history is deleted meanwhile is passed over.
+    """
+    replayer = Replayer(
+        workflows=list(WORKFLOWS.values()),
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        data_converter=client.data_converter,
+        namespace=client.namespace,
+    )
+    async with replayer.workflow_replay_iterator(_histories(client, query, limit)) as results:
+        async for result in results:
+            yield await _told(client.data_converter, result.history, result.replay_failure)
+
+
+async def _histories(client: Client, query: str, limit: int | None) -> AsyncIterator[WorkflowHistory]:
+    async for execution in client.list_workflows(query, limit=limit):
+        if history := await _history(client, execution):
+            yield history
+
+
+async def _history(client: Client, execution: WorkflowExecution) -> WorkflowHistory | None:
+    try:
+        return await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+
+
+async def _told(converter: DataConverter, history: WorkflowHistory, failure: Exception | None) -> Replayed:
+    run_id = history.workflow_id.removeprefix(_RUN_PREFIX)
+    if failure is None:
+        return Replayed(run_id, history.run_id, len(history.events))
+    return Replayed(
+        run_id,
+        history.run_id,
+        len(history.events),
+        workflow=await _workflow_name(converter, history),
+        kind="nondeterminism" if isinstance(failure, workflow.NondeterminismError) else "error",
+        problem=str(failure),
+    )
+
+
+async def _workflow_name(converter: DataConverter, history: WorkflowHistory) -> str:
+    """The name from the run's input; the Temporal type's where there is none."""
+    started = history.events[0].workflow_execution_started_event_attributes
+    values: list[Json] = await converter.decode(started.input.payloads) if started.input.payloads else []
+    if values and isinstance(values[0], dict) and isinstance(name := values[0].get("workflow_name"), str):
+        return name
+    return str(started.workflow_type.name)
