@@ -181,12 +181,13 @@ class ActionRunner:
     ) -> ApplicationError:
         """The failure for Temporal, after the attempt's own row is written, so that retries are seen as they happen."""
         finished_at = datetime.now(UTC)
-        last = not error.type.retryable or number >= call.retry.max_attempts
+        again = retryable(call.retry, error.type)
+        last = not again or number >= call.retry.max_attempts
         delay = None if last else retry_delay(call.retry, number, error.retry_after)
         step_error: JsonObject = {
             "type": error.type.value,
             "message": error.message,
-            "retryable": error.type.retryable,
+            "retryable": again,
             "provider_code": error.provider_code,
         }
         # A row about a failure is worth a try, not worth holding up the retry while the database is away.
@@ -210,11 +211,16 @@ class ActionRunner:
             error.message,
             details,
             type=error.type.value,
-            non_retryable=not error.type.retryable,
+            non_retryable=not again,
             next_retry_delay=None if delay is None else timedelta(seconds=delay),
             # What a provider answers belongs in the attempt's row, not as a stack trace in the worker's log.
             category=_CATEGORIES.get(error.type, ApplicationErrorCategory.BENIGN),
         )
+
+
+def retryable(plan: RetryPlan, type: ErrorType) -> bool:
+    """Whether a failure of this type is worth another attempt: the step's own list counts, else the types' table."""
+    return type.retryable if plan.retry_on is None else type.value in plan.retry_on
 
 
 def retry_delay(plan: RetryPlan, attempt: int, retry_after: float | None) -> float:

@@ -1,43 +1,45 @@
-"""The one generic Temporal workflow: input, messages and ending of a run. The walk itself is the interpreter's.
+"""The one generic Temporal workflow: input, messages, continuing as new, ending. The walk is the interpreter's.
 
 Deterministic code only: no I/O, no clock but the workflow's. Every change must keep the stored histories replaying.
 """
 
 import asyncio
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from app.catalog.errors import ErrorType
+    from app.definition.durations import parse_moment
     from app.definition.model import Definition
     from app.definition.parse import parse
-    from app.json import Json, JsonObject
+    from app.json import Json
     from app.temporal import names
-    from app.temporal.messages import DeliveredEvent, RunInput, RunResult, Timeline
+    from app.temporal.messages import (
+        Decision,
+        DeliveredEvent,
+        JournalState,
+        RunInput,
+        RunResult,
+        SignalledEvent,
+        Timeline,
+    )
     from app.temporal.payloads import json_size
-    from workflows.failures import RunStopped, StepFailed
+    from app.temporal.plain import as_plain
+    from workflows import ending, messages
+    from workflows.failures import Suspended
     from workflows.interpreter import run_steps
     from workflows.recorder import Recorder
+    from workflows.resting import due, remaining
     from workflows.scope import Scope
     from workflows.state import RunState, now_text
-    from workflows.tasks import LimitReached, limited
+    from workflows.tasks import limited
 
 
 CACHED_DEFINITIONS = 512
-MAX_OUTPUT_BYTES = 1024 * 1024
+MOST_CARRIED = 16 * 1024 * 1024
+"""Bytes a run may take along into its next execution."""
 _PARSED: dict[str, Definition] = {}
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run ends: `status` completed, failed, cancelled or timed_out."""
-
-    status: str
-    output: Json = None
-    error: JsonObject | None = None
 
 
 @workflow.defn(name=names.AUTOMATION_WORKFLOW)
@@ -53,114 +55,140 @@ class Automation:
     @workflow.run
     async def run(self, input: RunInput) -> RunResult:
         """Walk the definition, run its `finally`, record the end. A failed run fails its Temporal workflow too."""
-        definition = self._state.definition = _parsed(input)
-        ending = await self._ending(self._whole(definition))
-        ending = _bounded(await self._finally(definition, ending))
-        await self._record_end(ending)
-        workflow.upsert_search_attributes([names.STATUS.value_set(ending.status), names.WAITING_FOR.value_unset()])
-        return self._result(ending)
+        self._state.definition = _parsed(input)
+        while True:
+            try:
+                result = await self._to_the_end()
+                break
+            except Suspended:
+                await self._continue_as_new()
+        await self._record_end(result)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.upsert_search_attributes([names.STATUS.value_set(result.status), names.WAITING_FOR.value_unset()])
+        return _answer(result)
+
+    # Messages
 
     @workflow.signal(name=names.DELIVER_EVENT_SIGNAL)
     def deliver_event(self, delivered: DeliveredEvent) -> None:
         """An event matched waits of this run. The same event twice counts once."""
-        self._state.inbox.put(delivered)
+        messages.deliver(self._state, delivered.paths, delivered.event)
+
+    @workflow.update(name=names.SIGNAL_EVENT_UPDATE)
+    def signal_event(self, signalled: SignalledEvent) -> list[str]:
+        """An event for this run alone; answers the paths of the waits it ends."""
+        return messages.deliver(self._state, messages.paths_for(self._state, signalled), signalled.event)
+
+    @signal_event.validator
+    def _check_signal_event(self, signalled: SignalledEvent) -> None:
+        messages.check_signal(self._state, signalled)
+
+    @workflow.update(name=names.PAUSE_UPDATE)
+    async def pause(self, by: str | None = None) -> None:
+        """Begin no further step until resumed; what is under way goes on."""
+        self._state.paused = True
+        await self._recorder.show_status()
+
+    @pause.validator
+    def _check_pause(self, by: str | None = None) -> None:
+        messages.check_pause(self._state)
+
+    @workflow.update(name=names.RESUME_UPDATE)
+    async def resume(self, by: str | None = None) -> None:
+        """Go on after a pause."""
+        self._state.paused = False
+        await self._recorder.show_status()
+
+    @resume.validator
+    def _check_resume(self, by: str | None = None) -> None:
+        messages.check_resume(self._state)
+
+    @workflow.update(name=names.DECIDE_UPDATE)
+    def decide(self, decision: Decision) -> None:
+        """What becomes of a held step."""
+        self._state.history.message(json_size([decision.inputs, decision.output]))
+        self._state.decisions[decision.path] = decision
+
+    @decide.validator
+    def _check_decide(self, decision: Decision) -> None:
+        messages.check_decision(self._state, decision)
 
     @workflow.query(name=names.TIMELINE_QUERY)
     def timeline(self) -> Timeline:
         """The run as it stands, steps in the order they began."""
+        return messages.timeline(self._state)
+
+    @workflow.query(name=names.JOURNAL_QUERY)
+    def journal(self) -> JournalState:
+        """What a redrive of the run begins with."""
+        return self._state.journal.state()
+
+    # The way of a run
+
+    async def _to_the_end(self) -> RunResult:
         state = self._state
-        return Timeline(
-            status=state.status,
-            current_step=state.current_step,
-            waiting_for=state.waiting_for,
-            steps_completed=state.journal.completed,
-            steps=list(state.journal.records.values()),
-            variables=state.variables,
-        )
+        if state.ending is None:
+            state.ending = await ending.ending_of(self._whole(), state)
+        else:
+            ending.reopen(self._scope)
+        return await ending.close(self._scope, state.ending)
 
-    async def _whole(self, definition: Definition) -> Json:
-        limit = definition.settings.timeout
-        if limit is None:
-            return await self._body(definition)
-        seconds = self._scope.duration(limit, "settings.timeout").total_seconds()
-        return await limited(self._body(definition), seconds)
+    async def _whole(self) -> Json:
+        state = self._state
+        limit = state.definition.settings.timeout
+        if limit is not None and state.deadline is None:
+            state.deadline = due(self._scope.duration(limit, "settings.timeout").total_seconds())
+        if state.deadline is None:
+            return await self._body()
+        state.history.timer()
+        return await limited(self._body(), remaining(parse_moment(state.deadline)) or 0.0)
 
-    async def _body(self, definition: Definition) -> Json:
-        variables = self._scope.evaluate(definition.variables, "variables")
-        self._state.variables = {**variables, **self._state.input.variables}
+    async def _body(self) -> Json:
+        definition, journal = self._state.definition, self._state.journal
+        if self._state.is_new:
+            known = journal.first_variables
+            missing = {name: value for name, value in definition.variables.items() if name not in known}
+            first = {**self._scope.evaluate(missing, "variables"), **self._state.input.variables, **known}
+            journal.variables = {**first, **journal.variables}
+            journal.first_variables = first
         await self._scope.run(definition.steps)
         return self._scope.evaluate(definition.output, "output")
 
-    async def _ending(self, walk: Awaitable[Json]) -> Ending:
+    async def _continue_as_new(self) -> None:
+        """Go on in a new execution with the journal. Returns when that cannot be: the run ends here then."""
+        state = self._state
         try:
-            return Ending("completed", output=await walk)
-        except RunStopped as stopped:
-            return _stopped(stopped)
-        except StepFailed as failed:
-            return Ending("failed", error=failed.as_run_error())
-        except LimitReached:
-            message = f"settings.timeout: the run was not done within {self._state.definition.settings.timeout}"
-            return Ending("timed_out", error=_error(ErrorType.RUN_TIMED_OUT, message))
+            await self._recorder.flush()
+            await workflow.wait_condition(workflow.all_handlers_finished)
         except asyncio.CancelledError:
-            _forget_cancellation()
-            return Ending("cancelled", error=_error(ErrorType.CANCELLED, "the run was cancelled"))
+            # A new execution would not know of it.
+            ending.forget_cancellation()
+            state.ending = state.ending or ending.cancelled()
+        carry = as_plain(state.carry())
+        size = json_size(carry)
+        if size <= MOST_CARRIED:
+            workflow.continue_as_new(args=[as_plain(replace(state.input, carry=None)) | {"carry": carry}])
+        state.must_stay = True
+        state.ending = state.ending or ending.too_large(size, MOST_CARRIED)
 
-    async def _finally(self, definition: Definition, ending: Ending) -> Ending:
-        """`finally` runs whatever happened; if it fails, a run that had completed has failed."""
-        if not definition.finally_:
-            return ending
-        scope = self._scope.named({"error": ending.error, "status": ending.status})
-        final = await self._ending(scope.run(definition.finally_))
-        return ending if final.status == "completed" or ending.status != "completed" else final
-
-    async def _record_end(self, ending: Ending) -> None:
+    async def _record_end(self, result: RunResult) -> None:
         """Write how the run ended. A cancellation that comes this late changes nothing but must not lose the record."""
         finished_at = now_text()
         while True:
             try:
-                await self._recorder.end(
-                    status=ending.status, output=ending.output, error=ending.error, finished_at=finished_at
-                )
+                await self._recorder.end(result, finished_at)
                 return
             except asyncio.CancelledError:
-                _forget_cancellation()
-
-    def _result(self, ending: Ending) -> RunResult:
-        if ending.status in ("failed", "timed_out"):
-            error = ending.error or {}
-            raise ApplicationError(error["message"], error, type=error["type"], non_retryable=True)
-        if ending.status == "cancelled" and workflow.cancellation_reason() is not None:
-            raise asyncio.CancelledError
-        return RunResult(status=ending.status, output=ending.output, error=ending.error)
+                ending.forget_cancellation()
 
 
-def _bounded(ending: Ending) -> Ending:
-    """A run's output travels as one payload; a larger one would hold the run up for ever."""
-    size = json_size(ending.output)
-    if size <= MAX_OUTPUT_BYTES:
-        return ending
-    message = f"output: {size:,} bytes are more than the {MAX_OUTPUT_BYTES:,} a run may answer; answer with less"
-    return Ending("failed", error=_error(ErrorType.LIMIT_EXCEEDED, message))
-
-
-def _stopped(stopped: RunStopped) -> Ending:
-    if stopped.status == "completed":
-        return Ending("completed", output=stopped.output)
-    type = stopped.type if stopped.status == "failed" else ErrorType.CANCELLED
-    message = stopped.reason or f"stopped as {stopped.status}"
-    error = _error(type, message) | {"step_id": stopped.step_id, "path": stopped.path}
-    return Ending(stopped.status, output=stopped.output, error=error)
-
-
-def _error(type: ErrorType, message: str) -> JsonObject:
-    return {"type": type.value, "message": message, "step_id": None, "path": None}
-
-
-def _forget_cancellation() -> None:
-    """The cancellation is being answered; what follows (`finally`, the records) must be walked to its end."""
-    task = asyncio.current_task()
-    while task is not None and task.cancelling():
-        task.uncancel()
+def _answer(result: RunResult) -> RunResult:
+    if result.status in ("failed", "timed_out"):
+        error = result.error or {}
+        raise ApplicationError(error["message"], error, type=error["type"], non_retryable=True)
+    if result.status == "cancelled" and workflow.cancellation_reason() is not None:
+        raise asyncio.CancelledError
+    return result
 
 
 def _parsed(input: RunInput) -> Definition:

@@ -7,17 +7,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from temporalio import workflow
-
 from app.catalog.errors import ErrorType
+from app.definition.durations import parse_moment
 from app.definition.steps import ActionStep, Step, WaitForEventStep
 from app.json import Json, JsonObject
 from app.temporal.messages import StepRecord
-from workflows.failures import RunStopped, StepFailed
+from workflows import holding
+from workflows.failures import RunStopped, StepFailed, recorded_failure
 from workflows.journal import is_over
+from workflows.resting import due, remaining
+from workflows.retrying import between_attempts, pause_after, plan_another, retry_plan, worth_another
 from workflows.scope import Scope
 from workflows.state import now_text
-from workflows.steps import action, condition, delay, loop, parallel, pure, wait_for_event
+from workflows.steps import action, condition, delay, loop, parallel, pure, repeat, wait_for_event
 from workflows.tasks import LimitReached, leave_if_cancelled, limited
 
 Kind = Callable[[Scope, Any, StepRecord], Awaitable[Json]]
@@ -28,6 +30,7 @@ KINDS: dict[str, Kind] = {
     "delay": delay.run,
     "wait_for_event": wait_for_event.run,
     "loop": loop.run,
+    "repeat": repeat.run,
     "parallel": parallel.run,
     "set_variable": pure.set_variable,
     "transform": pure.transform,
@@ -52,29 +55,51 @@ async def run_step(scope: Scope, step: Step) -> StepRecord:
     """Walk one step. Raises `StepFailed` when it failed and its policy is `fail`."""
     leave_if_cancelled()
     await scope.breathe()
+    await scope.gate(scope.path(step))
     record = scope.journal.begin(_fresh(scope, step))
     if is_over(record):
         scope.publish(step, record)
     else:
         scope.state.current_step = record.path
+        record = await _to_its_end(scope, step, record)
+        # An effect that was done nevertheless is done; the cancellation goes on from here.
+        leave_if_cancelled()
+    if record.handled and step.on_error == "branch":
+        await scope.after(step, {"error": _caught(record)}).run(step.error_steps)
+    await scope.recorder.flush_if_due()
+    return record
+
+
+async def _to_its_end(scope: Scope, step: Step, record: StepRecord) -> StepRecord:
+    """Walk a step until it is over, through as many generations as operators ask for."""
+    while True:
         try:
-            await _walk(scope, step, record)
+            if record.status == "held":
+                record = await holding.decided(scope, step, record)
+            if record.status not in ("skipped", "completed"):
+                await _walk(scope, step, record)
+            elif record.finished_at is None:
+                _finish(scope, step, record, record.status)
+            return record
         except StepFailed as failed:
-            _apply_error_policy(scope, step, record, failed)
+            if not holding.must_ask(scope, step, record, failed):
+                _apply_error_policy(scope, step, record, failed)
+                return record
+            holding.hold(scope, step, record, failed)
         except RunStopped:
             _finish(scope, step, record, "completed")
             raise
         except asyncio.CancelledError:
             _finish(scope, step, record, "cancelled")
             raise
-    if record.handled and step.on_error == "branch":
-        await scope.inside(step, {"error": _caught(record)}).run(step.error_steps)
-    await scope.recorder.flush_if_due()
-    return record
 
 
 async def _walk(scope: Scope, step: Step, record: StepRecord) -> None:
-    if not step.enabled or (step.when is not None and not scope.holds(step.when, "when")):
+    if record.status == "failed":
+        raise recorded_failure(record)
+    if record.status == "pending" and (
+        not step.enabled or (step.when is not None and not scope.holds(step.when, "when"))
+    ):
         _finish(scope, step, record, "skipped")
         return
     record.output = await _attempts(scope, step, record)
@@ -86,29 +111,29 @@ async def _attempts(scope: Scope, step: Step, record: StepRecord) -> Json:
     """An action's attempts are its activity's; any other kind that asks for `retry` is tried again here."""
     if isinstance(step, ActionStep) or step.retry is None:
         return await _attempt(scope, step, record)
-    plan = action.retry_plan(scope, step.retry)
-    pause = plan.initial_interval
+    plan = retry_plan(scope, step.retry)
     while True:
+        await between_attempts(scope.state, record)
+        began = now_text()
         try:
             return await _attempt(scope, step, record)
         except StepFailed as failed:
-            if not failed.retryable or record.attempt >= plan.max_attempts:
+            if not worth_another(plan, failed) or record.attempt >= plan.max_attempts:
                 raise
-            record.error = failed.as_step_error()
-        record.attempt, record.wait = record.attempt + 1, None
-        await workflow.sleep(
-            pause * (1 - plan.jitter * workflow.random().random()), summary=f"before attempt {record.attempt}"
-        )
-        pause = min(pause * plan.backoff, plan.max_interval)
+            plan_another(scope, record, failed, pause_after(plan, record.attempt), began)
 
 
 async def _attempt(scope: Scope, step: Step, record: StepRecord) -> Json:
     kind = KINDS[step.type]
-    record.status = "running"
+    if record.status != "waiting":
+        record.status = "running"
     # An action limits each attempt itself, and a wait's timeout is its deadline.
     if step.timeout is None or isinstance(step, ActionStep | WaitForEventStep):
         return await kind(scope, step, record)
-    seconds = scope.duration(step.timeout, "timeout").total_seconds()
+    if record.deadline is None:
+        record.deadline = due(scope.duration(step.timeout, "timeout").total_seconds())
+    seconds = remaining(parse_moment(record.deadline)) or 0.0
+    scope.state.history.timer()
 
     async def part() -> Json:
         return await kind(scope, step, record)
@@ -120,11 +145,12 @@ async def _attempt(scope: Scope, step: Step, record: StepRecord) -> Json:
 
 
 def _apply_error_policy(scope: Scope, step: Step, record: StepRecord, failed: StepFailed) -> None:
-    """`continue` and `branch` take care of the failure; with `fail` it goes on to the step around this one."""
+    """`continue` and `branch` take care of the failure; otherwise it goes on to the step around this one."""
     failed.at(step.id, record.path)
     record.error, record.failed_path = failed.as_step_error(), failed.path
-    record.handled = step.on_error != "fail"
-    _finish(scope, step, record, "failed")
+    record.handled = step.on_error in ("continue", "branch")
+    if record.status != "failed":
+        _finish(scope, step, record, "failed")
     if not record.handled:
         raise failed
 
@@ -142,7 +168,7 @@ def _fresh(scope: Scope, step: Step) -> StepRecord:
         name=step.title,
         type=step.type,
         action=step.action if isinstance(step, ActionStep) else None,
-        status="running",
+        status="pending",
         started_at=now_text(),
     )
 
@@ -151,8 +177,13 @@ def _finish(scope: Scope, step: Step, record: StepRecord, status: str) -> None:
     """However it ended, the step is seen from now on: `error_steps` and `finally` look at failed ones, too."""
     record.status = status
     record.finished_at = record.finished_at or now_text()
+    record.again_at = None
     # An effect that ended well has committed its own row; everything else is written in batches.
     effect = record.action is not None and record.inputs is not None and status == "completed"
+    if next(step.children(), None) is not None:
+        scope.journal.abandon(record.path, record.finished_at)
     scope.journal.finish(record, written=effect)
     scope.publish(step, record)
+    if status == "completed" and step.compensate:
+        scope.journal.compensations.append(scope.compensation(step, record))
     scope.state.show()

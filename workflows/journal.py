@@ -1,15 +1,24 @@
-"""What has happened so far: step path to record, in the order steps began. The single source for resume and live view.
+"""What has happened so far: the single source for resume, redrive and live view.
 
-Everything in it is plain data, so that it can travel. It decides nothing: what a record means for the walk is the
-interpreter's business.
+It travels as `JournalState`, from execution to execution and into a redriven run, so everything in it is plain data. It
+decides nothing: what a record means for the walk is the interpreter's business.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from app.json import Json
-from app.temporal.messages import StepRecord
+from app.json import Json, JsonObject
+from app.temporal.messages import (
+    Assignment,
+    Compensation,
+    FailedAttempt,
+    JournalState,
+    LoopProgress,
+    RepeatProgress,
+    StepRecord,
+)
 
 FINISHED = ("completed", "skipped")
+OPEN = ("pending", "running", "waiting", "held")
 
 
 @dataclass
@@ -20,69 +29,193 @@ class Progress:
     results: dict[int, Json] = field(default_factory=dict)
 
 
+@dataclass
+class Unwritten:
+    """What has to be written into the database, by whoever takes it."""
+
+    rows: dict[str, StepRecord] = field(default_factory=dict)
+    closed_waits: list[str] = field(default_factory=list)
+    attempts: list[FailedAttempt] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+
 class Journal:
     """The run's memory."""
 
-    def __init__(self) -> None:
-        self.records: dict[str, StepRecord] = {}
-        self.progress: dict[str, Progress] = {}
-        self.completed = 0
+    def __init__(self, state: JournalState | None = None) -> None:
+        state = state or JournalState()
+        self.records: dict[str, StepRecord] = {record.path: record for record in state.records}
+        self.loops = {
+            path: Progress(loop.items, {int(index): result for index, result in loop.results})
+            for path, loop in state.loops.items()
+        }
+        self.repeats: dict[str, RepeatProgress] = dict(state.repeats)
+        self.begun: dict[str, JsonObject] = dict(state.begun)
+        self.compensations: list[Compensation] = list(state.compensations)
+        self.keys: dict[str, str] = dict(state.keys)
+        self.variables: JsonObject = dict(state.variables)
+        self.first_variables: JsonObject = dict(state.first_variables)
+        self.run_started_at = state.run_started_at
+        self.completed = state.completed
         """Steps that ended (completed, skipped, or failed with the failure handled), forgotten ones included."""
-        self._begun = 0
-        self._unwritten: dict[str, StepRecord] = {}
-        self._closed_waits: list[str] = []
+        self._assignments: dict[str, Assignment] = dict(state.assignments)
+        self._begun = state.begun_steps
+        self._unwritten = Unwritten()
+
+    def state(self) -> JournalState:
+        """All of it but what is unwritten, sharing its values."""
+        return JournalState(
+            records=list(self.records.values()),
+            loops={
+                path: LoopProgress(
+                    items=loop.items, results=[[index, result] for index, result in loop.results.items()]
+                )
+                for path, loop in self.loops.items()
+            },
+            repeats=self.repeats,
+            begun=self.begun,
+            assignments=self._assignments,
+            compensations=self.compensations,
+            keys=self.keys,
+            completed=self.completed,
+            begun_steps=self._begun,
+            variables=self.variables,
+            first_variables=self.first_variables,
+            run_started_at=self.run_started_at,
+        )
+
+    # Beginning
+
+    def knows(self, path: str) -> bool:
+        """Whether the step at this path was begun, and is not to be begun anew."""
+        old = self.records.get(path)
+        return old is not None and not _begins_anew(old)
 
     def begin(self, fresh: StepRecord) -> StepRecord:
-        """The record to walk the step with: the recorded one when the step is over or still under way, else `fresh`.
-
-        A step that failed or was cancelled begins a new generation. After a failure its effect is a new one, which must
-        not be answered with the old failure; after a cancellation nobody knows whether the effect happened, and the
-        same key finds out.
-        """
+        """The record to walk the step with: the one there is, unless the step begins anew or for the first time."""
         old = self.records.get(fresh.path)
-        if old is not None and (is_over(old) or old.status in ("running", "waiting")):
+        if old is not None and not _begins_anew(old):
             return old
+        return self._begin(fresh, old)
+
+    def again(self, record: StepRecord) -> StepRecord:
+        """A new generation of a step that failed, for an operator who has it tried again."""
+        fresh = replace(
+            record, status="pending", attempt=1, output=None, error=None, failed_path=None, finished_at=None, wait=None,
+            handled=False, deadline=None, again_at=None, renew=False,
+        )  # fmt: skip
+        return self._begin(fresh, record)
+
+    def renew(self, path: str) -> None:
+        """What failed or was cancelled below this step begins anew when it is reached again."""
+        for record in self.below(path):
+            record.renew = record.status == "cancelled" or (record.status == "failed" and not record.handled)
+
+    def _begin(self, fresh: StepRecord, old: StepRecord | None) -> StepRecord:
+        """A new generation after a failure brings a new effect, which must not be answered with the old failure; after
+        a cancellation nobody knows whether the effect happened, and the same key finds out."""
         if old is not None:
             fresh.generation = old.generation + 1
-            fresh.effect = old.effect + (old.status == "failed")
+            fresh.effect = old.effect + (old.status in ("failed", "held"))
+            self.begun.pop(fresh.path, None)
         self._begun += 1
         fresh.order = self._begun
         self.records[fresh.path] = fresh
         return fresh
 
+    # Ending
+
     def finish(self, record: StepRecord, *, written: bool) -> None:
         """Note that a step is over. `written`: its row is in the database already (an effect commits its own)."""
         if is_over(record):
             self.completed += 1
-            self.progress.pop(record.path, None)
-        if record.wait is not None and record.wait["kind"] == "event":
-            self._closed_waits.append(record.path)
+            for memory in (self.loops, self.repeats, self.begun, self.keys):
+                memory.pop(record.path, None)
+        if record.type == "wait_for_event" and (record.status != "skipped" or record.decision is not None):
+            self._unwritten.closed_waits.append(record.path)
         if not written:
-            self._unwritten[record.path] = record
+            self._unwritten.rows[record.path] = record
 
-    def forget(self, prefix: str) -> None:
+    def abandon(self, path: str, finished_at: str) -> None:
+        """What is still open below a step that is over was given up; an empty path means all of the run."""
+        for record in self.below(path) if path else list(self.records.values()):
+            if record.status in OPEN:
+                record.status, record.finished_at, record.again_at = "cancelled", finished_at, None
+                self.finish(record, written=False)
+
+    def assign(self, record: StepRecord, values: JsonObject) -> None:
+        """A step has set variables."""
+        self.variables.update(values)
+        self._assignments[record.path] = Assignment(order=record.order, values=values)
+
+    def forget(self, path: str, index: int) -> None:
         """Drop what lies below a finished loop item, so that the journal stays small. Unwritten rows are kept."""
-        for memory in (self.records, self.progress):
-            for path in [path for path in memory if path.startswith(prefix)]:
-                del memory[path]
+        prefix = f"{path}[{index}]."
+        memories: tuple[dict[str, object], ...] = (
+            self.records, self.loops, self.repeats, self.begun, self.keys,
+        )  # type: ignore[assignment]  # fmt: skip
+        for memory in memories:
+            for inner in [inner for inner in memory if inner.startswith(prefix)]:
+                del memory[inner]
+        self._fold_assignments(path, prefix)
+
+    def _fold_assignments(self, path: str, prefix: str) -> None:
+        """What the items of a loop set is kept as one."""
+        inner = [name for name in self._assignments if name.startswith(prefix)]
+        found = [self._assignments.pop(name) for name in inner]
+        if not found:
+            return
+        known = self._assignments.get(path)
+        folded = Assignment(order=known.order, values=dict(known.values)) if known else Assignment(order=0, values={})
+        for one in sorted(found, key=lambda one: one.order):
+            folded.values.update(one.values)
+            folded.order = max(folded.order, one.order)
+        self._assignments[path] = folded
+
+    def below(self, path: str) -> list[StepRecord]:
+        """Records of the steps inside this one."""
+        inside = (f"{path}.", f"{path}[")
+        return [record for record in self.records.values() if record.path.startswith(inside)]
+
+    # Writing
 
     @property
     def unwritten(self) -> int:
         """Finished steps whose rows are still to be written."""
-        return len(self._unwritten)
+        return len(self._unwritten.rows)
 
-    def take_unwritten(self) -> tuple[list[StepRecord], list[str]]:
-        """Hand over rows to write and waits to close; the caller writes them, however long that takes."""
-        rows, waits = list(self._unwritten.values()), self._closed_waits
-        self._unwritten, self._closed_waits = {}, []
-        return rows, waits
+    def is_written(self, record: StepRecord) -> bool:
+        """Whether the step is over and its row is in the database, or on its way there."""
+        return record.status not in OPEN and record.path not in self._unwritten.rows
 
-    def give_back(self, rows: list[StepRecord], waits: list[str]) -> None:
+    def failed_attempt(self, attempt: FailedAttempt) -> None:
+        """An attempt of a step that holds others failed."""
+        self._unwritten.attempts.append(attempt)
+
+    def drop_rows(self, prefix: str) -> None:
+        """The rows of an old iteration are let go."""
+        self._unwritten.dropped.append(prefix)
+
+    def take_unwritten(self) -> Unwritten:
+        """Hand over what has to be written; the caller writes it, however long that takes."""
+        taken, self._unwritten = self._unwritten, Unwritten()
+        return taken
+
+    def give_back(self, taken: Unwritten) -> None:
         """Take back what could not be written because the walk was cancelled meanwhile; writing twice is harmless."""
-        self._unwritten = {row.path: row for row in rows} | self._unwritten
-        self._closed_waits = waits + self._closed_waits
+        newer = self._unwritten
+        self._unwritten = Unwritten(
+            rows=taken.rows | newer.rows,
+            closed_waits=taken.closed_waits + newer.closed_waits,
+            attempts=taken.attempts + newer.attempts,
+            dropped=taken.dropped + newer.dropped,
+        )
 
 
 def is_over(record: StepRecord) -> bool:
     """Whether walking this step again would do nothing: it completed, was skipped, or its failure was handled."""
     return record.status in FINISHED or (record.status == "failed" and record.handled)
+
+
+def _begins_anew(record: StepRecord) -> bool:
+    return record.renew or record.status == "cancelled"

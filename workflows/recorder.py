@@ -15,15 +15,24 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from app.json import Json, JsonObject
 from app.temporal import names
-from app.temporal.messages import OpenedWait, OpenWait, RecordBatch, RunUpdate, WorkflowVariables
+from app.temporal.messages import (
+    JournalState,
+    OpenedWait,
+    OpenWait,
+    RecordBatch,
+    RunResult,
+    RunUpdate,
+    WorkflowVariables,
+)
 from app.temporal.payloads import json_size
+from workflows.journal import Unwritten
 from workflows.state import RunState
 from workflows.tasks import leave_if_cancelled
 
 BATCH = 50
 """Finished pure steps that are written together."""
 
-_FOREVER = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=1))
+_FOREVER = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=5))
 _LOCAL_RETRIES = timedelta(seconds=10)
 """Pauses longer than this are Temporal's timers: a worker that holds on to its task keeps adding to the history."""
 _ATTEMPT = timedelta(seconds=30)
@@ -32,7 +41,7 @@ ResultT = TypeVar("ResultT")
 
 
 class Recorder:
-    """The run's way to its rows."""
+    """The run's way to its rows. Writes are numbered: an older state of the run never overwrites a newer one."""
 
     def __init__(self, state: RunState) -> None:
         self._state = state
@@ -43,32 +52,38 @@ class Recorder:
             await self.flush()
 
     async def show_status(self) -> None:
-        """Write when the run has begun to wait, or no longer does: what people search by must not be days old."""
+        """Write when what the run does has changed: what people search by must not be days old."""
         if self._state.announce():
             await self.flush()
 
     async def flush(self) -> None:
         """Write finished steps and the run as it stands."""
-        await self._record(self._batch(self._update()))
+        taken = self._state.journal.take_unwritten()
+        await self._record(self._batch(self._update(), taken), taken)
 
-    async def end(self, *, status: str, output: Json, error: JsonObject | None, finished_at: str) -> None:
-        """Write what is left and the run's final state, in one transaction."""
+    async def end(self, ending: RunResult, finished_at: str) -> None:
+        """Write what is left and the run's final state, in one transaction; with the journal, if a redrive may come."""
+        journal = self._state.journal
         update = RunUpdate(
-            status=status,
-            steps_completed=self._state.journal.completed,
-            output=output,
-            error=error,
-            variables=self._state.variables,
+            status=ending.status,
+            steps_completed=journal.completed,
+            output=ending.output,
+            error=ending.error,
+            variables=journal.variables,
             finished_at=finished_at,
+            temporal_run_id=workflow.info().run_id,
         )
-        await self._record(self._batch(update))
+        taken = journal.take_unwritten()
+        kept = None if ending.status == "completed" else journal.state()
+        await self._record(self._batch(update, taken, kept), taken)
 
     async def open_wait(
         self, *, path: str, event: str, match: Json, context: JsonObject, since: str, until: str | None
     ) -> OpenedWait:
         """Register the wait and everything before it; answers with an event that is there already, if any."""
+        taken = self._state.journal.take_unwritten()
         wait = OpenWait(
-            batch=self._batch(self._update()),
+            batch=self._batch(self._update(), taken),
             path=path,
             event=event,
             match=match,
@@ -76,8 +91,10 @@ class Recorder:
             since=since,
             until=until,
         )
-        opened = await self._write(names.OPEN_WAIT_ACTIVITY, wait, wait.batch, OpenedWait, f"wait for {event}")
-        await self._state.outbox.put(json_size(opened.found))
+        opened = await self._write(names.OPEN_WAIT_ACTIVITY, wait, taken, OpenedWait, f"wait for {event}")
+        size = json_size(opened.found)
+        self._state.history.local(size)
+        await self._state.outbox.put(size)
         return opened
 
     async def keep_variables(self, path: str, values: JsonObject) -> None:
@@ -86,36 +103,48 @@ class Recorder:
         kept = WorkflowVariables(
             workspace_id=run.workspace_id, workflow_id=run.workflow_id, run_id=run.run_id, path=path, values=values
         )
+        self._state.history.local(0)
         await _execute(names.SET_VARIABLES_ACTIVITY, kept, NoneType, "keep " + ", ".join(values))
 
     def _update(self) -> RunUpdate:
         state = self._state
+        state.reports += 1
         return RunUpdate(
+            number=state.reports,
             status=state.status,
             steps_completed=state.journal.completed,
             current_step=state.current_step,
             waiting_for=state.waiting_for,
+            error=state.held_error,
+            temporal_run_id=workflow.info().run_id,
         )
 
-    def _batch(self, update: RunUpdate) -> RecordBatch:
+    def _batch(self, update: RunUpdate, taken: Unwritten, journal: JournalState | None = None) -> RecordBatch:
         run = self._state.input
-        steps, closed = self._state.journal.take_unwritten()
-        waiting = [record for record in self._state.journal.records.values() if record.status == "waiting"]
+        waiting = [record for record in self._state.journal.records.values() if record.status in ("waiting", "held")]
         return RecordBatch(
-            workspace_id=run.workspace_id, run_id=run.run_id, steps=steps + waiting, run=update, closed_waits=closed
+            workspace_id=run.workspace_id,
+            run_id=run.run_id,
+            steps=list(taken.rows.values()) + waiting,
+            run=update,
+            closed_waits=taken.closed_waits,
+            attempts=taken.attempts,
+            dropped=taken.dropped,
+            journal=journal,
         )
 
-    async def _record(self, batch: RecordBatch) -> None:
-        await self._write(names.RECORD_ACTIVITY, batch, batch, NoneType, f"record {batch.run.status}")
+    async def _record(self, batch: RecordBatch, taken: Unwritten) -> None:
+        self._state.history.local(0)
+        await self._write(names.RECORD_ACTIVITY, batch, taken, NoneType, f"record {batch.run.status}")
 
     async def _write(
-        self, activity: str, arg: object, batch: RecordBatch, result: type[ResultT], summary: str
+        self, activity: str, arg: object, taken: Unwritten, result: type[ResultT], summary: str
     ) -> ResultT:
         try:
             return await _execute(activity, arg, result, summary)
         except BaseException:
             # Only a cancellation gets here. What it interrupted must still be written before the run ends.
-            self._state.journal.give_back([row for row in batch.steps if row.status != "waiting"], batch.closed_waits)
+            self._state.journal.give_back(taken)
             raise
 
 

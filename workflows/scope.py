@@ -4,6 +4,7 @@ A condition, a parallel branch and error steps share the names of the scope arou
 kinds get a scope and nothing else; they reach the walk through `scope.run`, so that no kind imports the interpreter.
 """
 
+import json
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -16,19 +17,16 @@ from app.catalog.errors import ErrorType
 from app.definition import conditions, durations, expressions
 from app.definition.conditions import Condition
 from app.definition.limits import MAX_OPERATIONS, Budget
-from app.definition.steps import Step
+from app.definition.steps import ParallelStep, Step
 from app.json import Json, JsonObject
-from app.temporal.messages import StepRecord
-from workflows.failures import RunStopped, fail
+from app.temporal.messages import Compensation, StepRecord
+from workflows.failures import Suspended, fail
 from workflows.recorder import Recorder
+from workflows.resting import until_true
 from workflows.state import RunState, moment, now_text
 
 MOST_WORK = 400_000
 """Units of work (about a microsecond each) in one workflow task; with what one step may add, less than a second."""
-
-MOST_EVENTS = 45_000
-MOST_HISTORY_BYTES = 40 * 1024 * 1024
-"""Temporal terminates a run at 51,200 events or 50 MiB; the rest is room for an orderly end."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +46,10 @@ class Scope:
         prefix: str = "",
         views: MutableMapping[str, Json] | None = None,
         names: JsonObject | None = None,
+        asks: bool = True,
     ) -> None:
+        self.asks_operator = asks
+        """Whether a failure here fails the run, so that `on_failure: hold` asks an operator first."""
         self.state = state
         self.journal = state.journal
         self.recorder = recorder
@@ -67,20 +68,44 @@ class Scope:
         """The step's path in this run, loop indices included: `each[3].nudge`."""
         return f"{self._prefix}{step.id}"
 
-    def inside(self, step: Step, names: JsonObject | None = None) -> "Scope":
-        """The scope of the steps inside a condition, a parallel branch or an error branch: the names stay shared."""
-        return self._child(f"{self.path(step)}.", self._views, names)
+    def inside(self, step: Step) -> "Scope":
+        """The scope of the steps inside a condition or a parallel branch: the names stay shared."""
+        return self._child(f"{self.path(step)}.", self._views, None, asks=self._asks_inside(step))
+
+    def after(self, step: Step, names: JsonObject) -> "Scope":
+        """The scope of the error steps of a step that failed: what fails there is not handled by that step."""
+        return self._child(f"{self.path(step)}.", self._views, names, asks=self.asks_operator)
 
     def item(self, step: Step, index: int, names: JsonObject) -> "Scope":
         """The scope of one loop item: sees what is outside, keeps its own steps to itself."""
         own: ChainMap[str, Json] = ChainMap({}, self._views)
-        return self._child(f"{self.path(step)}[{index}].", own, names)
+        return self._child(f"{self.path(step)}[{index}].", own, names, asks=self._asks_inside(step))
 
-    def named(self, names: JsonObject) -> "Scope":
-        """This scope with further names for its expressions."""
-        return self._child(self._prefix, self._views, names)
+    def closing(self, names: JsonObject) -> "Scope":
+        """This scope with further names, for `finally`: the run is ending, and no failure changes that any more."""
+        return self._child(self._prefix, self._views, names, asks=False)
 
-    def _child(self, prefix: str, views: MutableMapping[str, Json], names: JsonObject | None) -> "Scope":
+    def compensating(self, entry: Compensation, names: JsonObject) -> "Scope":
+        """The scope of the steps that undo what `entry` tells of."""
+        own: ChainMap[str, Json] = ChainMap({}, dict(entry.views), self._views)
+        return self._child(f"{entry.path}.compensate.", own, {**entry.names, **names}, asks=False)
+
+    def compensation(self, step: Step, record: StepRecord) -> Compensation:
+        """How the step that is done here is undone later, when the loop item around it is forgotten."""
+        local: JsonObject = {}
+        if isinstance(self._views, ChainMap):
+            for views in reversed(self._views.maps[:-1]):
+                local.update(views)
+        text = json.dumps([inner.model_dump(mode="json") for inner in step.compensate])
+        needed = {key: view for key, view in local.items() if key in text or "steps[" in text or "steps |" in text}
+        return Compensation(path=record.path, step_id=step.id, names=self._names, views=needed)
+
+    def _asks_inside(self, step: Step) -> bool:
+        """Whether a failure inside the step is the run's: not when the step, or one around it, deals with it."""
+        spares = isinstance(step, ParallelStep) and step.wait_for != "all"
+        return self.asks_operator and step.on_error == "fail" and step.retry is None and not spares
+
+    def _child(self, prefix: str, views: MutableMapping[str, Json], names: JsonObject | None, *, asks: bool) -> "Scope":
         return Scope(
             state=self.state,
             recorder=self.recorder,
@@ -88,7 +113,13 @@ class Scope:
             prefix=prefix,
             views=views,
             names={**self._names, **(names or {})},
+            asks=asks,
         )
+
+    def forget(self, step: Step, index: int) -> None:
+        """Let go of a finished item's steps: what they gave is kept as the item's result."""
+        self.journal.forget(self.path(step), index)
+        self.state.inbox.forget(f"{self.path(step)}[{index}].")
 
     # What expressions see
 
@@ -105,7 +136,7 @@ class Scope:
         if record.wait is not None and record.wait["kind"] == "event":
             view["event"] = record.wait.get("received")
             view["timed_out"] = record.wait.get("timed_out", False)
-        if record.status == "skipped":
+        if record.status == "skipped" and record.decision is None:
             del view["output"]
         self._views[step.key] = view
 
@@ -116,7 +147,7 @@ class Scope:
             "trigger": run.trigger.data,
             "event": run.trigger.event,
             "steps": dict(self._views) if isinstance(self._views, ChainMap) else self._views,
-            "vars": self.state.variables,
+            "vars": self.journal.variables,
             "run": {
                 "id": run.run_id,
                 "workflow_id": run.workflow_id,
@@ -150,27 +181,28 @@ class Scope:
         finally:
             self.state.work += operations - budget.operations
 
+    async def gate(self, path: str) -> None:
+        """Before each step: whether the walk may go on to it. Raises `Suspended` when it goes on in another execution.
+
+        A step that was begun already is none of a pause's business: its wait goes on meanwhile.
+        """
+        state = self.state
+        if self.journal.knows(path):
+            return
+        if state.suspending:
+            raise Suspended
+        if state.paused:
+            await until_true(state, lambda: not state.paused)
+
     async def breathe(self) -> None:
         """Give the workflow task back after much computing: Temporal takes one of two seconds for a deadlock.
 
         Counted in the language's units of work, not in time, so that a replay breathes at the same places.
         """
-        self._require_history()
         if self.state.work >= MOST_WORK:
             self.state.work = 0
+            self.state.history.timer()
             await workflow.sleep(0.001, summary="pause after much computing")
-
-    def _require_history(self) -> None:
-        """End the run, with its `finally` and its records, before Temporal terminates it for its history's size."""
-        info, state = workflow.info(), self.state
-        events, size = info.get_current_history_length(), info.get_current_history_size()
-        if not state.history_full and (events > MOST_EVENTS or size > MOST_HISTORY_BYTES):
-            state.history_full = True
-            raise RunStopped(
-                status="failed",
-                type=ErrorType.LIMIT_EXCEEDED,
-                reason=f"the run's history is full ({events:,} events, {size:,} bytes): loop over fewer items",
-            )
 
     def duration(self, value: Json, field: str) -> timedelta:
         """A duration, given or computed."""
@@ -187,10 +219,3 @@ def guarded(field: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwa
         return function(*args, **kwargs)
     except ValueError as error:
         fail(ErrorType.EXPRESSION, f"{field}: {error}")
-
-
-def remaining(until: datetime | None) -> float | None:
-    """Seconds from the run's clock to `until`, not below zero; None = no end."""
-    if until is None:
-        return None
-    return max(0.0, (until - workflow.now()).total_seconds())

@@ -1,6 +1,6 @@
-"""The parts of a run that all of its scopes share: input, clock, variables, waits, delivered events.
+"""What all scopes of a run share: input, journal, clock, waits, messages, and how the run looks from outside.
 
-Mutable, and only ever changed by the walk and the signal handler of the same run. What it means is decided elsewhere.
+Mutable, and only ever changed by the walk and the message handlers of the same run. What it means is decided elsewhere.
 """
 
 from datetime import datetime
@@ -9,49 +9,109 @@ from typing import Literal
 
 from temporalio import workflow
 
+from app.definition import durations
 from app.definition.model import Definition
 from app.json import JsonObject
 from app.temporal import names
-from app.temporal.messages import DeliveredEvent, RunInput
+from app.temporal.messages import Carry, Decision, RunInput, RunResult, StepRecord
+from workflows.failures import step_id_of
+from workflows.history import History
+from workflows.inbox import Inbox
 from workflows.journal import Journal, is_over
 from workflows.outbox import Outbox
 
 SHOWN = 12
 """Steps in the table that Temporal's UI shows."""
 
-Status = Literal["running", "waiting", "completed", "failed", "cancelled", "timed_out"]
+Status = Literal["running", "waiting", "paused", "held", "completed", "failed", "cancelled", "timed_out"]
 
 
 class RunState:
     """One run as it stands."""
 
     def __init__(self, input: RunInput) -> None:
+        carry = input.carry
         self.input = input
-        self.journal = Journal()
-        self.inbox = Inbox()
-        self.variables: JsonObject = {}
-        self.current_step: str | None = None
+        self.definition = Definition()
+        self.is_new = carry is None or carry.started_at is None
+        """This is the run's first execution; a redriven run's first one has a journal already."""
+        self.journal = Journal(carry.journal if carry else None)
+        self.inbox = Inbox(carry.events, carry.seen) if carry else Inbox()
+        self.decisions: dict[str, Decision] = dict(carry.decisions) if carry else {}
+        self.paused = bool(carry and carry.paused)
+        self.ending: RunResult | None = carry.ending if carry else None
+        """How the body ended; what is left then is compensation, `finally` and the records."""
+        self.deadline: str | None = carry.deadline if carry else None
+        self.executions = carry.executions if carry else 0
+        self.started_at = durations.parse_moment(carry.started_at) if carry and carry.started_at else workflow.now()
+        self.reports = carry.reports if carry else 0
+        """How often the run has reported how it stands."""
+        self.outbox = Outbox()
+        self.history = History()
+        self.must_stay = False
+        """The journal is too large to travel: the run ends in this execution."""
         self.waits: dict[str, JsonObject] = {}
         """Open waits by path: `{kind, event, until}`."""
-        self.outbox = Outbox()
-        self.history_full = False
+        self.held: dict[str, StepRecord] = {}
+        self.current_step: str | None = None
         self.work = 0
         """Units of computing since the walk last gave its task back."""
         self.busy = 0
         """Effects under way: while one is, the run is running even if another branch waits."""
-        self.started_at = workflow.now()
-        self.definition = Definition()
-        self._announced: tuple[str, str] = ("running", "")
+        self._announced: tuple[str, ...] = tuple(carry.announced) if carry and carry.announced else ("running", "")
+
+    @property
+    def suspending(self) -> bool:
+        """Whether the walk has to stop where it is, to go on in the next execution."""
+        return self.history.full and not self.must_stay
+
+    def carry(self) -> Carry:
+        """What the next execution goes on from."""
+        return Carry(
+            journal=self.journal.state(),
+            started_at=moment(self.started_at),
+            deadline=self.deadline,
+            ending=self.ending,
+            events=self.inbox.waiting(),
+            seen=self.inbox.seen(),
+            decisions=self.decisions,
+            paused=self.paused,
+            announced=list(self._announced),
+            executions=self.executions + 1,
+            reports=self.reports,
+        )
+
+    # As others see it
 
     @property
     def status(self) -> Status:
         """What the run is doing, while it is under way."""
+        if self.paused:
+            return "paused"
+        if self.held:
+            return "held"
         return "waiting" if self.waits and not self.busy else "running"
 
     @property
     def waiting_for(self) -> JsonObject | None:
-        """The wait that began first, if the run waits."""
-        return next(iter(self.waits.values()), None) if self.status == "waiting" else None
+        """The wait that began first, if the run waits; a held run waits for a decision."""
+        if self.held:
+            return {"kind": "decision", "event": None, "until": None}
+        return next(iter(self.waits.values()), None) if not self.busy else None
+
+    @property
+    def held_error(self) -> JsonObject | None:
+        """Why the run is held: `{type, message, step_id, path}` of the step that was held first."""
+        record = next(iter(self.held.values()), None)
+        if record is None or record.error is None:
+            return None
+        path = record.failed_path or record.path
+        return {
+            "type": record.error["type"],
+            "message": record.error["message"],
+            "step_id": step_id_of(path),
+            "path": path,
+        }
 
     def announce(self) -> bool:
         """Put status and wait into the search attributes when they changed: each change is an event in the history.
@@ -64,6 +124,7 @@ class RunState:
         if now == self._announced:
             return False
         self._announced = now
+        self.history.command()
         workflow.upsert_search_attributes(
             [
                 names.STATUS.value_set(now[0]),
@@ -73,46 +134,26 @@ class RunState:
         return True
 
     def show(self) -> None:
-        """Keep a short table of the latest steps as the run's details in Temporal's UI. Costs no event."""
+        """Keep what the run does and a short table of the latest steps as its details in Temporal's UI. No event."""
         latest = list(islice(reversed(self.journal.records.values()), SHOWN))
         rows = [f"| {_cell(r.name)} | {r.type} | {r.status} | {r.attempt} |" for r in reversed(latest)]
         earlier = self.journal.completed - sum(is_over(record) for record in latest)
         note = [f"{earlier} earlier steps are not shown."] if earlier > 0 else []
-        workflow.set_current_details(
-            "\n".join(["| step | kind | status | attempt |", "|---|---|---|---|", *rows, "", *note])
-        )
+        table = ["| step | kind | status | attempt |", "|---|---|---|---|", *rows]
+        workflow.set_current_details("\n".join([*self._now(), "", *table, "", *note]))
+
+    def _now(self) -> list[str]:
+        lines = [f"**{self.status}**" + (f" at `{self.current_step}`" if self.current_step else "")]
+        for path, wait in islice(self.waits.items(), SHOWN):
+            what = f"event `{wait['event']}`" if wait["event"] else wait["kind"]
+            lines.append(f"- `{path}` waits for {what}" + (f" until {wait['until']}" if wait["until"] else ""))
+        for path, record in islice(self.held.items(), SHOWN):
+            lines.append(f"- `{path}` is held: {_cell(str((record.error or {}).get('message', '')))}")
+        return lines
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-class Inbox:
-    """Events delivered by signal, by the path of the wait they match. The same event twice counts once."""
-
-    def __init__(self) -> None:
-        self._events: dict[str, list[JsonObject]] = {}
-        self._seen: dict[tuple[str, str, str], None] = {}
-
-    def put(self, delivered: DeliveredEvent) -> None:
-        """Keep the event for each of its paths."""
-        for path in delivered.paths:
-            key = (path, str(delivered.event["source"]), str(delivered.event["id"]))
-            if key not in self._seen:
-                self._seen[key] = None
-                self._events.setdefault(path, []).append(delivered.event)
-
-    def has(self, path: str) -> bool:
-        """Whether an event is there for the wait at `path`."""
-        return bool(self._events.get(path))
-
-    def clear(self, path: str) -> None:
-        """Forget what came for an earlier wait at `path`."""
-        self._events.pop(path, None)
-
-    def take(self, path: str) -> JsonObject:
-        """The first event for the wait at `path`; the others are dropped, since a wait takes one."""
-        return self._events.pop(path)[0]
 
 
 def moment(value: datetime) -> str:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 
+from workflows.failures import RunStopped, Suspended
+
 T = TypeVar("T")
 
 
@@ -32,11 +34,21 @@ async def limited(part: Coroutine[Any, Any, T], seconds: float) -> T:
 
 
 async def until_decided(tasks: Sequence["asyncio.Task[Any]"], decided: Callable[[], bool]) -> None:
-    """Wait until `decided` holds or all tasks are done; then end the others. Cancelling this ends all of them."""
+    """Wait until `decided` holds or all tasks are done; then end the others. Cancelling this ends all of them.
+
+    Raises `Suspended` when one of them was, unless a `stop` ends the run: nothing is decided then, since the next
+    execution comes to the same decision from what is journaled. The others are not cancelled: they finish or suspend.
+    """
+
+    def over() -> bool:
+        return all(task.done() for task in tasks) or stopped(tasks) or (decided() and not _suspended(tasks))
+
     try:
-        await workflow.wait_condition(lambda: decided() or all(task.done() for task in tasks))
+        await workflow.wait_condition(over)
     finally:
         await end(tasks)
+    if _suspended(tasks) and not stopped(tasks):
+        raise Suspended
 
 
 async def end(tasks: Sequence["asyncio.Task[Any]"]) -> None:
@@ -56,7 +68,20 @@ def leave_if_cancelled() -> None:
 
 def failure(tasks: Sequence["asyncio.Task[Any]"]) -> BaseException | None:
     """What ended a task, cancellations aside: a `stop` of the whole run before any failure, then by position."""
-    ended = [task.exception() for task in tasks if task.done() and not task.cancelled()]
-    errors = [error for error in ended if error is not None]
+    errors = [error for error in _errors(tasks) if not isinstance(error, Suspended)]
     stops = [error for error in errors if not isinstance(error, Exception)]
     return next(iter(stops + errors), None)
+
+
+def stopped(tasks: Sequence["asyncio.Task[Any]"]) -> bool:
+    """Whether a task reached a `stop`: nothing else is waited for then."""
+    return any(isinstance(error, RunStopped) for error in _errors(tasks))
+
+
+def _suspended(tasks: Sequence["asyncio.Task[Any]"]) -> bool:
+    return any(isinstance(error, Suspended) for error in _errors(tasks))
+
+
+def _errors(tasks: Sequence["asyncio.Task[Any]"]) -> list[BaseException]:
+    ended = [task.exception() for task in tasks if task.done() and not task.cancelled()]
+    return [error for error in ended if error is not None]

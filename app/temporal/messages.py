@@ -84,6 +84,8 @@ class StepRecord:
     """When the next attempt is due, while the step pauses between two."""
     decision: JsonObject | None = None
     """What an operator decided while the step was held: `{decision, by, at}`."""
+    renew: bool = False
+    """The step failed or was cancelled inside something that is tried again: it begins anew when it is reached."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +159,8 @@ class RunUpdate:
     finished_at: str | None = None
     temporal_run_id: str | None = None
     """The Temporal execution the run is in: another one after each continue-as-new."""
+    number: int = 0
+    """Counts the run's reports: an older one that comes late changes nothing. 0 = always counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,6 +262,7 @@ class RepeatProgress:
     """A repeat under way: the iteration it is in, from 0, what the one before gave, and when the next one is due."""
 
     index: int = 0
+    begun: bool = False
     output: Json = None
     again_at: str | None = None
 
@@ -336,6 +341,7 @@ class Carry:
     announced: list[str] = field(default_factory=list)
     executions: int = 1
     """Temporal executions before the next one."""
+    reports: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

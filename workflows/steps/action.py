@@ -17,14 +17,17 @@ from app.catalog.base import Action
 from app.catalog.errors import ErrorType
 from app.catalog.inline import INLINE
 from app.catalog.registry import resolve
+from app.definition.durations import parse_moment
 from app.definition.limits import MAX_ITEM_OPERATIONS
-from app.definition.steps import ActionStep, Retry
-from app.json import Json
+from app.definition.steps import ActionStep
+from app.json import Json, JsonObject
 from app.temporal import names
-from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan, StepRecord
+from app.temporal.messages import ActionCall, ActionOutcome, StepRecord
 from app.temporal.payloads import LARGEST_LOCAL_ANSWER, LARGEST_TASK, json_size
 from workflows.failures import StepFailed, fail
-from workflows.outbox import Outbox
+from workflows.history import seconds_between
+from workflows.resting import due, until_moment
+from workflows.retrying import pause_until, retry_plan
 from workflows.scope import Scope, guarded
 from workflows.tasks import leave_if_cancelled
 
@@ -58,25 +61,20 @@ async def run(scope: Scope, step: ActionStep, record: StepRecord) -> Json:
 
 async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> ActionOutcome:
     call = _call(scope, step, entry, record)
-    outbox = scope.state.outbox
-    if _local_first(scope, entry, call) and outbox.expect_answer():
+    if record.again_at is None and _local_first(scope, entry, call) and scope.state.outbox.expect_answer():
         try:
-            outcome = await _attempt_here(call, step, outbox)
+            outcome = await _attempt_here(scope, call, step)
         except (ApplicationError, ActivityError) as error:
-            call = await _after_first_failure(error, call, step, record)
+            _after_first_failure(scope, error, call, record)
         else:
             if not outcome.kept:
                 return outcome
             call = replace(call, kept=True)
-    mark = await outbox.put(json_size(call.inputs))
-    try:
-        return await _attempts_scheduled(call, step)
-    except ActivityError as error:
-        failed = _failure(error, record)
-        leave_if_cancelled()
-        raise failed from error
-    finally:
-        outbox.sent(mark)
+    if record.again_at is not None:
+        call = replace(call, previous_attempts=record.attempt)
+        await until_moment(scope.state, parse_moment(record.again_at), f"before attempt 2 of {step.title}")
+        record.again_at = record.wait = None
+    return await _attempts_scheduled(scope, call, step, record)
 
 
 def _local_first(scope: Scope, entry: Action, call: ActionCall) -> bool:
@@ -85,21 +83,22 @@ def _local_first(scope: Scope, entry: Action, call: ActionCall) -> bool:
     return asked and entry.short and call.timeout <= LONGEST_LOCAL_ATTEMPT
 
 
-async def _after_first_failure(
-    error: ApplicationError | ActivityError, call: ActionCall, step: ActionStep, record: StepRecord
-) -> ActionCall:
-    """The call that makes the other attempts, after the pause before them; raises when there is none to make."""
+def _after_first_failure(
+    scope: Scope, error: ApplicationError | ActivityError, call: ActionCall, record: StepRecord
+) -> None:
+    """Note when the next attempt is due, and with what; raises when there is none to make."""
+    scope.state.history.local(json_size(_details(error)), call.timeout)
     if isinstance(error, ApplicationError) and error.type == names.NOT_TRIED:
-        return call
+        return
     failed = _failure(error, record)
     leave_if_cancelled()
     if not failed.retryable or call.retry.max_attempts <= 1:
         raise failed from error
-    await workflow.sleep(_pause(error, call.retry), summary=f"before attempt 2 of {step.title}")
-    return replace(call, previous_attempts=1)
+    scope.journal.begun[record.path] = {"inputs": call.inputs}
+    pause_until(record, due(float(_details(error).get("retry_delay") or call.retry.initial_interval)))
 
 
-async def _attempt_here(call: ActionCall, step: ActionStep, outbox: Outbox) -> ActionOutcome:
+async def _attempt_here(scope: Scope, call: ActionCall, step: ActionStep) -> ActionOutcome:
     size = LARGEST_LOCAL_ANSWER
     try:
         outcome: ActionOutcome = await workflow.execute_local_activity(
@@ -112,39 +111,51 @@ async def _attempt_here(call: ActionCall, step: ActionStep, outbox: Outbox) -> A
             summary=step.title,
         )
         size = json_size([outcome.output, outcome.inputs])
+        scope.state.history.local(size, seconds_between(outcome.started_at, outcome.finished_at))
         return outcome
     finally:
-        outbox.answered(size)
+        scope.state.outbox.answered(size)
 
 
-async def _attempts_scheduled(call: ActionCall, step: ActionStep) -> ActionOutcome:
-    plan = call.retry
-    outcome: ActionOutcome = await workflow.execute_activity(
-        call.action,
-        call,
-        result_type=ActionOutcome,
-        start_to_close_timeout=timedelta(seconds=call.timeout) + COMMIT_ALLOWANCE,
-        heartbeat_timeout=HEARTBEAT_TIMEOUT,
-        retry_policy=RetryPolicy(
-            initial_interval=timedelta(seconds=plan.initial_interval),
-            backoff_coefficient=plan.backoff,
-            maximum_interval=timedelta(seconds=max(plan.max_interval, plan.initial_interval)),
-            maximum_attempts=plan.max_attempts - call.previous_attempts,
-        ),
-        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-        summary=step.title,
-        priority=Priority(fairness_key=call.workspace_id),
-    )
+async def _attempts_scheduled(scope: Scope, call: ActionCall, step: ActionStep, record: StepRecord) -> ActionOutcome:
+    plan, outbox, history = call.retry, scope.state.outbox, scope.state.history
+    size = json_size(call.inputs)
+    mark = await outbox.put(size)
+    try:
+        with history.scheduled(size):
+            outcome: ActionOutcome = await workflow.execute_activity(
+                call.action,
+                call,
+                result_type=ActionOutcome,
+                start_to_close_timeout=timedelta(seconds=call.timeout) + COMMIT_ALLOWANCE,
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                retry_policy=RetryPolicy(
+                    initial_interval=timedelta(seconds=plan.initial_interval),
+                    backoff_coefficient=plan.backoff,
+                    maximum_interval=timedelta(seconds=max(plan.max_interval, plan.initial_interval)),
+                    maximum_attempts=plan.max_attempts - call.previous_attempts,
+                ),
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                summary=step.title,
+                priority=Priority(fairness_key=call.workspace_id),
+            )
+    except ActivityError as error:
+        failed = _failure(error, record)
+        leave_if_cancelled()
+        raise failed from error
+    finally:
+        outbox.sent(mark)
+    history.answered(json_size([outcome.output, outcome.inputs]))
     return outcome
 
 
 def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> ActionCall:
     run = scope.state.input
-    inputs = scope.evaluate(step.inputs, "inputs")
+    begun = scope.journal.begun.get(record.path)
+    inputs = begun["inputs"] if begun else scope.evaluate(step.inputs, "inputs")
     size = json_size(inputs)
     if size > LARGEST_TASK:
         fail(ErrorType.LIMIT_EXCEEDED, f"inputs: {size:,} bytes are more than the {LARGEST_TASK:,} a step may be given")
-    effect = f"#{record.effect}" if record.effect > 1 else ""
     timeout = entry.timeout
     if step.timeout is not None:
         timeout = scope.duration(step.timeout, "timeout").total_seconds()
@@ -156,7 +167,7 @@ def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> 
         step_id=step.id,
         name=step.title,
         action=entry.id,
-        key=f"{run.run_id}/{record.path}{effect}",
+        key=scope.journal.keys.get(record.path) or _effect_key(run.run_id, record),
         inputs=inputs,
         connection=step.connection,
         timeout=timeout,
@@ -167,15 +178,9 @@ def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> 
     )
 
 
-def retry_plan(scope: Scope, retry: Retry) -> RetryPlan:
-    """The policy in seconds; its durations may be expressions."""
-    return RetryPlan(
-        max_attempts=retry.max_attempts,
-        initial_interval=max(0.001, scope.duration(retry.initial_interval, "retry.initial_interval").total_seconds()),
-        backoff=retry.backoff,
-        max_interval=max(0.001, scope.duration(retry.max_interval, "retry.max_interval").total_seconds()),
-        jitter=retry.jitter,
-    )
+def _effect_key(run_id: str, record: StepRecord) -> str:
+    """The effect's stable idempotency key: the same in every execution of the run, another for every new effect."""
+    return f"{run_id}/{record.path}" + (f"#{record.effect}" if record.effect > 1 else "")
 
 
 def _failure(error: FailureError, record: StepRecord) -> StepFailed:
@@ -184,7 +189,7 @@ def _failure(error: FailureError, record: StepRecord) -> StepFailed:
         raise asyncio.CancelledError from error
     cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError):
-        details = cause.details[0] if cause.details else {}
+        details = _details(cause)
         record.attempt = details.get("attempt", record.attempt)
         record.inputs = details.get("inputs", record.inputs)
         failed = StepFailed(
@@ -201,7 +206,6 @@ def _failure(error: FailureError, record: StepRecord) -> StepFailed:
     return failed
 
 
-def _pause(error: FailureError, plan: RetryPlan) -> float:
-    """Seconds before the second attempt: what the activity decided (jitter, Retry-After), else the first interval."""
-    details = error.details[0] if isinstance(error, ApplicationError) and error.details else {}
-    return float(details.get("retry_delay", plan.initial_interval))
+def _details(error: FailureError) -> JsonObject:
+    """What the activity tells of a failed attempt: `{attempt, inputs, provider_code, retry_delay}`."""
+    return error.details[0] if isinstance(error, ApplicationError) and error.details else {}

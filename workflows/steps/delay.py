@@ -10,31 +10,18 @@ from app.definition.steps import DelayStep
 from app.json import Json
 from app.temporal.messages import StepRecord
 from workflows.failures import fail
-from workflows.scope import Scope, guarded, remaining
+from workflows.resting import rest
+from workflows.scope import Scope, guarded
 from workflows.state import moment
-
-LONG = 10.0
-"""Seconds from which a delay is worth a row before it ends, so that people see the run wait."""
 
 
 async def run(scope: Scope, step: DelayStep, record: StepRecord) -> Json:
     """`{until, waited}`; `waited` is false when the moment had passed already, and the run goes on at once."""
     if record.wait is None:
-        record.wait = {"kind": "delay", "event": None, "until": moment(_deadline(scope, step))}
-    until = durations.parse_moment(record.wait["until"])
-    seconds = remaining(until) or 0.0
-    if seconds <= 0:
-        return {"until": record.wait["until"], "waited": False}
-    record.status = "waiting"
-    scope.state.waits[record.path] = {"kind": "delay", "event": None, "until": record.wait["until"]}
-    try:
-        if seconds >= LONG:
-            scope.state.announce()
-            await scope.recorder.flush()
-        await workflow.sleep(remaining(until) or 0.0, summary=step.title)
-    finally:
-        del scope.state.waits[record.path]
-    return {"until": record.wait["until"], "waited": True}
+        until = _deadline(scope, step)
+        record.wait = {"kind": "delay", "event": None, "until": moment(until), "waited": until > workflow.now()}
+    await rest(scope.state, scope.recorder, record, record.wait["until"], step.title)
+    return {"until": record.wait["until"], "waited": record.wait["waited"]}
 
 
 def _deadline(scope: Scope, step: DelayStep) -> datetime:

@@ -14,9 +14,9 @@ from workflows.tasks import failure, until_decided
 
 async def run(scope: Scope, step: LoopStep, record: StepRecord) -> Json:
     """`{results, count}`: what `collect` gave for each item, else the output of the item's last step."""
-    progress = scope.journal.progress.get(record.path)
+    progress = scope.journal.loops.get(record.path)
     if progress is None:
-        progress = scope.journal.progress[record.path] = Progress(_items(scope, step))
+        progress = scope.journal.loops[record.path] = Progress(_items(scope, step))
     left = [index for index in range(len(progress.items)) if index not in progress.results]
     if step.concurrency == 1 or len(left) <= 1:
         for index in left:
@@ -64,4 +64,4 @@ async def _item(scope: Scope, step: LoopStep, progress: Progress, index: int) ->
     if step.collect is not None:
         output = inside.evaluate(step.collect, "collect")
     progress.results[index] = output
-    scope.journal.forget(f"{scope.path(step)}[{index}].")
+    scope.forget(step, index)

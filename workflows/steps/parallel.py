@@ -21,7 +21,7 @@ async def run(scope: Scope, step: ParallelStep, record: StepRecord) -> Json:
     def decided() -> bool:
         if sum(map(_ended_well, tasks)) >= needed and step.wait_for != "all":
             return True
-        return _hopeless(tasks, needed) and (step.on_branch_error == "cancel" or _must_stop(tasks))
+        return _hopeless(tasks, needed) and step.on_branch_error == "cancel"
 
     await until_decided(tasks, decided)
     error = failure(tasks)
@@ -48,12 +48,6 @@ def _ended_well(task: "asyncio.Task[Any]") -> bool:
 
 
 def _hopeless(tasks: Tasks, needed: int) -> bool:
-    """Whether too many branches have failed for enough to end well, or one ends the whole run."""
+    """Whether too many branches have failed for enough to end well."""
     failed = sum(task.done() and not _ended_well(task) for task in tasks)
-    return _must_stop(tasks) or len(tasks) - failed < needed
-
-
-def _must_stop(tasks: Tasks) -> bool:
-    """Whether a branch reached a `stop`: nothing else is waited for then."""
-    error = failure(tasks)
-    return error is not None and not isinstance(error, Exception)
+    return len(tasks) - failed < needed

@@ -22,7 +22,7 @@ async def set_variable(scope: Scope, step: SetVariableStep, record: StepRecord) 
     if step.scope == "workflow":
         _require_small(values)
         await scope.recorder.keep_variables(record.path, values)
-    scope.state.variables.update(values)
+    scope.journal.assign(record, values)
     return values
 
 

@@ -1,7 +1,7 @@
 """`wait_for_event`: wait for an event that matches, or until the deadline.
 
 The wait is in the database before the run waits, and dispatch commits an event before it looks for waits: each side
-writes first and looks second, so no event falls between.
+writes first and looks second, so no event falls between. Once it is there, it is there for all executions of the run.
 """
 
 from datetime import datetime
@@ -14,7 +14,8 @@ from app.definition.steps import WaitForEventStep
 from app.json import Json, JsonObject
 from app.temporal.messages import StepRecord
 from workflows.failures import fail
-from workflows.scope import Scope, guarded, remaining
+from workflows.resting import until_true
+from workflows.scope import Scope, guarded
 from workflows.state import moment
 
 
@@ -44,7 +45,9 @@ def _begin(scope: Scope, step: WaitForEventStep) -> JsonObject:
     if step.timeout is not None:
         until = moment(workflow.now() + scope.duration(step.timeout, "timeout"))
     since = step.since
-    if since not in ("wait_start", "run_start"):
+    if since == "run_start" and scope.journal.run_started_at is not None:
+        since = scope.journal.run_started_at
+    elif since not in ("wait_start", "run_start"):
         since = moment(scope.moment(since, "since"))
     match: Json = None
     context: JsonObject = {}
@@ -56,26 +59,21 @@ def _begin(scope: Scope, step: WaitForEventStep) -> JsonObject:
 async def _next_event(
     scope: Scope, step: WaitForEventStep, record: StepRecord, until: datetime | None
 ) -> JsonObject | None:
-    wait = record.wait
+    state, wait = scope.state, record.wait
     assert wait is not None, "the wait has begun"
-    scope.state.announce()
-    opened = await scope.recorder.open_wait(
-        path=record.path,
-        event=step.event,
-        match=wait["match"],
-        context=wait["context"],
-        since=wait["since"],
-        until=wait["until"],
-    )
-    wait["since"] = opened.since
-    if opened.found is not None:
-        return opened.found
-    try:
-        await workflow.wait_condition(
-            lambda: scope.state.inbox.has(record.path), timeout=remaining(until), timeout_summary=step.title
+    state.announce()
+    if not wait.get("open"):
+        opened = await scope.recorder.open_wait(
+            path=record.path,
+            event=step.event,
+            match=wait["match"],
+            context=wait["context"],
+            since=wait["since"],
+            until=wait["until"],
         )
-    except TimeoutError:
-        # Deadline and event may come with the same task; the event was there in time then.
-        if not scope.state.inbox.has(record.path):
-            return None
-    return scope.state.inbox.take(record.path)
+        wait["since"], wait["open"] = opened.since, True
+        if opened.found is not None:
+            state.inbox.note(record.path, opened.found)
+            return opened.found
+    came = await until_true(state, lambda: state.inbox.has(record.path), until=until, summary=step.title)
+    return state.inbox.take(record.path) if came else None

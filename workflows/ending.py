@@ -1,0 +1,149 @@
+"""What a run does once its body has ended, however it did: give up what is open, compensate, `finally`.
+
+How the body ended is kept in the run's state before any of this begins, so that the next execution goes on from there.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import replace
+
+from temporalio import workflow
+
+from app.catalog.errors import ErrorType
+from app.definition import tree
+from app.definition.steps import Step
+from app.json import Json, JsonObject
+from app.temporal.messages import RunResult
+from app.temporal.payloads import json_size
+from workflows.failures import RunStopped, StepFailed
+from workflows.scope import Scope
+from workflows.state import RunState, now_text
+from workflows.tasks import LimitReached
+
+MAX_OUTPUT_BYTES = 1024 * 1024
+
+
+async def ending_of(walk: Awaitable[Json], state: RunState) -> RunResult:
+    """How a walk ends; `Suspended` passes."""
+    try:
+        return RunResult(status="completed", output=await walk)
+    except RunStopped as stopped:
+        return _stopped(stopped)
+    except StepFailed as failed:
+        return RunResult(status="failed", error=failed.as_run_error())
+    except LimitReached:
+        message = f"settings.timeout: the run was not done within {state.definition.settings.timeout}"
+        return RunResult(status="timed_out", error=_error(ErrorType.RUN_TIMED_OUT, message))
+    except asyncio.CancelledError:
+        forget_cancellation()
+        return cancelled()
+
+
+async def close(scope: Scope, ending: RunResult) -> RunResult:
+    """Undo what has to be undone and run `finally`; answers how the run ends at last. `Suspended` passes."""
+    state = scope.state
+    state.ending, state.paused = ending, False
+    state.journal.abandon("", now_text())
+    if ending.status != "completed":
+        # Cancelling what undoes would leave half of it done.
+        await _seen_through(_compensate(scope))
+    elif state.journal.compensations:
+        state.journal.compensations.clear()
+    return _bounded(await _finally(scope, state.ending))
+
+
+def reopen(scope: Scope) -> None:
+    """Make what is done visible to `finally` and compensation in an execution that does not walk the body."""
+    steps = _steps(scope)
+    for record in scope.journal.records.values():
+        if "[" not in record.path and ".compensate." not in record.path and record.step_id in steps:
+            scope.publish(steps[record.step_id], record)
+
+
+def cancelled() -> RunResult:
+    """The ending of a run that was cancelled."""
+    return RunResult(status="cancelled", error=_error(ErrorType.CANCELLED, "the run was cancelled"))
+
+
+def too_large(size: int, limit: int) -> RunResult:
+    """The ending of a run whose journal cannot go on into another execution."""
+    message = f"the run remembers {size:,} bytes, more than the {limit:,} it may: collect less in loops or loop less"
+    return RunResult(status="failed", error=_error(ErrorType.LIMIT_EXCEEDED, message))
+
+
+def forget_cancellation() -> None:
+    """The cancellation is being answered; what follows (`finally`, the records) must be walked to its end."""
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
+
+
+async def _compensate(scope: Scope) -> None:
+    """Undo completed steps, the latest first. One that cannot be undone keeps no other from it."""
+    state, steps = scope.state, _steps(scope)
+    while state.journal.compensations:
+        entry = state.journal.compensations[-1]
+        ending = state.ending
+        assert ending is not None, "the body has ended"
+        inside = scope.compensating(entry, {"error": ending.error, "status": ending.status})
+        try:
+            await inside.run(steps[entry.step_id].compensate)
+        except StepFailed as failed:
+            state.ending = _not_undone(ending, entry.path, failed)
+        except RunStopped:
+            pass  # publishing lets no `stop` in; there is nothing more to stop
+        state.journal.compensations.pop()
+
+
+def _not_undone(ending: RunResult, path: str, failed: StepFailed) -> RunResult:
+    error = dict(ending.error or {})
+    error["message"] = f"{error.get('message', '')}; {path} could not be compensated: {failed.message}"
+    return replace(ending, error=error)
+
+
+async def _seen_through(part: Awaitable[None]) -> None:
+    """Await `part` to its end, though the run is cancelled meanwhile."""
+    task = asyncio.ensure_future(part)
+    while not task.done():
+        try:
+            await workflow.wait_condition(task.done)
+        except asyncio.CancelledError:
+            forget_cancellation()
+    task.result()
+
+
+async def _finally(scope: Scope, ending: RunResult) -> RunResult:
+    """`finally` runs whatever happened; if it fails, a run that had completed has failed."""
+    steps = scope.state.definition.finally_
+    if not steps:
+        return ending
+    inside = scope.closing({"error": ending.error, "status": ending.status})
+    final = await ending_of(inside.run(steps), scope.state)
+    scope.journal.abandon("", now_text())
+    return ending if final.status == "completed" or ending.status != "completed" else final
+
+
+def _steps(scope: Scope) -> dict[str, Step]:
+    return {step.id: step for _place, step in tree.walk(scope.state.definition)}
+
+
+def _bounded(ending: RunResult) -> RunResult:
+    """A run's output travels as one payload; a larger one would hold the run up for ever."""
+    size = json_size(ending.output)
+    if size <= MAX_OUTPUT_BYTES:
+        return ending
+    message = f"output: {size:,} bytes are more than the {MAX_OUTPUT_BYTES:,} a run may answer; answer with less"
+    return RunResult(status="failed", error=_error(ErrorType.LIMIT_EXCEEDED, message))
+
+
+def _stopped(stopped: RunStopped) -> RunResult:
+    if stopped.status == "completed":
+        return RunResult(status="completed", output=stopped.output)
+    type = stopped.type if stopped.status == "failed" else ErrorType.CANCELLED
+    message = stopped.reason or f"stopped as {stopped.status}"
+    error = _error(type, message) | {"step_id": stopped.step_id, "path": stopped.path}
+    return RunResult(status=stopped.status, output=stopped.output, error=error)
+
+
+def _error(type: ErrorType, message: str) -> JsonObject:
+    return {"type": type.value, "message": message, "step_id": None, "path": None}

@@ -1,0 +1,77 @@
+"""How full the run's history is, so that the walk goes on in a new execution long before Temporal's limits.
+
+Counted from what the walk itself asks for, and never from what the server says: while local activities go on, a worker
+that replays a run sees the server's figures at other steps than the one that made it, and would stop elsewhere.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+MOST_EVENTS = 6_000
+MOST_BYTES = 5 * 1024 * 1024
+"""From here on the walk suspends. Temporal warns at 10,240 events or 10 MiB and terminates at 51,200 or 50 MiB."""
+PATIENCE = 1.3
+"""With an effect under way that may be retried for days, the other branches get this many times as much."""
+
+_TASK_EVENTS = 3
+"""A workflow task is scheduled, started and completed."""
+_EVENT_BYTES = 150
+_LARGEST_INLINE = 256 * 1024
+"""A larger value is kept outside the history, which holds a reference."""
+_HEARTBEAT_SECONDS = 7.0
+"""A workflow task with a local activity under way is renewed about this often."""
+
+
+class History:
+    """One execution's count, on the safe side."""
+
+    def __init__(self) -> None:
+        self._events = 5
+        self._bytes = 0
+        self._waiting_effects = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether the walk should go on in a new execution."""
+        patience = PATIENCE if self._waiting_effects else 1.0
+        return self._events > MOST_EVENTS * patience or self._bytes > MOST_BYTES * patience
+
+    def command(self) -> None:
+        """Something that is one event."""
+        self._add(1)
+
+    def timer(self) -> None:
+        """A timer that begins, ends or is cancelled, and the task it wakes."""
+        self._add(2 + _TASK_EVENTS)
+
+    def message(self, size: int) -> None:
+        """A signal or an update of so many bytes, and its task."""
+        self._add(2 + _TASK_EVENTS, size)
+
+    def local(self, size: int, seconds: float = 0.0) -> None:
+        """A local activity that answered so many bytes after so many seconds."""
+        self._add(1 + _TASK_EVENTS * int(seconds / _HEARTBEAT_SECONDS), size + _EVENT_BYTES)
+
+    @contextmanager
+    def scheduled(self, size: int) -> Iterator[None]:
+        """A regular activity with an input of so many bytes; its answer is counted by `answered`."""
+        self._add(3 + _TASK_EVENTS, size)
+        self._waiting_effects += 1
+        try:
+            yield
+        finally:
+            self._waiting_effects -= 1
+
+    def answered(self, size: int) -> None:
+        """A regular activity answered so many bytes."""
+        self._bytes += min(size, _LARGEST_INLINE)
+
+    def _add(self, events: int, size: int = 0) -> None:
+        self._events += events
+        self._bytes += events * _EVENT_BYTES + min(size, _LARGEST_INLINE)
+
+
+def seconds_between(start: str, end: str) -> float:
+    """Seconds from one RFC 3339 moment to another."""
+    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())

@@ -1,0 +1,68 @@
+"""Attempts after the first: whether there is one, when, and the pause before it. An effect's are its activity's."""
+
+from temporalio import workflow
+
+from app.definition.durations import parse_moment
+from app.definition.steps import Retry
+from app.temporal.messages import FailedAttempt, RetryPlan, StepRecord
+from workflows.failures import StepFailed
+from workflows.resting import due, until_moment
+from workflows.scope import Scope
+from workflows.state import RunState, now_text
+
+
+def retry_plan(scope: Scope, retry: Retry) -> RetryPlan:
+    """The policy in seconds; its durations may be expressions."""
+    return RetryPlan(
+        max_attempts=retry.max_attempts,
+        initial_interval=max(0.001, scope.duration(retry.initial_interval, "retry.initial_interval").total_seconds()),
+        backoff=retry.backoff,
+        max_interval=max(0.001, scope.duration(retry.max_interval, "retry.max_interval").total_seconds()),
+        jitter=retry.jitter,
+        retry_on=None if retry.retry_on is None else [str(type) for type in retry.retry_on],
+    )
+
+
+def worth_another(plan: RetryPlan, failed: StepFailed) -> bool:
+    """Whether the failure is of a kind that another attempt may get past."""
+    return failed.retryable if plan.retry_on is None else failed.type in plan.retry_on
+
+
+def pause_after(plan: RetryPlan, attempt: int) -> float:
+    """Seconds between this attempt and the next."""
+    pause = min(plan.initial_interval * plan.backoff ** min(attempt - 1, 64), plan.max_interval)
+    return pause * (1 - plan.jitter * workflow.random().random())
+
+
+def plan_another(scope: Scope, record: StepRecord, failed: StepFailed, pause: float, began: str) -> None:
+    """Note the failed attempt, and when the next one of a step that holds others, or waits, is due."""
+    record.error = failed.as_step_error()
+    scope.journal.abandon(record.path, now_text())
+    scope.journal.renew(record.path)
+    next_at = due(pause)
+    scope.journal.failed_attempt(
+        FailedAttempt(
+            path=record.path,
+            generation=record.generation,
+            attempt=record.attempt,
+            error=record.error,
+            started_at=began,
+            finished_at=now_text(),
+            next_attempt_at=next_at,
+        )
+    )
+    record.attempt, record.deadline = record.attempt + 1, None
+    pause_until(record, next_at)
+
+
+def pause_until(record: StepRecord, moment: str) -> None:
+    """The step pauses between two attempts."""
+    record.status, record.again_at = "running", moment
+    record.wait = {"kind": "retry", "event": None, "until": moment}
+
+
+async def between_attempts(state: RunState, record: StepRecord) -> None:
+    """The pause before the next attempt, if the step is in one. Raises `Suspended`."""
+    if record.again_at is not None:
+        await until_moment(state, parse_moment(record.again_at), f"before attempt {record.attempt} of {record.name}")
+        record.again_at = record.wait = None
