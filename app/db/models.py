@@ -179,6 +179,8 @@ class Run(Base):
     request_digest: Mapped[str | None]
     """SHA-256 of what a request with an `Idempotency-Key` asked for: the same key must not ask for something else."""
     temporal_run_id: Mapped[str | None]
+    reports: Mapped[int] = mapped_column(server_default=text("0"))
+    """How often the run itself has reported: an older report that comes late changes nothing."""
     redriven_from: Mapped[str | None]
     """Path of the step a redrive (`retry_of` says of which run) begins with."""
     checked_at: Mapped[datetime | None]
@@ -267,9 +269,9 @@ class StoredPayload(Base):
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(primary_key=True)
-    """SHA-256 of the payload as it is kept, in hex."""
+    """SHA-256 of the serialised payload, in hex."""
     payload: Mapped[bytes]
-    """A serialised `temporal.api.common.v1.Payload`."""
+    """A serialised `temporal.api.common.v1.Payload`, compressed with zlib."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

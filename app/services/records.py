@@ -177,6 +177,7 @@ def _batch(batch: RecordBatch) -> list[Statement]:
             earliest_step=_earliest(batch.steps),
             finished_at=_moment(run.finished_at),
             temporal_run_id=run.temporal_run_id,
+            number=run.number,
         )
     ]
     if batch.steps:

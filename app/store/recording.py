@@ -99,10 +99,12 @@ _REPORT_RUN = """
         given_variables = CASE WHEN %(variables)s::jsonb IS NULL THEN given_variables
                                ELSE COALESCE(given_variables, variables) END,
         temporal_run_id = COALESCE(%(temporal_run_id)s, temporal_run_id),
+        reports = GREATEST(reports, %(number)s),
         started_at = COALESCE(started_at, %(earliest_step)s, now()),
         finished_at = CASE WHEN %(ends)s THEN COALESCE(%(finished_at)s, now()) ELSE finished_at END,
         updated_at = now()
     WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND status <> ALL(%(ended)s)
+      AND (%(number)s = 0 OR %(number)s >= reports)
 """
 
 _CLOSE_WAITS = """
@@ -196,9 +198,10 @@ class RunRecords:
         variables: JsonObject | None,
         earliest_step: datetime | None,
         finished_at: datetime | None,
-        temporal_run_id: str | None = None,
+        temporal_run_id: str | None,
+        number: int,
     ) -> Statement:
-        """Bring the run's row up to date unless it has ended.
+        """Bring the run's row up to date unless it has ended, or a report of a higher number was first (0: always).
 
         None leaves a field as it is, `current_step`, `waiting_for` and `error` aside: a held run shows its step's error
         until it goes on. A run that reports for the first time has started: when its earliest step did, or now.
@@ -215,6 +218,7 @@ class RunRecords:
             "ends": status in ENDED,
             "finished_at": finished_at,
             "temporal_run_id": temporal_run_id,
+            "number": number,
             "ended": list(ENDED),
         }
         return Statement(_REPORT_RUN, {**self._run, **state})

@@ -156,6 +156,21 @@ class TestTheRunsRow:
         await rows.write(temporal_run_id="second")
         assert (await rows.run()).temporal_run_id == "second"
 
+    async def test_an_older_report_that_comes_late_changes_nothing(self, rows):
+        await rows.write(status="held", number=2, error={"type": "x", "message": "no"})
+        await rows.write(a_record("a"), status="running", number=1)
+        row = await rows.run()
+        assert (row.status, row.error) == ("held", {"type": "x", "message": "no"})
+        assert (await rows.step("a")).status == "completed"
+        await rows.write(status="running", number=3)
+        assert (await rows.run()).status == "running"
+
+    async def test_the_same_report_twice_is_one(self, rows):
+        for _ in range(2):
+            await rows.write(status="waiting", number=2)
+        row = await rows.run()
+        assert (row.status, row.reports) == ("waiting", 2)
+
     async def test_what_the_run_was_given_is_kept_beside_what_it_made_of_it(self, rows):
         await rows.write()
         assert (await rows.run()).given_variables is None

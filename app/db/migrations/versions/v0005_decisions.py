@@ -1,4 +1,4 @@
-"""Decisions about held steps, and the variables a run was given: what a retry begins with again."""
+"""Decisions about held steps; the variables a run was given, which a retry begins with again; how often it reported."""
 
 from alembic import op
 
@@ -7,8 +7,10 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE steps ADD COLUMN decision jsonb; ALTER TABLE runs ADD COLUMN given_variables jsonb")
+    op.execute("ALTER TABLE steps ADD COLUMN decision jsonb")
+    op.execute("ALTER TABLE runs ADD COLUMN given_variables jsonb, ADD COLUMN reports integer NOT NULL DEFAULT 0")
 
 
 def downgrade() -> None:
-    op.execute("ALTER TABLE steps DROP COLUMN decision; ALTER TABLE runs DROP COLUMN given_variables")
+    op.execute("ALTER TABLE runs DROP COLUMN given_variables, DROP COLUMN reports")
+    op.execute("ALTER TABLE steps DROP COLUMN decision")
