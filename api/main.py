@@ -15,8 +15,10 @@ from api.dependencies import actor_of, check_address
 from api.middleware import RequestIdentity
 from api.routes import (
     actions,
+    bulk,
     catalog,
     connections,
+    control,
     events,
     health,
     runs,
@@ -31,7 +33,7 @@ from app.settings import Settings
 
 SHUTDOWN_SECONDS = 10
 
-_RESOURCES = (workflows, versions, actions, runs, stream, events, connections, catalog, workspace)
+_RESOURCES = (workflows, versions, actions, runs, control, bulk, stream, events, connections, catalog, workspace)
 
 
 def create_app(platform: Platform | None = None) -> FastAPI:

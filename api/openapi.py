@@ -24,7 +24,7 @@ TAGS: list[JsonObject] = [
     {"name": "workflows", "description": "What a team describes: a trigger and a tree of steps."},
     {"name": "versions", "description": "Published definitions. They never change."},
     {"name": "actions", "description": "The steps of a workflow's draft, one by one."},
-    {"name": "runs", "description": "Executions: start them, look into them, cancel them."},
+    {"name": "runs", "description": "Executions: start them, look into them, steer them, repair them."},
     {
         "name": "events",
         "description": "What happens elsewhere, as CloudEvents: starts workflows, wakes waiting runs.",

@@ -10,6 +10,7 @@ from api.schemas.base import milliseconds
 from api.schemas.connections import ConnectionAnswer, CredentialsAnswer
 from api.schemas.runs import (
     AttemptAnswer,
+    DecisionAnswer,
     RunAnswer,
     RunErrorAnswer,
     StepErrorAnswer,
@@ -75,6 +76,7 @@ def run_answer(run: Run, settings: Settings) -> RunAnswer:
         waiting_for=_wait(run.waiting_for),
         parent_run_id=run.parent_run_id,
         retry_of=run.retry_of,
+        redriven_from=run.redriven_from,
         attempt=run.attempt,
         steps_completed=run.steps_completed,
         steps_total=run.steps_total,
@@ -97,6 +99,7 @@ def step_answer(step: Step, attempts: Sequence[StepAttempt] | None = None) -> St
         type=step.type,
         action=step.action,
         status=step.status,
+        generation=step.generation,
         attempt=step.attempt,
         inputs=step.inputs,
         output=step.output,
@@ -105,6 +108,7 @@ def step_answer(step: Step, attempts: Sequence[StepAttempt] | None = None) -> St
         finished_at=step.finished_at,
         duration_ms=milliseconds(step.started_at, step.finished_at),
         wait=_wait(step.wait),
+        decision=None if step.decision is None else DecisionAnswer.model_validate(step.decision),
         attempts=None if attempts is None else [_attempt(one) for one in attempts],
     )
 
@@ -139,6 +143,7 @@ def _temporal(run: Run, settings: Settings) -> TemporalAnswer:
 
 def _attempt(attempt: StepAttempt) -> AttemptAnswer:
     return AttemptAnswer(
+        generation=attempt.generation,
         attempt=attempt.attempt,
         error=StepErrorAnswer.model_validate(attempt.error),
         started_at=attempt.started_at,

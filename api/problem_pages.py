@@ -69,7 +69,9 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "No such version", "The workflow has no published version of this number: `GET /v1/workflows/{id}/versions`."
     ),
     "step_not_found": ProblemPage(
-        "No such step", "The workflow's draft has no step of this id: `GET /v1/workflows/{id}/actions` lists them."
+        "No such step",
+        "The workflow's draft has no step of this id (`GET /v1/workflows/{id}/actions` lists them), or the run none at "
+        "this path (`GET /v1/runs/{id}/steps`).",
     ),
     "run_not_found": ProblemPage("No such run", "No run of this workspace has this id."),
     "connection_not_found": ProblemPage("No such connection", "No connection of this workspace has this id or name."),
@@ -121,7 +123,50 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "A run was started under the same key with another input, version or variables. Use a new key for a new run; "
         "repeat a request with exactly the body it had.",
     ),
-    "run_finished": ProblemPage("The run has ended", "A run that has ended can be read, and no longer steered."),
+    "run_finished": ProblemPage(
+        "The run has ended",
+        "A run that has ended can be read, and no longer steered. `POST /v1/runs/{id}/retry` does it again from its "
+        "start; `/redrive` goes on from the step it failed at.",
+    ),
+    "run_pending": ProblemPage(
+        "The run has not begun",
+        "Temporal does not have the run yet. It begins as soon as Temporal can be reached; until then it can be "
+        "cancelled, and nothing else.",
+    ),
+    "run_ending": ProblemPage(
+        "The run is ending",
+        "What the run was for is over: it undoes what it did, runs its `finally` and ends. It can be read, and not "
+        "steered any more.",
+    ),
+    "run_lost": ProblemPage(
+        "Temporal no longer has the run",
+        "Somebody terminated or deleted it there. Its end is recorded within minutes; `POST /v1/runs/{id}/cancel` does "
+        "so at once. It can be retried and redriven then.",
+    ),
+    "run_already_paused": ProblemPage(
+        "The run is paused already", "`POST /v1/runs/{id}/resume` lets it go on, `/cancel` ends it."
+    ),
+    "run_not_paused": ProblemPage(
+        "The run is not paused", "Only a paused run is resumed. `detail` says what this one does."
+    ),
+    "step_not_held": ProblemPage(
+        "The step is not held",
+        "Decisions are for steps that failed and wait for one: `status` is `held`. `GET /v1/runs/{id}/steps` shows "
+        "them; `detail` names those of this run.",
+    ),
+    "run_not_waiting": ProblemPage(
+        "The run does not wait for an event",
+        "A signal is for a run that is at a `wait_for_event`. `GET /v1/runs/{id}` says what it waits for; `detail` "
+        "names its open waits.",
+    ),
+    "event_type_needed": ProblemPage(
+        "Which event this is must be said",
+        "The run waits for several types of event, or for a pattern such as `crm.deal.*`: name the type in `event`.",
+    ),
+    "event_does_not_match": ProblemPage(
+        "The event does not fit what the run waits for",
+        "Its type or its data do not fit the wait's `event` and `match`. `detail` says what is waited for.",
+    ),
     "stale": ProblemPage(
         "Somebody changed it since you read it",
         "`If-Match` names an older revision. Read it again, apply your change to that, and send the new `ETag`.",
@@ -134,6 +179,10 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "An event is too large",
         "An event's data may be as large as `HOLDFAST_MAX_EVENT_BYTES` says (512 KiB by default). Nothing of "
         "the request was taken.",
+    ),
+    "decision_too_large": ProblemPage(
+        "The decision is too large",
+        "Inputs and output of a decision may be as large as `HOLDFAST_MAX_EVENT_BYTES` says (512 KiB by default).",
     ),
     "run_too_large": ProblemPage(
         "The run does not fit",
@@ -179,6 +228,10 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "`branch` is the index or name of a branch, `else`, `steps`, `error_steps` or `compensate`; which ones there "
         "are depends on the kind of the parent.",
     ),
+    "invalid_decision": ProblemPage(
+        "This cannot be decided about the step",
+        "`inputs` go with `retry` and an action, `output` with `skip`. `detail` says what does not fit.",
+    ),
     # A part is down, or broken
     "no_encryption_key": ProblemPage(
         "No encryption key is configured",
@@ -189,7 +242,13 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     ),
     "temporal_unavailable": ProblemPage(
         "Temporal cannot be reached",
-        "Runs can be started and read meanwhile, not steered. Send the request again in a moment.",
+        "Runs can be started and read meanwhile, not steered. Send the request again in a moment; where `detail` says "
+        "that it may still take effect, look at the run first.",
+    ),
+    "worker_unavailable": ProblemPage(
+        "No worker answered",
+        "Temporal can be reached, and no worker took the run's task in time: is one running (`holdfast worker`), of the "
+        "same release? What was asked may still take effect when one does: look at the run before you send it again.",
     ),
     "internal_error": ProblemPage(
         "Something broke here", "This is a mistake of the server. The log of the API holds the `request_id`."

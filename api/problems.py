@@ -91,8 +91,13 @@ def install(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_http_error)
 
 
+def status_of(error: errors.ServiceError) -> int:
+    """The HTTP status of what a service refuses; 500 for what is none of its branches."""
+    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+
+
 async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
-    status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
+    status = status_of(error)
     if status == 503:
         logger.warning("%s %s: %s", request.method, request.url.path, error.detail, exc_info=error)
     return answer(request, status, error.code, error.detail, problems=error.problems)

@@ -1,6 +1,6 @@
-"""Runs over HTTP: start one, find them, look into one, cancel it. Watching one live is `stream.py`'s subject."""
+"""Runs over HTTP: start one, find them, look into one. Watching one live is `stream.py`, steering it `control.py`."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -8,22 +8,19 @@ from pydantic import AwareDatetime
 
 from api.bodies import RequestBody
 from api.dependencies import ActorDep, Cursor, Limit, PlatformDep, RunId, WorkflowId
+from api.filters import STATUSES, statuses
 from api.headers import IdempotencyKey, PreferWait
 from api.openapi import problem_answers
 from api.presenting import run_answer, step_answer
 from api.schemas.base import ListAnswer
-from api.schemas.runs import RunAnswer, RunRequest, RunStatus, StepRecordAnswer
-from app.definition.problems import Problem
+from api.schemas.runs import RunAnswer, RunRequest, StepRecordAnswer
 from app.services import runs
-from app.services.errors import Invalid
 
 router = APIRouter(tags=["runs"])
 
 START = RequestBody(RunRequest, required=False)
 
-STATUSES = get_args(RunStatus)
-
-_LOCATION = {"Location": {"description": "Address of the run.", "schema": {"type": "string"}}}
+LOCATION = {"Location": {"description": "Address of the run.", "schema": {"type": "string"}}}
 
 
 @router.post(
@@ -33,8 +30,8 @@ _LOCATION = {"Location": {"description": "Address of the run.", "schema": {"type
     openapi_extra=START.openapi,
     responses={
         **problem_answers(400, 404, 409, 413, 415),
-        200: {"model": RunAnswer, "description": "The run, which ended while it was waited for", "headers": _LOCATION},
-        202: {"description": "The run is kept and will be done", "headers": _LOCATION},
+        200: {"model": RunAnswer, "description": "The run, which ended while it was waited for", "headers": LOCATION},
+        202: {"description": "The run is kept and will be done", "headers": LOCATION},
     },
 )
 async def start(
@@ -85,7 +82,11 @@ async def list_runs(
     started_after: Annotated[AwareDatetime | None, Query(description="Only those started then or later.")] = None,
     started_before: Annotated[AwareDatetime | None, Query(description="Only those started earlier.")] = None,
     waiting_for: Annotated[
-        str | None, Query(description="Only those that wait for this: a kind (`event`, `delay`) or an event type.")
+        str | None,
+        Query(
+            description="Only those that wait for this: a kind (`event`, `delay`, `retry`, `decision`) or an event "
+            "type, which also finds those that wait for a pattern it fits."
+        ),
     ] = None,
     q: Annotated[
         str | None, Query(description="Only those with this text in workflow name, error or event id, or as their id.")
@@ -99,7 +100,7 @@ async def list_runs(
     """The workspace's runs, as they were last recorded. `GET /v1/runs/{id}` also asks the run itself."""
     wanted = runs.RunFilter(
         workflow_id=workflow_id,
-        statuses=_statuses(status),
+        statuses=statuses(status, "query.status"),
         trigger=trigger,
         started_after=started_after,
         started_before=started_before,
@@ -134,30 +135,3 @@ async def steps(
     return ListAnswer(
         items=[step_answer(view.step, view.attempts) for view in page.items], next_cursor=page.next_cursor
     )
-
-
-@router.post(
-    "/runs/{run_id}/cancel",
-    summary="Cancel a run",
-    responses={
-        **problem_answers(404, 409),
-        202: {"model": RunAnswer, "description": "Cancelling; what the run does at its end takes longer"},
-    },
-)
-async def cancel(run_id: RunId, platform: PlatformDep, actor: ActorDep, response: Response) -> RunAnswer:
-    """Cancels the run: what it waits for is let go, its `finally` is done, then it is `cancelled`. Answers 200 with the
-    run when that took no more than five seconds, else 202."""
-    run = await runs.cancel(platform, actor.workspace_id, run_id)
-    if not runs.has_ended(run):
-        response.status_code = 202
-    return run_answer(run, platform.settings)
-
-
-def _statuses(text: str | None) -> list[str]:
-    if text is None:
-        return []
-    wanted = [part.strip() for part in text.split(",")]
-    if unknown := [part for part in wanted if part not in STATUSES]:
-        problem = Problem("query.status", f"unknown: {', '.join(unknown)}", f"known: {', '.join(STATUSES)}")
-        raise Invalid("invalid_request", f"{problem.path}: {problem.message}; {problem.hint}", [problem])
-    return wanted

@@ -1,16 +1,40 @@
 """Shapes of runs and their step records."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from api.schemas.base import Answer, RequestModel
 from app.json import Json, JsonObject
 
 RunStatus = Literal["pending", "running", "waiting", "paused", "held", "completed", "failed", "cancelled", "timed_out"]
 StepStatus = Literal["pending", "running", "waiting", "held", "completed", "failed", "skipped", "cancelled"]
+
+
+def _text(value: Json) -> Json:
+    """What a filter's ids and moments come as: a number would be taken for seconds since 1970."""
+    if not isinstance(value, str):
+        raise ValueError("expected text")
+    return value
+
+
+Id = Annotated[UUID, Field(strict=False), BeforeValidator(_text)]
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text)]
+
+
+class RunFilterRequest(RequestModel):
+    """Which runs are meant: the conditions of `GET /v1/runs`, all of which must hold."""
+
+    workflow_id: Id | None = Field(None, description="Only those of this workflow.")
+    status: str | None = Field(None, description="Only those of this status, or of several with commas.")
+    trigger: str | None = Field(None, description="Only those started so: `manual`, `event`.")
+    started_after: Moment | None = Field(None, description="Only those started then or later.")
+    started_before: Moment | None = Field(None, description="Only those started earlier.")
+    waiting_for: str | None = Field(None, description="Only those that wait for this kind of thing, or event type.")
+    q: str | None = Field(None, description="Only those with this text in workflow name, error or event id.")
+    all: bool = Field(False, description="Every run is meant, if no condition is named.")
 
 
 class RunRequest(RequestModel):
@@ -34,7 +58,7 @@ class TriggerAnswer(Answer):
 
 
 class RunErrorAnswer(Answer):
-    """Why the run ended as it did."""
+    """Why the run ended as it did, or why it is held."""
 
     type: str
     message: str
@@ -45,7 +69,9 @@ class RunErrorAnswer(Answer):
 class WaitAnswer(Answer):
     """What is waited for."""
 
-    kind: str = Field(description="`event` or `delay`.")
+    kind: str = Field(
+        description="`event`, `delay` (a moment), `retry` (the next attempt) or `decision` (an operator decides)."
+    )
     event: str | None = None
     until: datetime | None = None
 
@@ -74,7 +100,8 @@ class RunAnswer(Answer):
     current_step: str | None = Field(description="Path of the step that is being done.")
     waiting_for: WaitAnswer | None
     parent_run_id: UUID | None
-    retry_of: UUID | None
+    retry_of: UUID | None = Field(description="The run this one is a retry or a redrive of.")
+    redriven_from: str | None = Field(description="Path of the step a redrive began with; null for any other run.")
     attempt: int
     steps_completed: int
     steps_total: int = Field(description="Steps of the definition; those in loops may be done more than once.")
@@ -98,12 +125,21 @@ class StepErrorAnswer(Answer):
 class AttemptAnswer(Answer):
     """One failed attempt of a step."""
 
+    generation: int = Field(description="Which time the step was begun; its attempts count from 1 each time.")
     attempt: int
     error: StepErrorAnswer
     started_at: datetime
     finished_at: datetime
     duration_ms: int
     next_attempt_at: datetime | None = Field(description="Null when no attempt was left.")
+
+
+class DecisionAnswer(Answer):
+    """What somebody decided about a held step."""
+
+    decision: str = Field(description="`retry`, `skip` or `fail`.")
+    by: str | None = Field(description="Name of the API key.")
+    at: datetime
 
 
 class StepRecordAnswer(Answer):
@@ -116,6 +152,7 @@ class StepRecordAnswer(Answer):
     type: str
     action: str | None
     status: StepStatus
+    generation: int = Field(description="Counts the times the step was begun: again by an operator, or in a retry.")
     attempt: int
     inputs: Json = Field(description="The resolved inputs; secrets are masked.")
     output: Json
@@ -123,5 +160,6 @@ class StepRecordAnswer(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     duration_ms: int | None
-    wait: WaitAnswer | None
+    wait: WaitAnswer | None = Field(description="What it waits for, or waited for.")
+    decision: DecisionAnswer | None = Field(description="What was decided the last time it was held.")
     attempts: list[AttemptAnswer] | None = Field(None, description="Its failed attempts, when asked for.")

@@ -83,7 +83,7 @@ async def ingest(platform: Platform, workspace_id: UUID, events: Sequence[JsonOb
     The same `source` and `id` does it once: a repeat answers with what the first one did, and finishes its dispatch if
     that was cut short. Raises `TooLarge` or `Invalid` before anything is taken.
     """
-    _check(events, platform.settings.max_event_bytes)
+    check(events, platform.settings.max_event_bytes)
     rows: dict[tuple[str, str], JsonObject] = {}
     for event in events:
         rows.setdefault((event["source"], event["id"]), _row(event))
@@ -103,11 +103,15 @@ async def ingest(platform: Platform, workspace_id: UUID, events: Sequence[JsonOb
 async def dispatch_pending(
     platform: Platform, workspace_id: UUID, limit: int, *, older_than: timedelta = UNDISPATCHED_FOR
 ) -> int:
-    """Finish the dispatch of events that a crash, or a Temporal that was away, cut short; answers how many it saw."""
+    """Finish the dispatch of events that a crash, or a Temporal that was away, cut short; answers how many are done."""
     async with platform.database.transaction(workspace_id) as session:
         found = await store.undispatched(session, workspace_id, older_than=older_than, limit=limit)
+    if not found:
+        return 0
     await _dispatch(platform, workspace_id, found)
-    return len(found)
+    async with platform.database.transaction(workspace_id) as session:
+        now = await store.find(session, workspace_id, [(event.source, event.id) for event in found])
+    return sum(event.dispatched_at is not None for event in now)
 
 
 async def _dispatch(
@@ -228,7 +232,8 @@ def _row(event: JsonObject) -> JsonObject:
     }
 
 
-def _check(events: Sequence[JsonObject], max_bytes: int) -> None:
+def check(events: Sequence[JsonObject], max_bytes: int) -> None:
+    """Refuse envelopes that are too many or too large. Raises `TooLarge` or `Invalid`."""
     if not 1 <= len(events) <= MAX_EVENTS:
         raise Invalid("invalid_event", f"Send 1 to {MAX_EVENTS} events at once, not {len(events)}.")
     problems: list[Problem] = []

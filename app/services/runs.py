@@ -3,28 +3,27 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import WorkflowFailureError
 from uuid_utils.compat import uuid7
 
-from app.db.models import Run, Step, StepAttempt, Version, Workflow
+from app.db.models import Run, Version, Workflow
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
 from app.services.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from app.services.input_schema import check_input
 from app.services.launching import TEMPORAL_ERRORS, handle_of, has_ended, launch, start_pending
-from app.services.live import merged_steps, timeline_of, with_timeline
+from app.services.live import StepView, timeline_of, with_timeline
+from app.services.live import steps as live_steps
 from app.services.paging import Page, decode_cursor, page_of, plain_text, whole_number
 from app.services.platform import Platform
 from app.services.published import Published, published
+from app.services.steering import is_under_way, is_unknown
 from app.store import runs as store
-from app.store import steps as step_store
 from app.store import workflow_variables
 from app.store.runs import RunFilter
 from app.temporal.messages import Timeline
@@ -47,14 +46,6 @@ class Started:
 
     run: Run
     created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StepView:
-    """A step record with its failed attempts; None where they were not asked for."""
-
-    step: Step
-    attempts: Sequence[StepAttempt] | None
 
 
 async def start(
@@ -166,18 +157,8 @@ async def steps(
     """The run's step records in the order they began, those in flight too. Raises `NotFound`, `Invalid`."""
     run = await get(platform, workspace_id, run_id, live=False)
     after = decode_cursor(cursor, _read_step_place) or (-1, "")
-    timeline = await timeline_of(platform, run)
-    async with platform.database.transaction(workspace_id) as session:
-        rows = await step_store.list_(session, workspace_id, run_id, after=after, limit=limit + 1)
-    records = [record for record in (timeline.steps if timeline else []) if (record.order, record.path) > after]
-    page = page_of(merged_steps(rows, records, workspace_id, run_id), limit, lambda step: [step.sequence, step.path])
-    if not with_attempts:
-        return Page([StepView(step, None) for step in page.items], page.next_cursor)
-    paths = [step.path for step in page.items]
-    async with platform.database.transaction(workspace_id) as session:
-        attempts = await step_store.attempts(session, workspace_id, run_id, paths)
-    views = [StepView(step, [one for one in attempts if one.path == step.path]) for step in page.items]
-    return Page(views, page.next_cursor)
+    found = await live_steps(platform, run, after=after, limit=limit + 1, with_attempts=with_attempts)
+    return page_of(found, limit, lambda view: [view.step.sequence, view.step.path])
 
 
 async def timeline(platform: Platform, workspace_id: UUID, run_id: UUID) -> Timeline | None:
@@ -204,7 +185,7 @@ async def cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> Run:
             return cancelled
     await _ask_temporal_to_cancel(platform, run_id, must=True)
     run = await wait_for_end(platform, run, CANCEL_SECONDS)
-    if has_ended(run) or await _is_in_temporal(platform, run_id):
+    if has_ended(run) or await is_under_way(platform, run_id):
         return run
     async with platform.database.transaction(workspace_id) as session:
         lost = await store.end(
@@ -237,7 +218,7 @@ async def _temporal_end(platform: Platform, run: Run, deadline: float) -> float:
     except WorkflowFailureError:
         pass
     except TEMPORAL_ERRORS as error:
-        if not _is_unknown(error):
+        if not is_unknown(error):
             return deadline
     return clock.time() + SETTLE_SECONDS
 
@@ -248,23 +229,8 @@ async def _ask_temporal_to_cancel(platform: Platform, run_id: UUID, *, must: boo
         async with asyncio.timeout(CANCEL_SECONDS):
             await (await handle_of(platform, run_id)).cancel(rpc_timeout=timedelta(seconds=CANCEL_SECONDS))
     except TEMPORAL_ERRORS as error:
-        if must and not _is_unknown(error):
+        if must and not is_unknown(error):
             raise Unavailable("temporal_unavailable", "Temporal cannot be reached; try again in a moment.") from error
-
-
-async def _is_in_temporal(platform: Platform, run_id: UUID) -> bool:
-    """Whether Temporal still has the run under way, as far as it can be asked."""
-    try:
-        async with asyncio.timeout(CANCEL_SECONDS):
-            found = await (await handle_of(platform, run_id)).describe()
-    except TEMPORAL_ERRORS as error:
-        return not _is_unknown(error)
-    return found.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
-
-
-def _is_unknown(error: Exception) -> bool:
-    """Whether Temporal answered that it has no such run under way."""
-    return isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND
 
 
 def _active(workflow: Workflow, definition: Version | None, number: int | None) -> Version:

@@ -12,17 +12,18 @@ from app.json import Json
 from app.services import runs
 from app.services.errors import Unavailable
 from app.services.launching import has_ended
-from app.services.live import STEP_ENDED, merged_steps, timeline_of, with_timeline
+from app.services.live import STEP_ENDED, merged_steps, timeline_of, views_of, with_timeline
 from app.services.platform import Platform
 from app.store import steps as step_store
+from app.temporal.messages import StepRecord
 
 SHORTEST_PAUSE = 0.2
 LONGEST_PAUSE = 1.0
 WATCHED_STEPS = 500
 """Only this many of the steps that began last are looked at: a long loop must not make every look a long one."""
 
-Mark: TypeAlias = tuple[str, int, int]
-"""Status, generation and attempt of a step: what tells whether it changed."""
+Mark: TypeAlias = tuple[str, int, int, bool]
+"""Status, generation and attempt of a step, and whether one failed: what tells whether it changed."""
 
 logger = logging.getLogger(__name__)
 
@@ -77,18 +78,25 @@ async def _changed_steps(platform: Platform, run: Run, seen: dict[str, Mark]) ->
     """Steps that are other than in `seen`, which is brought up to date. Also brings `run` up to its timeline."""
     timeline = await timeline_of(platform, run)
     with_timeline(run, timeline)
+    records = timeline.steps if timeline else []
     async with platform.database.transaction(run.workspace_id) as session:
         marks = await step_store.latest(session, run.workspace_id, run.id, limit=WATCHED_STEPS)
-        paths = [row.path for row in marks if seen.get(row.path) != (row.status, row.generation, row.attempt)]
-        rows = await step_store.at(session, run.workspace_id, run.id, paths) if paths else []
-    records = timeline.steps if timeline else []
+        paths = {
+            row.path for row in marks if seen.get(row.path) != (row.status, row.generation, row.attempt, row.failing)
+        }
+        # What the timeline says is looked at together with its row: either may know more than the other.
+        paths |= {each.path for each in records if each.status not in STEP_ENDED or seen.get(each.path) != _mark(each)}
+        rows = await step_store.at(session, run.workspace_id, run.id, sorted(paths)) if paths else []
     fresh = []
     for step in merged_steps(rows, records, run.workspace_id, run.id):
-        mark = (step.status, step.generation, step.attempt)
-        if _is_news(seen.get(step.path), mark):
+        if _is_news(seen.get(step.path), mark := _mark(step)):
             seen[step.path] = mark
             fresh.append(step)
-    return fresh
+    return [view.step for view in await views_of(platform, run, fresh, shown=False)]
+
+
+def _mark(step: Step | StepRecord) -> Mark:
+    return step.status, step.generation, step.attempt, step.error is not None
 
 
 def _is_news(seen: Mark | None, now: Mark) -> bool:
@@ -100,4 +108,4 @@ def _is_news(seen: Mark | None, now: Mark) -> bool:
 
 
 def _state(run: Run) -> Json:
-    return [run.status, run.current_step, run.waiting_for, run.steps_completed, run.variables]
+    return [run.status, run.current_step, run.waiting_for, run.steps_completed, run.variables, run.error]

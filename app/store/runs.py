@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.models import Run, Version, Workflow, Workspace
+from app.db.models import Run, Version, Wait, Workflow, Workspace
 from app.json import Json, JsonObject
-from app.store.run_state import ENDED
+from app.store.events import patterns_of
+from app.store.run_state import ENDED, UNDER_WAY
+
+OTHER_WAITS = ("delay", "retry", "decision")
+"""What a run can wait for besides events."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +28,10 @@ class RunFilter:
     started_after: datetime | None = None
     started_before: datetime | None = None
     waiting_for: str | None = None
+    """What a run waits for: a kind (event, delay, retry, decision) or an event type."""
     text: str | None = None
+    asked_until: datetime | None = None
+    """Only runs that were asked for by then, by the database's clock."""
 
 
 async def find(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> Run | None:
@@ -134,14 +141,45 @@ async def list_(
     session: AsyncSession, workspace_id: UUID, filter_: RunFilter, *, after: UUID | None, newest_first: bool, limit: int
 ) -> Sequence[Run]:
     """Runs in the order they were asked for, which is that of their ids."""
-    statement = select(Run).where(Run.workspace_id == workspace_id, *_conditions(filter_))
+    statement = select(Run).where(Run.workspace_id == workspace_id, *_conditions(workspace_id, filter_))
     if after is not None:
         statement = statement.where(Run.id < after if newest_first else Run.id > after)
     statement = statement.order_by(Run.id.desc() if newest_first else Run.id)
     return (await session.scalars(statement.limit(limit))).all()
 
 
-def _conditions(filter_: RunFilter) -> list[ColumnElement[bool]]:
+async def ids(
+    session: AsyncSession, workspace_id: UUID, filter_: RunFilter, *, after: UUID | None, limit: int
+) -> Sequence[UUID]:
+    """Ids of runs, in their order."""
+    statement = select(Run.id).where(Run.workspace_id == workspace_id, *_conditions(workspace_id, filter_))
+    if after is not None:
+        statement = statement.where(Run.id > after)
+    return (await session.scalars(statement.order_by(Run.id).limit(limit))).all()
+
+
+async def count(session: AsyncSession, workspace_id: UUID, filter_: RunFilter) -> int:
+    """How many runs there are of this kind."""
+    statement = (
+        select(func.count())
+        .select_from(Run)
+        .where(Run.workspace_id == workspace_id, *_conditions(workspace_id, filter_))
+    )
+    return (await session.execute(statement)).scalar_one()
+
+
+async def statuses(session: AsyncSession, workspace_id: UUID, run_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The status of each of these runs, as their rows say."""
+    statement = select(Run.id, Run.status).where(Run.workspace_id == workspace_id, Run.id.in_(run_ids))
+    return {row.id: row.status for row in (await session.execute(statement)).all()}
+
+
+async def clock(session: AsyncSession) -> datetime:
+    """The database's time, which is what `created_at` is made of."""
+    return (await session.execute(select(func.now()))).scalar_one()
+
+
+def _conditions(workspace_id: UUID, filter_: RunFilter) -> list[ColumnElement[bool]]:
     began = func.coalesce(Run.started_at, Run.created_at)
     found: list[ColumnElement[bool]] = []
     if filter_.workflow_id is not None:
@@ -155,15 +193,26 @@ def _conditions(filter_: RunFilter) -> list[ColumnElement[bool]]:
     if filter_.started_before is not None:
         found.append(began < filter_.started_before)
     if filter_.waiting_for is not None:
-        found.append(_waits_for(filter_.waiting_for))
+        found.append(_waits_for(workspace_id, filter_.waiting_for))
+    if filter_.asked_until is not None:
+        found.append(Run.created_at <= filter_.asked_until)
     if filter_.text is not None:
         found.append(_mentions(filter_.text))
     return found
 
 
-def _waits_for(what: str) -> ColumnElement[bool]:
-    waiting: Json = Run.waiting_for
-    return or_(waiting["kind"].astext == what, waiting["event"].astext == what)
+def _waits_for(workspace_id: UUID, what: str) -> ColumnElement[bool]:
+    """A run shows the wait that began first; what it waits for in parallel branches is in its open waits.
+
+    A run that has ended waits for nothing, also where its waits were not closed: so its many rows are not looked at.
+    """
+    if what in OTHER_WAITS:
+        waiting: Json = Run.waiting_for
+        return and_(Run.status.in_(UNDER_WAY), waiting["kind"].astext == what)
+    open_waits = select(Wait.run_id).where(Wait.workspace_id == workspace_id, Wait.closed_at.is_(None))
+    if what != "event":
+        open_waits = open_waits.where(Wait.event.in_(patterns_of(what)))
+    return and_(Run.status.in_(UNDER_WAY), Run.id.in_(open_waits))
 
 
 def _mentions(text: str) -> ColumnElement[bool]:

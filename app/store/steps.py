@@ -24,10 +24,10 @@ async def list_(
 
 async def latest(
     session: AsyncSession, workspace_id: UUID, run_id: UUID, *, limit: int
-) -> Sequence[Row[str, str, int, int]]:
-    """Path, status, generation and attempt of the steps that began last, without what they hold."""
+) -> Sequence[Row[str, str, int, int, bool]]:
+    """Path, status, generation, attempt and whether there is an error, of the steps that began last."""
     statement = (
-        select(Step.path, Step.status, Step.generation, Step.attempt)
+        select(Step.path, Step.status, Step.generation, Step.attempt, Step.error.is_not(None).label("failing"))
         .where(Step.workspace_id == workspace_id, Step.run_id == run_id)
         .order_by(Step.sequence.desc(), Step.path.desc())
         .limit(limit)
@@ -38,6 +38,12 @@ async def latest(
 async def at(session: AsyncSession, workspace_id: UUID, run_id: UUID, paths: Sequence[str]) -> Sequence[Step]:
     """Records of the run at these paths, in the order the steps began."""
     statement = select(Step).where(Step.workspace_id == workspace_id, Step.run_id == run_id, Step.path.in_(paths))
+    return (await session.scalars(statement.order_by(Step.sequence, Step.path))).all()
+
+
+async def held(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> Sequence[str]:
+    """Paths of the run's held steps, in the order they began."""
+    statement = select(Step.path).where(Step.workspace_id == workspace_id, Step.run_id == run_id, Step.status == "held")
     return (await session.scalars(statement.order_by(Step.sequence, Step.path))).all()
 
 

@@ -11,6 +11,12 @@ from app.db.models import Wait
 from app.store.events import patterns_of
 
 
+async def open_of(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> Sequence[Wait]:
+    """The run's open waits."""
+    statement = select(Wait).where(Wait.workspace_id == workspace_id, Wait.run_id == run_id, Wait.closed_at.is_(None))
+    return (await session.scalars(statement.order_by(Wait.path))).all()
+
+
 async def open_for(session: AsyncSession, workspace_id: UUID, event_type: str, received_at: datetime) -> Sequence[Wait]:
     """Open waits an event of this type, received then, may end; whether their `match` holds is left to the caller.
 
