@@ -1,16 +1,29 @@
-"""`holdfast run` and `holdfast runs`: start runs, follow them, look into them, cancel them."""
+"""`holdfast run` and `holdfast runs`: start runs, follow them, list them, look into them. Steering is `control`'s."""
 
 import time
 from typing import Annotated
 
 import typer
 
+from app.cli import control
 from app.cli.client import Api, open_api
 from app.cli.documents import assignments, value
 from app.cli.exits import ExitCode
 from app.cli.lookup import workflow_by
 from app.cli.options import ApiUrl, DataDir, JsonOutput
-from app.cli.output import duration, moment, note, print_json, say, status, table, text
+from app.cli.output import duration, moment, note, print_json, say, status, stdout, table, text
+from app.cli.selection import (
+    OfStatus,
+    OfTrigger,
+    OfWorkflow,
+    OneRun,
+    Selection,
+    StartedAfter,
+    StartedBefore,
+    WaitingFor,
+    WithText,
+)
+from app.cli.timeline import draw, latest_steps
 from app.cli.watch import detail, ending, waiting_for, watch
 from app.json import JsonObject
 
@@ -18,9 +31,7 @@ ENDED = ("completed", "failed", "cancelled", "timed_out")
 _LONGEST_PREFERENCE = 60
 _POLL_SECONDS = 1.0
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
-
-runs_app = typer.Typer(no_args_is_help=True, help="Runs: list, look into, follow, cancel.")
+runs_app = typer.Typer(no_args_is_help=True, help="Runs: list, look into, follow, steer.")
 
 
 def run(
@@ -68,21 +79,30 @@ def run(
 @runs_app.command("list")
 def list_runs(
     *,
-    workflow: Annotated[str | None, typer.Option(help="Only of this workflow (id, slug or name).")] = None,
-    status_: Annotated[str | None, typer.Option("--status", help="Only of this status.")] = None,
-    trigger: Annotated[str | None, typer.Option(help="manual or event.")] = None,
-    query: Annotated[str | None, typer.Option("--query", "-q", help="Only those whose text holds this.")] = None,
+    workflow: OfWorkflow = None,
+    status_: OfStatus = None,
+    trigger: OfTrigger = None,
+    waiting_for: WaitingFor = None,
+    query: WithText = None,
+    started_after: StartedAfter = None,
+    started_before: StartedBefore = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
     api_url: ApiUrl = None,
     data_dir: DataDir = None,
     json_output: JsonOutput = False,
 ) -> None:
     """List runs, the newest first."""
+    selection = Selection(
+        workflow=workflow,
+        status=status_,
+        trigger=trigger,
+        waiting_for=waiting_for,
+        query=query,
+        started_after=started_after,
+        started_before=started_before,
+    )
     with open_api(api_url, data_dir) as api:
-        workflow_id = workflow_by(api, workflow)["id"] if workflow else None
-        found = list(
-            api.items("/v1/runs", limit=limit, workflow_id=workflow_id, status=status_, trigger=trigger, q=query)
-        )
+        found = list(api.items("/v1/runs", limit=limit, **selection.as_query(api)))
     if json_output:
         print_json(found)
     elif not found:
@@ -104,31 +124,27 @@ def list_runs(
 
 
 @runs_app.command("show")
-def show(run_id: RunId, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
-    """Everything about one run."""
+def show(
+    run_id: OneRun,
+    *,
+    limit: Annotated[int, typer.Option(min=0, help="At most this many steps, the latest ones; 0: all.")] = 100,
+    full: Annotated[bool, typer.Option("--full", help="Values and errors in full, however long.")] = False,
+    api_url: ApiUrl = None,
+    data_dir: DataDir = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """The timeline of a run: where it stands, and each step with inputs, output, attempts, waits and decisions."""
     with open_api(api_url, data_dir) as api:
         found = api.get(f"/v1/runs/{run_id}")
+        steps = latest_steps(api, run_id, limit)
     if json_output:
-        print_json(found)
-        return
-    say(ending(found))
-    rows = [
-        ["workflow", f"{text(found['workflow_name'])}, version {found['version']}"],
-        ["trigger", text(found["trigger"]["type"])],
-        ["steps", f"{found['steps_completed']} of {found['steps_total']}"],
-        ["at", text(found["current_step"])],
-        ["waits", waiting_for(found["waiting_for"]) if found["waiting_for"] else ""],
-        ["started", moment(found["started_at"])],
-        ["ended", moment(found["finished_at"])],
-        ["input", text(found["input"])],
-        ["output", text(found["output"])],
-        ["Temporal", text(found["temporal"]["url"])],
-    ]
-    table(["", ""], [[f"[dim]{name}[/]", cell] for name, cell in rows if cell])
+        print_json({**found, "steps": list(steps.shown), "steps_left_out": steps.left_out})
+    else:
+        draw(stdout(), found, steps, full=full)
 
 
 @runs_app.command("steps")
-def steps(run_id: RunId, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
+def steps(run_id: OneRun, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
     """The steps of one run, as far as it got."""
     with open_api(api_url, data_dir) as api:
         found = list(api.items(f"/v1/runs/{run_id}/steps"))
@@ -139,19 +155,10 @@ def steps(run_id: RunId, api_url: ApiUrl = None, data_dir: DataDir = None, json_
     table(["PATH", "NAME", "STATUS", ""], rows)
 
 
-@runs_app.command("cancel")
-def cancel(run_id: RunId, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
-    """Cancel a run: what it does is stopped, its `finally` steps are done."""
-    with open_api(api_url, data_dir) as api:
-        found = api.post(f"/v1/runs/{run_id}/cancel")
-    if json_output:
-        print_json(found)
-    else:
-        say(ending(found))
-
-
 @runs_app.command("watch")
-def watch_run(run_id: RunId, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
+def watch_run(
+    run_id: OneRun, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False
+) -> None:
     """Draw the steps of a run live until it ends; the exit code says how it ended."""
     with open_api(api_url, data_dir) as api:
         _finish(_watched(api, run_id, as_json=json_output), shown=True, as_json=json_output)
@@ -194,3 +201,6 @@ def _remark(item: JsonObject) -> str:
     if item["error"]:
         return f"[red]{text(item['error']['message'])}[/]"
     return waiting_for(item["waiting_for"]) if item["waiting_for"] else ""
+
+
+control.add_to(runs_app)

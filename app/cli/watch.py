@@ -13,6 +13,8 @@ from app.json import Json, JsonObject
 
 _ICON = {"completed": "[green]✓[/]", "failed": "[red]✗[/]", "running": "[cyan]●[/]", "waiting": "[yellow]◷[/]"}
 
+_WAITS = {"decision": "for a decision", "retry": "for the next attempt"}
+
 
 class View(Protocol):
     """What shows a run as it goes."""
@@ -125,8 +127,8 @@ def detail(step: JsonObject) -> str:
 
 
 def waiting_for(wait: JsonObject) -> str:
-    """`for crm.deal.won until 2026-05-01 09:00:00`."""
-    event = f"for {text(wait['event'])}" if wait.get("event") else ""
+    """`for crm.deal.won until 2026-05-01 09:00:00`, `for a decision`."""
+    event = f"for {text(wait['event'])}" if wait.get("event") else _WAITS.get(wait["kind"], "")
     until = f"until {moment(wait['until'])}" if wait.get("until") else ""
     return " ".join(part for part in (event, until) if part)
 

@@ -16,7 +16,6 @@ from tests.support.engine import Engine
 from tests.support.versions import Versions
 from tests.support.waiting import eventually
 
-
 Deploy = Callable[..., Awaitable[Ended]]
 
 
