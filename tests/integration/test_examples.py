@@ -8,7 +8,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from app.json import JsonObject
+from app.json import Json, JsonObject
 from tests.support.api_user import ApiUser, read
 from tests.support.documents import EXAMPLES, Block, Runnable, blocks, runnables
 from tests.support.http_stub import Answer, HttpStub
@@ -227,10 +227,103 @@ async def test_a_cart_that_was_bought_is_not_remembered(user: ApiUser, mail: Smt
     assert mail.mails == []
 
 
+ORDER: JsonObject = {
+    "number": "A-1042",
+    "customer": {
+        "name": "Noor de Vries",
+        "payment_method": "pm_5f2c",
+        "address": {"street": "18 Harbour Lane", "city": "Rotterdam", "postal_code": "3011", "country": "NL"},
+    },
+    "lines": [
+        {"sku": "desk-oak", "quantity": 1, "unit_price": 349.95},
+        {"sku": "lamp-brass", "quantity": 2, "unit_price": 19.9},
+    ],
+}
+UNDONE = ["POST /refunds", "DELETE /reservations/r-7"]
+
+
+async def order(user: ApiUser, http_stub: HttpStub, *, parcel: list[str], shipment: Answer | None = None) -> str:
+    """Start the example for one order; `parcel` is what the carrier says at each look, `shipment` its first answer."""
+    http_stub.answer("/reservations", Answer(status=201, json={"id": "r-7"}))
+    http_stub.answer("/charges", Answer(status=201, json={"id": "ch-31", "status": "paid"}))
+    taken = Answer(status=201, json={"id": "s-55"})
+    http_stub.answer("/shipments", *([shipment] if shipment else []), taken)
+    http_stub.answer("/shipments/s-55", *(Answer(json={"status": status}) for status in parcel))
+    places = dict.fromkeys(("warehouse", "payments", "carrier"), http_stub.url)
+    workflow_id = await user.publish(read(EXAMPLES / "order-fulfilment.yaml", pace="10ms", **places))
+    started = await user.post(f"/v1/workflows/{workflow_id}/runs", {"input": ORDER})
+    return str(started["id"])
+
+
+def effects(http_stub: HttpStub) -> list[str]:
+    """What was changed at the providers, in order."""
+    return [f"{each.method} {each.path}" for each in http_stub.requests if each.method != "GET"]
+
+
+async def test_an_order_is_followed_until_its_parcel_is_delivered(user: ApiUser, http_stub: HttpStub) -> None:
+    run = await user.ended(await order(user, http_stub, parcel=["announced", "in_transit", "delivered"]))
+    assert (run["status"], run["output"]) == (
+        "completed",
+        {"order": "A-1042", "shipment": "s-55", "charged": 389.75, "looked": 3},
+    )
+    assert effects(http_stub) == ["POST /reservations", "POST /charges", "POST /shipments"]
+    assert json.loads(http_stub.asked("/charges")[0].body)["amount"] == 38975
+
+
+async def test_an_order_whose_parcel_comes_back_is_undone_from_the_end(user: ApiUser, http_stub: HttpStub) -> None:
+    run = await user.ended(await order(user, http_stub, parcel=["in_transit", "returned"]))
+    assert (run["status"], run["error"]["message"]) == ("failed", "The parcel of order A-1042 came back.")
+    assert effects(http_stub)[3:] == UNDONE
+    refund = json.loads(http_stub.asked("/refunds")[0].body)
+    assert refund == {"charge": "ch-31", "reason": "The parcel of order A-1042 came back."}
+    assert (await user.steps(run["id"]))["charged.compensate.refund"]["status"] == "completed"
+
+
+async def test_an_order_the_carrier_refuses_is_held_until_its_address_is_mended(
+    user: ApiUser, http_stub: HttpStub
+) -> None:
+    unknown = Answer(status=422, json={"error": "unknown postal code 3011"})
+    run_id = await order(user, http_stub, parcel=["delivered"], shipment=unknown)
+    held = await user.held(run_id)
+    assert (held["error"]["type"], held["error"]["step_id"]) == ("provider_rejected", "shipped")
+    assert "unknown postal code" in held["error"]["message"]
+    refused = (await user.steps(run_id))["shipped"]["inputs"]
+    address = {**refused["json"]["address"], "postal_code": "3011 AB"}
+    inputs = {**refused, "json": {**refused["json"], "address": address}}
+    await user.post(f"/v1/runs/{run_id}/decide", {"step_path": "shipped", "decision": "retry", "inputs": inputs})
+    run = await user.ended(run_id)
+    assert (run["status"], run["output"]["shipment"]) == ("completed", "s-55")
+    first, second = http_stub.asked("/shipments")
+    assert json.loads(second.body)["address"]["postal_code"] == "3011 AB"
+    # A provider would answer an old key with the old refusal.
+    assert first.headers["Idempotency-Key"] != second.headers["Idempotency-Key"]
+
+
+async def test_an_order_nobody_can_ship_is_undone(user: ApiUser, http_stub: HttpStub) -> None:
+    run_id = await order(user, http_stub, parcel=[], shipment=Answer(status=422))
+    await user.held(run_id)
+    await user.post(f"/v1/runs/{run_id}/decide", {"step_path": "shipped", "decision": "fail"})
+    run = await user.ended(run_id)
+    assert (run["status"], run["error"]["type"], run["error"]["step_id"]) == ("failed", "provider_rejected", "shipped")
+    assert effects(http_stub)[3:] == UNDONE
+
+
 @pytest.mark.parametrize("example", list(runnables()), ids=lambda example: example.place)
-async def test_a_documented_workflow_answers_what_the_page_says(user: ApiUser, example: Runnable) -> None:
-    run = await user.run(await user.publish(example.definition), example.input)
-    assert (run["status"], run["output"]) == ("completed", example.output), run["error"]
+async def test_a_documented_workflow_does_what_the_page_says(user: ApiUser, example: Runnable) -> None:
+    workflow_id = await user.publish(example.definition)
+    started = await user.post(f"/v1/workflows/{workflow_id}/runs", {"input": example.input})
+    if example.held is not None:
+        assert part(await user.held(started["id"]), example.held) == example.held
+        await user.post(f"/v1/runs/{started['id']}/decide", example.decision)
+    run = await user.ended(started["id"])
+    assert part(run, example.ends) == example.ends, run["error"]
+
+
+def part(value: Json, like: Json) -> Json:
+    """The value without the keys that `like` does not have."""
+    if isinstance(value, dict) and isinstance(like, dict):
+        return {key: part(inner, like[key]) for key, inner in value.items() if key in like}
+    return value
 
 
 async def test_the_workflow_of_the_readme_offers_help_after_a_while(user: ApiUser, mail: SmtpCatcher) -> None:

@@ -64,6 +64,18 @@ class ApiUser:
         assert found is not None
         return found
 
+    async def held(self, run_id: str) -> JsonObject:
+        """The run, once it is held."""
+
+        async def standing() -> JsonObject | None:
+            run: JsonObject = await self.get(f"/v1/runs/{run_id}")
+            assert run["status"] not in ENDED, f"run {run_id} ended before it was held: {run['error']}"
+            return run if run["status"] == "held" else None
+
+        found = await eventually(standing, what=f"run {run_id} to be held")
+        assert found is not None
+        return found
+
     async def waits(self, run_id: str, step_id: str) -> None:
         """Until the run waits at this step."""
 

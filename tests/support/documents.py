@@ -49,12 +49,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Runnable:
-    """A definition with what it is started with and what it must answer."""
+    """A definition with what it is started with, and what its run must look like at its end.
+
+    One that is held on its way has what it must look like then, and what is decided.
+    """
 
     place: str
     definition: JsonObject
     input: Json
-    output: Json
+    ends: JsonObject
+    held: JsonObject | None = None
+    decision: JsonObject | None = None
 
 
 def blocks(*languages: str) -> list[Block]:
@@ -63,14 +68,29 @@ def blocks(*languages: str) -> list[Block]:
 
 
 def runnables() -> Iterator[Runnable]:
-    """Each `yaml run` block with the `json output input=...` block that must follow it."""
+    """Each `yaml run` block with the JSON blocks that must follow it.
+
+    `output` is what the run answers, `ends` what its run looks like when it does not complete; `held` and `decision`
+    may stand before them. The first has the input: `output input={}`.
+    """
     found = blocks("yaml", "json")
-    for block, after in zip(found, [*found[1:], None], strict=True):
-        if block.kind == "run":
-            assert after is not None, f"{block.place}: no output follows"
-            assert (after.page, after.kind) == (block.page, "output"), f"{block.place}: no output follows"
-            given = json.loads(after.words.removeprefix("output input="))
-            yield Runnable(block.place, block.content(), given, after.content())
+    for number, block in enumerate(found):
+        if block.kind != "run":
+            continue
+        after = [each for each in found[number + 1 : number + 4] if each.page == block.page]
+        held, decision = (after.pop(0), after.pop(0)) if after and after[0].kind == "held" else (None, None)
+        assert after, f"{block.place}: no output follows"
+        assert after[0].kind in ("output", "ends"), f"{block.place}: no output follows"
+        assert decision is None or decision.kind == "decision", f"{block.place}: no decision follows"
+        end = after[0].content()
+        yield Runnable(
+            block.place,
+            block.content(),
+            json.loads((held or after[0]).words.partition(" input=")[2]),
+            end if after[0].kind == "ends" else {"status": "completed", "output": end},
+            None if held is None else held.content(),
+            None if decision is None else decision.content(),
+        )
 
 
 def commands() -> list[tuple[str, str]]:

@@ -4,20 +4,22 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
 import yaml
 
 from app.catalog.connections import CONNECTION_KINDS
-from app.catalog.errors import ErrorType
 from app.catalog.registry import ACTIONS, LOOKUP
 from app.cli.main import app as command_line
 from app.definition.check import check
 from app.definition.condition_operators import OPERATORS
+from app.definition.error_types import RUN_ERRORS, STEP_ERRORS, ErrorType
 from app.definition.expressions import evaluate
 from app.definition.filters import FILTERS
 from app.definition.parse import parse
+from app.definition.steps import ErrorPolicy, Retry, StepBase
 from app.json import Json, JsonObject
 from app.settings import Settings
 from app.temporal.names import SEARCH_ATTRIBUTES
@@ -25,7 +27,8 @@ from tests.support.documents import EXAMPLES, PAGES, ROOT, Block, anchors, block
 from workflows.interpreter import KINDS
 
 CONNECTIONS = {"smtp-main": "smtp", "helpdesk": "http", "shop-hook": "webhook"}
-FRAGMENTS = {"", "run", "steps", "conditions", "matches", "output", "event", "connection", "workflow"}
+FRAGMENTS = {"", "run", "steps", "conditions", "matches", "event", "connection", "workflow"}
+FRAGMENTS |= {"output", "ends", "held", "decision"}
 
 
 def published(definition: Json) -> None:
@@ -110,9 +113,31 @@ def test_the_operators_are_those_of_the_language() -> None:
     assert {name for row in table("workflows.md", "operator") for name in quoted(row[0])} == set(OPERATORS)
 
 
-def test_the_errors_are_those_of_the_catalog() -> None:
-    told = {quoted(row[0])[0]: row[1] for row in table("operations.md", "type")}
-    assert told == {each.value: "yes" if each.retryable else "no" for each in ErrorType}
+def test_the_errors_are_those_of_the_language_in_its_words() -> None:
+    told = table("errors.md", "type")
+    assert told == [
+        [f"`{each.value}`", "yes" if each.retryable else "no", each.meaning, each.way_out] for each in ErrorType
+    ]
+
+
+def test_the_errors_that_end_a_run_without_a_failed_step_stand_below_the_others() -> None:
+    assert tuple(ErrorType) == (*STEP_ERRORS, *RUN_ERRORS)
+    assert STEP_ERRORS[-1] == ErrorType.WAIT_TIMED_OUT
+
+
+def test_the_retry_policy_is_that_of_the_language() -> None:
+    told = {quoted(row[0])[0]: row[1].strip("`") for row in table("errors.md", "`retry`")}
+    defaults = {name: field.default for name, field in Retry.model_fields.items()}
+    assert told == {name: "" if default is None else str(default) for name, default in defaults.items()}
+
+
+def test_the_error_policies_are_those_of_the_language() -> None:
+    assert [quoted(row[0])[0] for row in table("errors.md", "`on_error`")] == list(get_args(ErrorPolicy))
+
+
+def test_the_fields_of_every_step_are_described() -> None:
+    told = {name for row in table("workflows.md", "key of a step") for name in quoted(row[0])}
+    assert told == set(StepBase.model_fields) - {"id"}
 
 
 def test_the_actions_are_those_of_the_catalog() -> None:
