@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+MAX_RETENTION_DAYS = 36_500
+
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _BUILD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
@@ -58,6 +60,10 @@ class Settings(BaseSettings):
     )
     deployment_name: str = Field("holdfast", description="What the workers' versions are versions of.")
     build_id: str | None = Field(None, description="The workers' version; default release and digest of the walk.")
+    retention_days: int = Field(
+        90, ge=0, le=MAX_RETENTION_DAYS, description="Days that ended runs and events are kept; 0 = for ever."
+    )
+    upkeep_interval_seconds: int = Field(10, ge=1, le=3600, description="Seconds from one pass of upkeep to the next.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("encryption_keys", "egress_allow", mode="before")

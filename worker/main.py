@@ -15,12 +15,13 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 from activities.http_client import HttpClient
 from activities.record import RecordActivities
 from activities.runner import ActionRunner
+from activities.upkeep import UpkeepActivities
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 from app.temporal.names import TASK_QUEUE
 from worker.deployment import deployment, routing
 from worker.registry import WORKFLOWS
-from worker.upkeep import sweep_for_ever
+from worker.upkeep import schedule_upkeep
 
 GRACE = timedelta(seconds=20)
 """How long effects under way may take to end after the worker is told to stop."""
@@ -47,7 +48,11 @@ def build_worker(
         task_queue=task_queue,
         workflows=list(WORKFLOWS.values()),
         deployment_config=deployment(platform.settings),
-        activities=[*runner.activities(), *RecordActivities(platform).activities()],
+        activities=[
+            *runner.activities(),
+            *RecordActivities(platform).activities(),
+            *UpkeepActivities(platform).activities(),
+        ],
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.
         workflow_runner=workflow_runner or UnsandboxedWorkflowRunner(),
         max_cached_workflows=cached_workflows,
@@ -75,9 +80,9 @@ async def serve(settings: Settings) -> None:
             async with build_worker(platform, client, http=http):
                 _log.info("worker polls %s on %s", TASK_QUEUE, settings.resolved_temporal_address)
                 _log.info("%s", routing(settings))
-                sweeping = asyncio.create_task(sweep_for_ever(platform))
+                scheduling = asyncio.create_task(schedule_upkeep(client, settings))
                 await stopped.wait()
-                sweeping.cancel()
+                scheduling.cancel()
         finally:
             await http.close()
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from app.temporal import names
 from workflows.automation import Automation
+from workflows.upkeep import Upkeep
 
-WORKFLOWS: Mapping[str, type] = {names.AUTOMATION_WORKFLOW: Automation}
+WORKFLOWS: Mapping[str, type] = {names.AUTOMATION_WORKFLOW: Automation, names.UPKEEP_WORKFLOW: Upkeep}
 """Temporal's name of a workflow to its class."""

@@ -4,7 +4,6 @@ Deterministic code only. An idle pass is one workflow task: what only looks is a
 is scheduled where there is something to do, for many workspaces at once.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -42,9 +41,6 @@ _DUTY_TIMEOUT = timedelta(minutes=3)
 _DUTY_RETRY = RetryPolicy(initial_interval=timedelta(seconds=2), maximum_attempts=3)
 _HEARTBEAT_TIMEOUT = timedelta(seconds=20)
 
-_log = workflow.LoggerAdapter(logging.getLogger("holdfast.upkeep"), None)
-_log.workflow_info_on_message = False
-
 
 @workflow.defn(name=names.UPKEEP_WORKFLOW)
 class Upkeep:
@@ -57,19 +53,15 @@ class Upkeep:
     async def run(self) -> UpkeepReport:
         """Fails only when it could not even look; what fails in one workspace, or of one duty, is in the report."""
         report = self._report
-        if workflow.has_last_completion_result():
-            last = workflow.get_last_completion_result(UpkeepReport)
+        if last := workflow.get_last_completion_result(UpkeepReport):
             report.closed, report.next_workspace = last.closed, last.next_workspace
         for _ in range(ROUNDS):
-            report.left_over = []
+            report.left_over, report.workspaces = [], 0
             await self._reconcile()
             await self._tend_all()
             if not report.left_over:
                 break
-        done = report.summary()
-        workflow.set_current_details(_details(report, done))
-        if done:
-            _log.info("upkeep: %s", done)
+        workflow.set_current_details(_details(report))
         return report
 
     async def _reconcile(self) -> None:
@@ -137,7 +129,7 @@ class Upkeep:
         self._report.note(Trouble(duty=duty, what=str(error.cause or error)))
 
 
-def _details(report: UpkeepReport, done: str) -> str:
-    lines = [f"{done or 'nothing to do'} ({report.workspaces} workspaces)"]
+def _details(report: UpkeepReport) -> str:
+    lines = [f"{report.summary() or 'nothing to do'} ({report.workspaces} workspaces)"]
     lines += [f"- {each.duty} of {each.workspace_id or 'all workspaces'}: {each.what}" for each in report.trouble]
     return "\n".join(lines)

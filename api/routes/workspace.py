@@ -26,7 +26,8 @@ async def get(platform: PlatformDep, actor: ActorDep) -> WorkspaceAnswer:
 async def change(
     body: Annotated[WorkspaceChanges, Depends(CHANGE)], platform: PlatformDep, actor: ActorDep
 ) -> WorkspaceAnswer:
-    """Changes the settings given: `max_steps` (1 to 1000), `allow_drafts_beside_active`."""
+    """Changes the settings given: `max_steps` (1 to 1000), `allow_drafts_beside_active`, `retention_days` (0 = for
+    ever, null = as the installation says)."""
     return _answer(await workspaces.update_settings(platform, actor.workspace_id, body.settings))
 
 

@@ -22,6 +22,9 @@ class WorkspaceSettingsAnswer(Answer):
 
     max_steps: int = Field(description="Most steps a definition may have.")
     allow_drafts_beside_active: bool = Field(description="Whether the draft of an active workflow may be changed.")
+    retention_days: int | None = Field(
+        description="Days that ended runs and events are kept; 0 = for ever, null = as the installation says."
+    )
 
 
 class WorkspaceAnswer(Answer):

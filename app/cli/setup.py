@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -41,17 +42,22 @@ def migrate(wait: Wait = 0, json_output: JsonOutput = False) -> None:
 
 
 def temporal_setup(wait: Wait = 30, json_output: JsonOutput = False) -> None:
-    """Make the Temporal namespace and the search attributes of Holdfast in it, where they are missing."""
+    """Make the Temporal namespace, the search attributes of Holdfast in it and its schedule, where they are missing."""
     from temporalio.service import RPCError  # noqa: PLC0415 - loads Temporal's client
 
     from app.temporal.connect import TemporalConnection  # noqa: PLC0415
+    from app.temporal.names import UPKEEP_SCHEDULE  # noqa: PLC0415
+    from app.temporal.schedule import ensure_upkeep  # noqa: PLC0415
     from app.temporal.setup import prepare  # noqa: PLC0415
 
     settings = load_settings()
     added: list[str] = []
 
     async def once() -> None:
-        added.extend(await prepare(await TemporalConnection(settings).client()))
+        client = await TemporalConnection(settings).client()
+        added.extend(await prepare(client))
+        if await ensure_upkeep(client, timedelta(seconds=settings.upkeep_interval_seconds)):
+            added.append(f"schedule {UPKEEP_SCHEDULE}")
 
     what = f"Temporal at {settings.resolved_temporal_address}"
     asyncio.run(_when_there(once, (RPCError, RuntimeError, TimeoutError), wait, what))

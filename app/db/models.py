@@ -39,7 +39,7 @@ class Workspace(Base):
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
     settings: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
-    """`{max_steps: 50, allow_drafts_beside_active: false}`; absent keys take their defaults."""
+    """`{max_steps: 50, allow_drafts_beside_active: false, retention_days: null}`; absent keys take their defaults."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -282,6 +282,7 @@ class Event(Base):
     __table_args__ = (
         Index("events_type", "workspace_id", "type", "received_at"),
         Index("events_undispatched", "workspace_id", "received_at", postgresql_where=text("dispatched_at IS NULL")),
+        Index("events_dispatched", "workspace_id", "received_at", postgresql_where=text("dispatched_at IS NOT NULL")),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)

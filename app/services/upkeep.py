@@ -1,50 +1,132 @@
-"""Finishing what a crash, or a Temporal that was away, left half done: runs never handed over, events never dispatched.
+"""What upkeep does: looks which workspaces need something, and does one duty in many of them.
 
-Each sweep is bounded and safe to run twice, by several processes at once: starts and signals carry ids made from what
-they belong to. When to sweep is the worker's business.
+Every duty is bounded and safe to do twice, by several processes at once. When it is done is the Temporal workflow
+`Upkeep`'s; what cannot be done in one workspace is said and keeps no other from being tended.
 """
 
+import asyncio
 import logging
-from collections.abc import Awaitable
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from uuid import UUID
 
-from app.services import events, launching, workspaces
-from app.services.errors import Unavailable
+from temporalio.service import RPCError
+
+from app.services import events, launching, purging, reconciling, workspaces
+from app.services.errors import ServiceError, Unavailable
 from app.services.platform import Platform
+from app.store import upkeep as store
+from app.temporal.upkeep import RECONCILE, Duty, Found, Look, Trouble, UpkeepReport
 
 LIMIT = 200
-"""Most runs, and most events, that one sweep takes on in a workspace."""
+"""Most runs started, and most events dispatched, in a workspace at once."""
+LOOKS_AT_ONCE = 4
+DUTY_SECONDS = 60.0
+"""A duty that took this long begins with no further workspace."""
+
+_LOOKED_FOR = (Duty.EVENTS, Duty.STARTS, Duty.CHECKS, Duty.PURGE)
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What one sweep did."""
+async def look(platform: Platform, asked: Look) -> Found:
+    """Which of the next workspaces need something, and what. Raises `Unavailable` without a database."""
+    after = None if asked.after is None else UUID(asked.after)
+    ids = await workspaces.ids_after(platform, after, asked.limit)
+    gate = asyncio.Semaphore(LOOKS_AT_ONCE)
 
-    runs_started: int = 0
-    events_dispatched: int = 0
+    async def one(workspace_id: UUID) -> list[Duty]:
+        async with gate:
+            return await _needs(platform, workspace_id)
 
-
-async def sweep(platform: Platform) -> Swept:
-    """Start pending runs and dispatch events, workspace by workspace. Raises `Unavailable` without a database.
-
-    What breaks in one workspace is said and keeps no other from being swept, nor its runs from being started.
-    """
-    started = dispatched = 0
-    for workspace_id in await workspaces.ids(platform):
-        # Events first: what they start may turn out pending, and is picked up right after.
-        dispatched += await _counted(events.dispatch_pending(platform, workspace_id, LIMIT), workspace_id)
-        started += await _counted(launching.start_pending(platform, workspace_id, LIMIT), workspace_id)
-    return Swept(started, dispatched)
+    work: dict[str, list[str]] = {}
+    for workspace_id, duties in zip(ids, await asyncio.gather(*map(one, ids)), strict=True):
+        for duty in duties:
+            work.setdefault(duty.value, []).append(str(workspace_id))
+    return Found(workspaces=len(ids), work=work, last=str(ids[-1]) if len(ids) == asked.limit else None)
 
 
-async def _counted(part: Awaitable[int], workspace_id: UUID) -> int:
-    try:
-        return await part
-    except Unavailable:
-        raise
-    except Exception:
-        _log.exception("a part of the sweep of workspace %s failed", workspace_id)
-        return 0
+async def tend(platform: Platform, duty: Duty, workspace_ids: Sequence[str]) -> UpkeepReport:
+    """Do one duty in these workspaces. Raises `Unavailable` without a database."""
+    act = _DUTIES[duty]
+    return await _each(duty.value, workspace_ids, lambda workspace_id: act(platform, workspace_id))
+
+
+async def reconcile(platform: Platform, runs: Mapping[str, Sequence[str]]) -> UpkeepReport:
+    """Bring the rows of these runs, by workspace, to how Temporal says they ended. Raises `Unavailable`."""
+
+    async def act(workspace_id: UUID) -> UpkeepReport:
+        run_ids = [UUID(run_id) for run_id in runs[str(workspace_id)]]
+        return UpkeepReport(runs_ended=await reconciling.reconcile(platform, workspace_id, run_ids))
+
+    return await _each(RECONCILE, runs, act)
+
+
+async def _each(
+    duty: str, workspace_ids: Iterable[str], act: Callable[[UUID], Awaitable[UpkeepReport]]
+) -> UpkeepReport:
+    report, until = UpkeepReport(), time.monotonic() + DUTY_SECONDS
+    for workspace_id in workspace_ids:
+        if time.monotonic() >= until:
+            report.left_over.append(duty)
+            break
+        try:
+            report.add(await act(UUID(workspace_id)))
+        except Unavailable:
+            raise
+        except Exception as error:
+            _log.exception("upkeep: %s of workspace %s failed", duty, workspace_id)
+            report.note(Trouble(duty=duty, workspace_id=workspace_id, what=_said(error)))
+    if done := report.summary():
+        _log.info("upkeep: %s: %s", duty, done)
+    return report
+
+
+async def _needs(platform: Platform, workspace_id: UUID) -> list[Duty]:
+    statement = store.look(
+        workspace_id,
+        undispatched_for=events.UNDISPATCHED_FOR,
+        pending_for=launching.PENDING_FOR,
+        check_after=reconciling.CHECK_AFTER,
+        retention_days=platform.settings.retention_days,
+    )
+    ((needs,),) = await platform.database.run(workspace_id, statement)
+    return [duty for duty, needed in zip(_LOOKED_FOR, needs, strict=True) if needed]
+
+
+async def _dispatch_events(platform: Platform, workspace_id: UUID) -> UpkeepReport:
+    dispatched = await events.dispatch_pending(platform, workspace_id, LIMIT)
+    return UpkeepReport(events_dispatched=dispatched, left_over=_left(Duty.EVENTS, dispatched >= LIMIT))
+
+
+async def _start_runs(platform: Platform, workspace_id: UUID) -> UpkeepReport:
+    started = await launching.start_pending(platform, workspace_id, LIMIT)
+    return UpkeepReport(runs_started=started, left_over=_left(Duty.STARTS, started >= LIMIT))
+
+
+async def _check_runs(platform: Platform, workspace_id: UUID) -> UpkeepReport:
+    checked, ended = await reconciling.check(platform, workspace_id)
+    return UpkeepReport(runs_checked=checked, runs_ended=ended)
+
+
+async def _purge(platform: Platform, workspace_id: UUID) -> UpkeepReport:
+    purged = await purging.purge(platform, workspace_id)
+    return UpkeepReport(runs_purged=purged.runs, events_purged=purged.events, left_over=_left(Duty.PURGE, purged.more))
+
+
+_DUTIES: Mapping[Duty, Callable[[Platform, UUID], Awaitable[UpkeepReport]]] = {
+    Duty.EVENTS: _dispatch_events,
+    Duty.STARTS: _start_runs,
+    Duty.CHECKS: _check_runs,
+    Duty.PURGE: _purge,
+}
+
+
+def _left(duty: Duty, more: bool) -> list[str]:
+    return [duty.value] if more else []
+
+
+def _said(error: Exception) -> str:
+    """What Temporal may keep of it: a database's error can hold rows, so that it is in the worker's log alone."""
+    kind = type(error).__name__
+    return f"{kind}: {error}" if isinstance(error, ServiceError | RPCError) else f"{kind}; see the worker's log"

@@ -12,6 +12,7 @@ from app.services.actors import Actor
 from app.services.errors import Invalid, NotFound, Unauthenticated
 from app.services.platform import Platform
 from app.services.validation import validated
+from app.settings import MAX_RETENTION_DAYS
 from app.store import api_keys, workspaces
 
 FIRST_KEY_NAME = "first key"
@@ -29,6 +30,9 @@ class WorkspaceSettings(BaseModel):
     allow_drafts_beside_active: bool = Field(
         False, description="Whether the draft of an active workflow may be changed."
     )
+    retention_days: int | None = Field(
+        None, ge=0, le=MAX_RETENTION_DAYS, description="Days that ended runs and events are kept; 0 = for ever."
+    )
 
 
 async def create_workspace(platform: Platform, name: str) -> tuple[Workspace, str]:
@@ -44,6 +48,12 @@ async def ids(platform: Platform) -> list[UUID]:
     """All workspaces there are: for the platform's own jobs, never for what a caller is answered."""
     async with platform.database.transaction(_NONE) as session:
         return await workspaces.all_ids(session)
+
+
+async def ids_after(platform: Platform, after: UUID | None, limit: int) -> list[UUID]:
+    """The same a page at a time, in the order of the ids; None begins with the first."""
+    async with platform.database.transaction(_NONE) as session:
+        return await workspaces.ids_after(session, after, limit)
 
 
 async def create_api_key(platform: Platform, workspace_id: UUID, name: str) -> str:

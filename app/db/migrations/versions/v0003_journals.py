@@ -15,6 +15,7 @@ def upgrade() -> None:
         CREATE INDEX runs_retries ON runs (workspace_id, retry_of) WHERE retry_of IS NOT NULL;
         CREATE INDEX runs_ended ON runs (workspace_id, finished_at) WHERE finished_at IS NOT NULL;
         CREATE INDEX runs_unchecked ON runs (workspace_id, checked_at) WHERE finished_at IS NULL;
+        CREATE INDEX events_dispatched ON events (workspace_id, received_at) WHERE dispatched_at IS NOT NULL;
         CREATE TABLE journals (
             workspace_id uuid NOT NULL, run_id uuid NOT NULL,
             journal jsonb NOT NULL,
@@ -44,5 +45,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE payloads; DROP TABLE journals")
+    op.execute("DROP TABLE payloads; DROP TABLE journals; DROP INDEX events_dispatched")
     op.execute("ALTER TABLE runs DROP COLUMN redriven_from, DROP COLUMN checked_at")

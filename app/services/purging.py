@@ -1,0 +1,73 @@
+"""Deleting what is older than its workspace keeps it: runs that ended, with all that hangs on them, and events.
+
+How long that is: the workspace's setting `retention_days`, else HOLDFAST_RETENTION_DAYS; 0 is for ever. Bounded, and
+safe to stop anywhere: a run loses its steps before its row, so that what is left of it is found again.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app.db.engine import Statement
+from app.services.platform import Platform
+from app.store import purge as store
+
+RUNS_TOGETHER = 100
+ROWS_TOGETHER = 2000
+"""Most rows one statement deletes: a run with a loop of ten thousand items has as many steps."""
+STATEMENTS = 100
+"""Most statements in a workspace at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What was deleted, and whether a bound left something over."""
+
+    runs: int
+    events: int
+    more: bool
+
+
+async def purge(platform: Platform, workspace_id: UUID) -> Purged:
+    """Delete what the workspace keeps no longer, the oldest first."""
+    work = _Purge(platform, workspace_id)
+    try:
+        await work.delete_runs()
+        await work.delete_events()
+    except _Enough:
+        return Purged(work.runs, work.events, more=True)
+    return Purged(work.runs, work.events, more=False)
+
+
+class _Enough(Exception):
+    """The bound on statements was hit."""
+
+
+class _Purge:
+    """One purge of one workspace, and what it has deleted so far."""
+
+    def __init__(self, platform: Platform, workspace_id: UUID) -> None:
+        self._database = platform.database
+        self._workspace_id = workspace_id
+        self._statements = store.Purge(workspace_id, platform.settings.retention_days)
+        self._left = STATEMENTS
+        self.runs = 0
+        self.events = 0
+
+    async def delete_runs(self) -> None:
+        while run_ids := [id_ for (id_,) in await self._do(self._statements.expired_runs(RUNS_TOGETHER))]:
+            for table in store.PARTS:
+                while await self._do(self._statements.delete_parts(table, run_ids, ROWS_TOGETHER)):
+                    pass
+            self.runs += len(await self._do(self._statements.delete_runs(run_ids)))
+
+    async def delete_events(self) -> None:
+        while gone := await self._do(self._statements.delete_events(ROWS_TOGETHER)):
+            self.events += len(gone)
+
+    async def _do(self, statement: Statement) -> list[tuple[Any, ...]]:
+        if self._left == 0:
+            raise _Enough
+        self._left -= 1
+        (rows,) = await self._database.run(self._workspace_id, statement)
+        return rows

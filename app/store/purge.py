@@ -1,0 +1,81 @@
+"""The statements that delete what is older than its workspace keeps it. What is kept for how long is said here once.
+
+Each deletes at most as many rows as it is told, so that none holds locks for long or meets the statement time limit.
+"""
+
+# ruff: noqa: S608  (what is put together are fragments of this package, never values)
+
+from collections.abc import Sequence
+from typing import LiteralString
+from uuid import UUID
+
+from app.db.engine import Statement
+
+_CUTOFF = """
+    now() - make_interval(days => NULLIF(COALESCE(
+        (SELECT (settings ->> 'retention_days')::integer FROM workspaces WHERE workspace_id = %(workspace_id)s),
+        %(retention_days)s), 0))
+"""
+"""Null, and so before nothing, where all is kept."""
+
+# A redrive may still ask what the runs before it did: they stay as long as any run after them is under way.
+EXPIRED_RUN: LiteralString = f"""
+    old.workspace_id = %(workspace_id)s AND old.finished_at < {_CUTOFF}
+    AND NOT EXISTS (
+        WITH RECURSIVE later AS (
+            SELECT id, finished_at FROM runs WHERE workspace_id = %(workspace_id)s AND retry_of = old.id
+            UNION
+            SELECT runs.id, runs.finished_at FROM runs JOIN later ON runs.retry_of = later.id
+            WHERE runs.workspace_id = %(workspace_id)s)
+        SELECT FROM later WHERE finished_at IS NULL)
+"""
+EXPIRED_EVENT: LiteralString = f"""
+    workspace_id = %(workspace_id)s AND dispatched_at IS NOT NULL AND received_at < {_CUTOFF}
+"""
+
+_EXPIRED_RUNS = f"SELECT id FROM runs AS old WHERE {EXPIRED_RUN} ORDER BY old.finished_at LIMIT %(limit)s"
+
+_PARTS: dict[str, LiteralString] = {
+    table: f"""
+        DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM {table} WHERE workspace_id = %(workspace_id)s AND run_id = ANY(%(run_ids)s)
+            LIMIT %(limit)s))
+        RETURNING 1
+    """
+    for table in ("steps", "step_attempts", "waits", "payloads")
+}
+
+# What else hangs on a run, and what was written meanwhile, goes with it: the foreign keys cascade.
+_DELETE_RUNS = f"DELETE FROM runs AS old WHERE {EXPIRED_RUN} AND old.id = ANY(%(run_ids)s) RETURNING 1"
+
+_DELETE_EVENTS = f"""
+    DELETE FROM events WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM events WHERE {EXPIRED_EVENT} ORDER BY received_at LIMIT %(limit)s))
+    RETURNING 1
+"""
+
+PARTS = tuple(_PARTS)
+"""Tables of which a run may have very many rows."""
+
+
+class Purge:
+    """Builds the statements for one workspace. `retention_days` counts where the workspace has none; 0 = for ever."""
+
+    def __init__(self, workspace_id: UUID, retention_days: int) -> None:
+        self._given = {"workspace_id": workspace_id, "retention_days": retention_days}
+
+    def expired_runs(self, limit: int) -> Statement:
+        """Ids of runs that ended too long ago, those that ended first first: rows of `(id,)`."""
+        return Statement(_EXPIRED_RUNS, {**self._given, "limit": limit})
+
+    def delete_parts(self, table: str, run_ids: Sequence[UUID], limit: int) -> Statement:
+        """Delete rows of one of `PARTS`; answers one row for each."""
+        return Statement(_PARTS[table], {**self._given, "run_ids": list(run_ids), "limit": limit})
+
+    def delete_runs(self, run_ids: Sequence[UUID]) -> Statement:
+        """Delete these runs if they still are too old; answers one row for each."""
+        return Statement(_DELETE_RUNS, {**self._given, "run_ids": list(run_ids)})
+
+    def delete_events(self, limit: int) -> Statement:
+        """Delete events that came too long ago and are dispatched, oldest first; answers one row for each."""
+        return Statement(_DELETE_EVENTS, {**self._given, "limit": limit})
