@@ -9,8 +9,10 @@ from app.security.credentials import KeyRing
 from app.services.actors import Actor
 from app.services.errors import Unavailable
 from app.services.expiring import Expiring
+from app.services.payload_storage import PayloadStorage
 from app.settings import Settings
 from app.temporal.connect import TemporalConnection
+from app.temporal.payloads import data_converter
 
 KEY_CACHE_SECONDS = 5.0
 
@@ -35,7 +37,8 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     that, and nothing below the services knows it.
     """
     database = Database(settings, on_failure=lambda detail: Unavailable("database_unavailable", detail))
+    temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database)))
     try:
-        yield Platform(settings, database, TemporalConnection(settings), KeyRing(settings.encryption_keys))
+        yield Platform(settings, database, temporal, KeyRing(settings.encryption_keys))
     finally:
         await database.close()

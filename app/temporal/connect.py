@@ -3,6 +3,7 @@
 import asyncio
 
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 
 from app.settings import Settings
 from app.temporal.payloads import DATA_CONVERTER
@@ -11,7 +12,12 @@ from app.temporal.payloads import DATA_CONVERTER
 class TemporalConnection:
     """Connects on first use, so that a process starts (and says what is down) while Temporal is not there yet."""
 
-    def __init__(self, settings: Settings, client: Client | None = None) -> None:
+    def __init__(
+        self, settings: Settings, client: Client | None = None, *, data_converter: DataConverter = DATA_CONVERTER
+    ) -> None:
+        """Without a `data_converter` that knows the store of large values, runs that have such cannot be read."""
+        self.data_converter = data_converter
+        """How values are read and written: what a `Replayer` of this server's histories needs as well."""
         self._settings = settings
         self._client = client
         self._lock = asyncio.Lock()
@@ -24,6 +30,6 @@ class TemporalConnection:
                     self._client = await Client.connect(
                         self._settings.resolved_temporal_address,
                         namespace=self._settings.temporal_namespace,
-                        data_converter=DATA_CONVERTER,
+                        data_converter=self.data_converter,
                     )
         return self._client

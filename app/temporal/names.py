@@ -1,5 +1,7 @@
 """Names both sides of Temporal must agree on: queue, workflow, signals, queries, activities, search attributes."""
 
+from uuid import UUID
+
 from temporalio.common import SearchAttributeKey
 
 TASK_QUEUE = "holdfast"
@@ -41,7 +43,19 @@ WAITING_FOR = SearchAttributeKey.for_keyword("HoldfastWaitingFor")
 
 SEARCH_ATTRIBUTES = (WORKSPACE, WORKFLOW, STATUS, TRIGGER, WAITING_FOR)
 
+_RUN = "run-"
+
 
 def workflow_id(run_id: str) -> str:
     """Temporal workflow id of a run."""
-    return f"run-{run_id}"
+    return f"{_RUN}{run_id}"
+
+
+def run_of(workflow_id: str | None) -> UUID | None:
+    """The run a Temporal workflow id is of; None for an id that is no run's."""
+    if workflow_id is None or not workflow_id.startswith(_RUN):
+        return None
+    try:
+        return UUID(workflow_id.removeprefix(_RUN))
+    except ValueError:
+        return None

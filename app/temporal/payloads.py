@@ -1,7 +1,9 @@
-"""How values are written for Temporal: JSON in UTF-8, and how large they may be. The limits are Temporal's own.
+"""How values are written for Temporal: JSON in UTF-8, how large they may be, and which of them it only refers to.
 
 Temporal refuses a payload over two MiB and holds the run up until it gets a smaller one; it terminates a run whose
-worker answers a workflow task with more than four MiB. Both are prevented where values are made, never met.
+worker answers a workflow task with more than four MiB. What one step hands to another is kept below that where it is
+made. What a run takes along as a whole (its journal grows with it) is kept in a store of ours, and Temporal's history
+holds a reference; where the store is, is not known here.
 """
 
 import json
@@ -14,15 +16,38 @@ from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
     DefaultPayloadConverter,
+    ExternalStorage,
     JSONPlainPayloadConverter,
+    StorageDriver,
+    StorageDriverSelectContext,
+    StorageDriverWorkflowInfo,
 )
 
+from app.temporal import names
+from app.temporal.messages import OpenWait, RecordBatch, RunInput
+
 LARGEST_PAYLOAD = 1_750_000
-"""Bytes of JSON in one value that is given to Temporal; a little more is wrapped around it."""
+"""Bytes of JSON in one value that a step hands on; a little more is wrapped around it."""
 LARGEST_LOCAL_ANSWER = 16 * 1024
 """Bytes of an outcome that a local activity answers with. A regular one fetches larger ones from the database."""
 LARGEST_TASK = 1_500_000
 """Bytes of answers and inputs that may come together before they are sent with a workflow task."""
+LARGEST_VALUE = 16_000_000
+"""Bytes of JSON that a run may take along as a whole: from one execution to the next, or from the run it redrives."""
+LARGEST_RUN_INPUT = 256 * 1024
+"""Bytes of a run's input in its history. It stands there twice, at the end of one execution and the start of the next,
+and is fetched with the history each time the run is replayed; from here on it is stored apart."""
+LARGEST_INLINE = 2_000_000
+"""Bytes of any other payload in a history; from here on it is stored apart, since Temporal would refuse it.
+
+No lower: what an activity is given and answers must not depend on the database being there, or an attempt would be used
+up by its absence.
+"""
+
+_STORED = "holdfast-stored"
+_EARLY, _NEVER = b"early", b"never"
+# Inputs of local activities never leave the worker, however large: no history holds them.
+_WHEN_STORED = {RunInput.__name__: _EARLY, RecordBatch.__name__: _NEVER, OpenWait.__name__: _NEVER}
 
 
 class Utf8JsonConverter(JSONPlainPayloadConverter):
@@ -33,8 +58,14 @@ class Utf8JsonConverter(JSONPlainPayloadConverter):
         try:
             data = json.dumps(value, cls=AdvancedJSONEncoder, separators=(",", ":"), ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            return super().to_payload(value)
-        return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
+            payload = super().to_payload(value)
+            assert payload is not None, "JSON takes what it took a line before"
+        else:
+            payload = Payload(metadata={"encoding": self.encoding.encode()}, data=data)
+        # By name: under the sandbox the class of a workflow's value may be another import of the same one.
+        if (when := _WHEN_STORED.get(type(value).__name__)) is not None:
+            payload.metadata[_STORED] = when
+        return payload
 
 
 class PayloadConverter(CompositePayloadConverter):
@@ -50,9 +81,27 @@ class PayloadConverter(CompositePayloadConverter):
 
 
 DATA_CONVERTER = replace(DataConverter.default, payload_converter_class=PayloadConverter)
-"""What every client and worker of ours uses."""
+"""For what is small and for histories that refer to nothing outside of them."""
+
+
+def data_converter(driver: StorageDriver) -> DataConverter:
+    """What clients and workers of ours use: large values that belong to a run are kept by the driver."""
+
+    def select(context: StorageDriverSelectContext, payload: Payload) -> StorageDriver | None:
+        return driver if _is_stored(context, payload) else None
+
+    storage = ExternalStorage(drivers=[driver], driver_selector=select, payload_size_threshold=LARGEST_RUN_INPUT)
+    return replace(DATA_CONVERTER, external_storage=storage)
 
 
 def json_size(value: Any) -> int:
     """Bytes of a JSON value as it is written for Temporal."""
     return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+def _is_stored(context: StorageDriverSelectContext, payload: Payload) -> bool:
+    target = context.target
+    if not isinstance(target, StorageDriverWorkflowInfo) or names.run_of(target.id) is None:
+        return False
+    when = payload.metadata.get(_STORED)
+    return when == _EARLY or (when is None and payload.ByteSize() >= LARGEST_INLINE)
