@@ -1,5 +1,6 @@
 """Random definitions for property tests: mostly sensible, now and then wrong, and never longer than moments to run."""
 
+import json
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -75,6 +76,7 @@ durations = st.sampled_from(
 _items = st.sampled_from(
     ["{{ trigger.list }}", "{{ trigger.people }}", "{{ trigger.n }}", "{{ range(3) | list }}"]
 ) | st.lists(values, max_size=3)
+_error_types = st.sampled_from(["expression", "limit_exceeded", "timeout", "provider_rejected", "wait_timed_out"])
 _moments = st.sampled_from(["2001-01-01T00:00:00Z", "{{ now }}", "{{ trigger.text }}", "yesterday"])
 
 
@@ -112,6 +114,17 @@ def _kinds(steps: st.SearchStrategy[list[JsonObject]], stub: str) -> list[st.Sea
             match=_sometimes(_comparisons | st.just({"id": "{{ trigger.n }}"})),
         ),
         kind("loop", items=_items, steps=steps, concurrency=st.integers(1, 3), collect=_sometimes(values)),
+        *(
+            kind(
+                "repeat",
+                steps=steps,
+                max_iterations=st.integers(1, 3),
+                on_exhausted=st.sampled_from(["fail", "continue", "continue"]),
+                interval=_sometimes(durations | st.just("{{ loop.number }}ms")),
+                **{ends: conditions | st.just("{{ loop.index > 0 }}")},
+            )
+            for ends in ("until", "while")
+        ),
         kind(
             "parallel",
             branches=st.lists(named, min_size=1, max_size=3),
@@ -126,19 +139,26 @@ def _kinds(steps: st.SearchStrategy[list[JsonObject]], stub: str) -> list[st.Sea
     ]
 
 
-def _steps(depth: int, stub: str) -> st.SearchStrategy[list[JsonObject]]:
-    inner = (
-        _steps(depth - 1, stub) if depth else st.just([{"type": "transform", "mapping": {"leaf": "{{ trigger.n }}"}}])
-    )
+def _steps(depth: int, stub: str, *, body: bool) -> st.SearchStrategy[list[JsonObject]]:
+    """Lists of steps; `body`: those that may be held, since the run's timeout ends that, and undone."""
+    leaf = st.just([{"type": "transform", "mapping": {"leaf": "{{ trigger.n }}"}}])
+    inner = _steps(depth - 1, stub, body=body) if depth else leaf
     kinds = _kinds(inner, stub)
+    undo = _steps(0, stub, body=False) if body and depth else leaf
     common = st.fixed_dictionaries(
         {
             "when": _sometimes(conditions),
             "enabled": _sometimes(st.booleans()),
             "output_key": _sometimes(st.sampled_from(["other", "p", "q", "r"])),
-            "on_error": _sometimes(st.sampled_from(["fail", "continue"])),
+            "on_error": _sometimes(st.sampled_from(["fail", "continue", *(["hold"] if body else [])])),
             "error_steps": _sometimes(inner),
-            "retry": _sometimes(st.fixed_dictionaries({"max_attempts": st.integers(1, 3)})),
+            "compensate": _sometimes(undo) if body else st.none(),
+            "retry": _sometimes(
+                st.fixed_dictionaries(
+                    {"max_attempts": st.integers(1, 3)},
+                    optional={"retry_on": st.lists(_error_types, min_size=1, max_size=2)},
+                )
+            ),
             "timeout": _sometimes(st.sampled_from(["50ms", "1s", "{{ trigger.pause }}"])),
         }
     )
@@ -166,24 +186,34 @@ def _numbered(value: Json, numbers: Iterator[int]) -> Json:
     return {name: _numbered(item, numbers) if name in _HOLD_STEPS else item for name, item in value.items()}
 
 
-_HOLD_STEPS = {"steps", "branches", "else", "error_steps", "finally"}
-_OF_STEPS = {"mapping", "inputs", "branches", "duration", "until", "event", "items", "variables", "where", "reason"}
+_HOLD_STEPS = {"steps", "branches", "else", "error_steps", "compensate", "finally"}
+_OF_STEPS = {"mapping", "inputs", "branches", "duration", "until", "while", "event", "items", "variables", "where"}
+_OF_STEPS |= {"reason"}
 
 
 def definitions(stub: str) -> st.SearchStrategy[JsonObject]:
     """Definition documents; `stub` is the base URL of a provider with `/ok`, `/gone` and `/down`."""
     heads = st.fixed_dictionaries(
         {
-            "steps": _steps(2, stub),
-            "finally": _sometimes(_steps(0, stub)),
+            "steps": _steps(2, stub, body=True),
+            "finally": _sometimes(_steps(0, stub, body=False)),
             "output": values,
             "variables": st.fixed_dictionaries({"a": values, "b": st.none()}),
             "settings": st.fixed_dictionaries(
                 {
                     "dispatch": st.sampled_from(["local_first", "local_first", "scheduled"]),
                     "timeout": _sometimes(st.sampled_from(["300ms", "5s"])),
+                    "on_failure": st.sampled_from(["fail", "fail", "fail", "hold"]),
                 }
             ),
         }
     )
-    return heads.map(lambda head: _numbered({name: item for name, item in head.items() if item is not None}, count(1)))
+    return heads.map(_whole)
+
+
+def _whole(head: JsonObject) -> JsonObject:
+    document: JsonObject = _numbered({name: item for name, item in head.items() if item is not None}, count(1))
+    if '"hold"' in json.dumps(document):
+        # Nobody decides: what is held is ended by the run's timeout.
+        document["settings"] = {**document["settings"], "timeout": "300ms"}
+    return document
