@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import typer
 
@@ -33,26 +34,37 @@ _PAGE_SECONDS = 30.0
 _SHOWN_IDS = 3
 
 
-def control_all(
-    api: Api, control: str, selection: Selection, arguments: JsonObject, *, yes: bool, as_json: bool
-) -> None:
+@dataclass(frozen=True)
+class Order:
+    """What is to be done: a control's name, its arguments, and a key under which it is done to each run once."""
+
+    control: str
+    arguments: JsonObject
+    key: str | None = None
+
+
+def control_all(api: Api, order: Order, selection: Selection, *, yes: bool, as_json: bool) -> None:
     """Do it to all of them. Raises `CliError`, and `typer.Exit` with REFUSED or BROKEN when any was not done."""
-    filter_ = selection.among(POSSIBLE[control]).as_query(api)
-    if not yes and not _confirmed(api, control, filter_):
+    filter_ = selection.among(POSSIBLE[order.control]).as_query(api)
+    if not yes and not _confirmed(api, order.control, filter_):
         note("[dim]nothing was done[/]")
         raise typer.Exit(ExitCode.INTERRUPTED)
     tally = _Tally()
     try:
-        with Bar(control, None, shown=not as_json) as bar:
-            for page in _pages(api, control, filter_, arguments):
+        with Bar(order.control, None, shown=not as_json) as bar:
+            for page in _pages(api, order, filter_):
                 if not tally.count:
                     bar.expect(page["matched"])
                 for item in page["items"]:
                     tally.add(item)
                     bar.advance()
                     _tell(bar, item, as_json=as_json)
-    except (CliError, KeyboardInterrupt):
-        note(f"[yellow]broken off after {tally.count} runs; the same command goes on with the rest[/]")
+    except CliError as error:
+        if tally.count:
+            error.message += f" ({tally.so_far(order)})"
+        raise
+    except KeyboardInterrupt:
+        note(f"[yellow]{text(tally.so_far(order))}[/]")
         raise
     tally.conclude(as_json=as_json)
 
@@ -68,10 +80,11 @@ def _confirmed(api: Api, control: str, filter_: JsonObject) -> bool:
     return typer.confirm(f"{control} {many} run{'' if count == 1 else 's'}?", err=True)
 
 
-def _pages(api: Api, control: str, filter_: JsonObject, arguments: JsonObject) -> Iterator[JsonObject]:
-    body = {"control": control, "filter": filter_, "arguments": arguments, "limit": _PAGE}
+def _pages(api: Api, order: Order, filter_: JsonObject) -> Iterator[JsonObject]:
+    body = {"control": order.control, "filter": filter_, "arguments": order.arguments, "limit": _PAGE}
+    headers = {"Idempotency-Key": order.key} if order.key else None
     while True:
-        page = api.post("/v1/runs/control", body, wait=_PAGE_SECONDS)
+        page = api.post("/v1/runs/control", body, headers, wait=_PAGE_SECONDS)
         yield page
         if page["next_cursor"] is None:
             return
@@ -102,6 +115,16 @@ class _Tally:
         if problem := item["problem"]:
             reason = (str(problem["code"]), str(problem["title"]))
             self._reasons.setdefault(reason, []).append(str(item["run_id"]))
+
+    def so_far(self, order: Order) -> str:
+        """Where it broke off, and how the rest is done without doing anything twice."""
+        if order.control == "redrive":
+            rest = "look with `holdfast runs list` which were started before you redrive the rest"
+        else:
+            rest = "the same command goes on with the rest" + (
+                f", with --idempotency-key {order.key}" if order.key else ""
+            )
+        return f"broken off after {self.count} runs: {rest}"
 
     def conclude(self, *, as_json: bool) -> None:
         """The last lines. Raises `typer.Exit` when any was refused (REFUSED) or failed (BROKEN)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 
@@ -15,7 +16,6 @@ PLAIN = {
     "cancel": "Cancel runs: what they do is stopped, what is done is compensated, their `finally` steps are done.",
     "pause": "Pause runs before their next step. What is under way goes on and is kept.",
     "resume": "Let paused runs go on.",
-    "retry": "Start runs that failed anew, from the start, with the same input and version.",
 }
 
 
@@ -33,7 +33,7 @@ def decide(
         str | None, typer.Argument(metavar="STEP_PATH", help="The held step; not needed where there is only one.")
     ] = None,
     *,
-    retry: Annotated[bool, typer.Option("--retry", help="Do the step again.")] = False,
+    again: Annotated[bool, typer.Option("--retry", help="Do the step again.")] = False,
     skip: Annotated[bool, typer.Option("--skip", help="Go on without it.")] = False,
     fail: Annotated[bool, typer.Option("--fail", help="Let it fail, and the run with it.")] = False,
     inputs: Annotated[
@@ -44,8 +44,20 @@ def decide(
     ] = None,
 ) -> None:
     """Say what becomes of held steps: try them again, skip them, or let them fail."""
-    arguments = _decision(retry=retry, skip=skip, fail=fail, inputs=inputs, output=output)
+    arguments = _decision(again=again, skip=skip, fail=fail, inputs=inputs, output=output)
     target.control("decide", {**arguments, **_given(step_path=step_path)}, complete=_at_held_step)
+
+
+@steering
+def retry(
+    target: Target,
+    *,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same key retries each run once; default a new one.")
+    ] = None,
+) -> None:
+    """Start runs that failed anew, from the start, with the same input and version."""
+    target.control("retry", {}, key=idempotency_key or str(uuid4()))
 
 
 @steering
@@ -100,11 +112,11 @@ def _at_held_step(api: Api, run_id: str, arguments: JsonObject) -> JsonObject:
     )
 
 
-def _decision(*, retry: bool, skip: bool, fail: bool, inputs: str | None, output: str | None) -> JsonObject:
-    chosen = [name for name, given in (("retry", retry), ("skip", skip), ("fail", fail)) if given]
+def _decision(*, again: bool, skip: bool, fail: bool, inputs: str | None, output: str | None) -> JsonObject:
+    chosen = [name for name, given in (("retry", again), ("skip", skip), ("fail", fail)) if given]
     if len(chosen) != 1:
         raise CliError(ExitCode.USAGE, "decide one thing: --retry, --skip or --fail")
-    if inputs is not None and not retry:
+    if inputs is not None and not again:
         raise CliError(ExitCode.USAGE, "--inputs are for --retry: a step that is skipped or fails takes none")
     if output is not None and not skip:
         raise CliError(ExitCode.USAGE, "--output is for --skip: a step that is done again answers for itself")
@@ -124,5 +136,5 @@ def add_to(runs_app: typer.Typer) -> None:
     """The commands, as `holdfast runs <control>`."""
     for control, text in PLAIN.items():
         runs_app.command(control, help=text)(_plain(control))
-    for name, function in (("decide", decide), ("redrive", redrive), ("signal", signal)):
+    for name, function in (("decide", decide), ("retry", retry), ("redrive", redrive), ("signal", signal)):
         runs_app.command(name)(function)

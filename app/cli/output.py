@@ -45,7 +45,7 @@ def stderr() -> Console:
 
 def _console(file: TextIO) -> Console:
     # A pipe has no width: what is cut or folded there is lost for grep and friends.
-    return Console(file=file, soft_wrap=True, highlight=False, width=None if file.isatty() else _ENDLESS)
+    return Console(file=file, soft_wrap=True, highlight=False, emoji=False, width=None if file.isatty() else _ENDLESS)
 
 
 def print_json(value: Json, *, indent: int | None = 2) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.bulk import control_all
+from app.cli.bulk import Order, control_all
 from app.cli.client import Api, open_api
 from app.cli.exits import CliError, ExitCode
 from app.cli.options import ApiUrl, DataDir, JsonOutput
@@ -62,18 +62,23 @@ class Target:
         self._data_dir = data_dir
         self._as_json = as_json
 
-    def control(self, control: str, arguments: JsonObject, *, complete: Complete | None = None) -> None:
-        """Do it and say what became of it; `complete` adds what the arguments lack for one run.
+    def control(
+        self, control: str, arguments: JsonObject, *, complete: Complete | None = None, key: str | None = None
+    ) -> None:
+        """Do it and say what became of it; `complete` adds what the arguments lack for one run. With the same `key` it
+        is done once.
 
         Raises `CliError`, and `typer.Exit` when not all of several runs took it.
         """
         with open_api(self._api_url, self._data_dir) as api:
             if self._run_id is None:
-                control_all(api, control, self._selection, arguments, yes=self._yes, as_json=self._as_json)
+                wanted = Order(control, arguments, key)
+                control_all(api, wanted, self._selection, yes=self._yes, as_json=self._as_json)
                 return
             if complete is not None:
                 arguments = complete(api, self._run_id, arguments)
-            found = api.post(f"/v1/runs/{self._run_id}/{control}", arguments or None, wait=_ONE_SECONDS)
+            headers = {"Idempotency-Key": key} if key else None
+            found = api.post(f"/v1/runs/{self._run_id}/{control}", arguments, headers, wait=_ONE_SECONDS)
         if self._as_json:
             print_json(found)
         elif found["id"] == self._run_id:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from app.cli.client import Api
-from app.cli.output import duration, moment, status, table, text
+from app.cli.output import duration, moment, status, text
 from app.cli.watch import ending, waiting_for
 from app.json import Json, JsonObject
 
@@ -48,7 +48,9 @@ def draw(console: Console, run: JsonObject, steps: Steps, *, full: bool) -> None
     """The whole timeline. Values are cut to the width unless `full`; a pipe is taken to be 160 wide."""
     width = console.width if console.is_terminal else _PIPE_WIDTH
     console.print(ending(run))
-    table(["", ""], [[f"[dim]{name}[/]", cell] for name, cell in _head(run, None if full else width - 12) if cell])
+    for name, cell in _head(run, None if full else width - 12):
+        if cell:
+            console.print(f"[dim]{name:<10}[/] {cell}")
     if steps.left_out:
         console.print(f"\n[dim]{steps.left_out} earlier steps are left out; --limit 0 shows all[/]")
     elif steps.shown:

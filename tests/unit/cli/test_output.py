@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app.cli.exits import MEANINGS, CliError, ExitCode
-from app.cli.output import duration, show_error, status, table
+from app.cli.output import duration, say, show_error, status, table
 
 PROBLEM = {"path": "steps[0].type", "message": "unknown step type [x]", "hint": "did you mean 'delay'?"}
 
@@ -49,3 +49,9 @@ def test_a_duration_is_readable(milliseconds: int | None, shown: str) -> None:
 
 def test_text_from_outside_is_never_read_as_markup() -> None:
     assert status("[bold]") == r"\[bold]"
+
+
+def test_text_from_outside_is_never_read_as_an_emoji(capsys: pytest.CaptureFixture[str]) -> None:
+    say("error 12:warning:34")
+
+    assert capsys.readouterr().out == "error 12:warning:34\n"
