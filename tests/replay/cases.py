@@ -1,36 +1,13 @@
 """One run per step kind and feature, to be recorded once and replayed for ever. A case says what happens meanwhile."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from app.db.models import Run
 from app.json import JsonObject
+from tests.replay.case import Case, Drive
+from tests.replay.surviving import SURVIVING
 from tests.support.engine import Engine, http
-from tests.support.http_stub import Answer, HttpStub
-
-Drive = Callable[[Engine, Run], Awaitable[None]]
-
-
-async def _leave(_engine: Engine, _run: Run) -> None:
-    """Nothing has to happen for the run to end."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """`drive` sends what the run waits for; `status` is how the run must end."""
-
-    definition: JsonObject
-    status: str = "completed"
-    drive: Drive = _leave
-
-
-def prepare(stub: HttpStub) -> None:
-    """The provider of all cases: `/ok`, `/large`, `/flaky/<name>` (fails once, then well), `/gone`."""
-    stub.answer("/large", Answer(body="x" * 20_000))
-    stub.answer("/gone", Answer(status=404))
-    for name in ("plain", "scheduled", "group"):
-        stub.answer(f"/flaky/{name}", Answer(status=503), Answer(json={"ok": True}))
 
 
 def _get(id: str, path: str, **more: Any) -> JsonObject:
@@ -83,7 +60,7 @@ _AGAIN: JsonObject = {"max_attempts": 3, "initial_interval": "5ms"}
 _BAD: JsonObject = {"id": "bad", "type": "transform", "mapping": {"x": "{{ trigger.nothing }}"}}
 _LAST = _put("last", "{{ status }}")
 
-CASES: Mapping[str, Case] = {
+_KINDS: Mapping[str, Case] = {
     "action": Case({"steps": [_get("a", "/ok"), _get("b", "/ok")], "output": "{{ steps.b.output.body }}"}),
     "action_retried": Case({"steps": [_get("a", "/flaky/plain"), _put("b", "{{ steps.a.attempts }}")]}),
     "action_scheduled": Case({"settings": {"dispatch": "scheduled"}, "steps": [_get("a", "/flaky/scheduled")]}),
@@ -182,3 +159,6 @@ CASES: Mapping[str, Case] = {
         drive=_cancels("a.two[1].w"),
     ),
 }
+
+CASES: Mapping[str, Case] = {**_KINDS, **SURVIVING}
+"""All of them, by the name of their file; the executions of a run that continued as new are `name.1` and so on."""

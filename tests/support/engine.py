@@ -2,20 +2,29 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import select
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+)
+from temporalio.exceptions import ApplicationError
 
 from app.db.models import Run, Step, StepAttempt, Version, Wait, Workflow
 from app.json import Json, JsonObject
 from app.services import events, runs, workflows
 from app.services.platform import Platform
 from app.temporal import names
-from app.temporal.messages import Timeline
+from app.temporal.messages import Decision, JournalState, SignalledEvent, StepRecord, Timeline
+from tests.support.executions import Execution, chain
 from tests.support.waiting import eventually
 
 Handle = WorkflowHandle[Any, Any]
@@ -23,13 +32,17 @@ Handle = WorkflowHandle[Any, Any]
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that ended: its row, its steps' rows by path, and how often an event of each type is in its history."""
+    """A run that ended: its row, its steps' rows by path, and how often an event of each type is in its history.
+
+    `history` and `events` are those of its last Temporal execution, `executions` are all of them, first one first.
+    """
 
     run: Run
     steps: dict[str, Step]
     history: Counter[str]
     events: int
     temporal_status: WorkflowExecutionStatus | None
+    executions: list[Execution] = field(default_factory=list)
 
     @property
     def output(self) -> Json:
@@ -88,15 +101,20 @@ class Engine:
             pass
         except TimeoutError:
             raise AssertionError(f"not at its end: {(await self.timeline(run))}") from None
-        history = await handle.fetch_history()
-        types = [_event_name(event.event_type) for event in history.events]
+        executions = await self.executions(run)
+        types = executions[-1].types
         return Finished(
             run=await self.row(run),
             steps=await self.step_rows(run),
             history=Counter(types),
             events=len(types),
             temporal_status=(await handle.describe()).status,
+            executions=executions,
         )
+
+    async def executions(self, run: Run) -> list[Execution]:
+        """The run's Temporal executions so far, first one first."""
+        return await chain(await self.platform.temporal.client(), names.workflow_id(str(run.id)))
 
     async def send(self, type: str, data: Json = None, *, id: str | None = None, source: str = "test") -> Any:
         """An event arrives, as through the API."""
@@ -108,6 +126,30 @@ class Engine:
         """Cancel as through the API."""
         return await runs.cancel(self.platform, self.workspace_id, run.id)
 
+    async def pause(self, run: Run) -> None:
+        """Nothing new begins from now on."""
+        await (await self.handle(run)).execute_update(names.PAUSE_UPDATE, "test")
+
+    async def resume(self, run: Run) -> None:
+        """The run goes on."""
+        await (await self.handle(run)).execute_update(names.RESUME_UPDATE, "test")
+
+    async def decide(self, run: Run, path: str, decision: str, *, by: str | None = "test", **more: Any) -> None:
+        """Say what becomes of a held step; `inputs` and `output` go with it."""
+        told = Decision(path=path, decision=decision, by=by, **more)
+        await (await self.handle(run)).execute_update(names.DECIDE_UPDATE, told)
+
+    async def signal(
+        self, run: Run, type: str, data: Json = None, *, id: str | None = None, path: str | None = None
+    ) -> list[str]:
+        """An event for this run alone; answers the paths of the waits it woke."""
+        event = {"specversion": "1.0", "id": id or str(uuid4()), "source": "test", "type": type, "data": data}
+        told = SignalledEvent(event=event, path=path)
+        woken: list[str] = await (await self.handle(run)).execute_update(
+            names.SIGNAL_EVENT_UPDATE, told, result_type=list[str]
+        )
+        return woken
+
     async def handle(self, run: Run) -> Handle:
         """The run's Temporal workflow."""
         client = await self.platform.temporal.client()
@@ -118,6 +160,26 @@ class Engine:
         handle = await self.handle(run)
         timeline: Timeline = await handle.query(names.TIMELINE_QUERY, result_type=Timeline)
         return timeline
+
+    async def journal(self, run: Run) -> JournalState:
+        """The run's journal as its query answers with it."""
+        journal: JournalState = await (await self.handle(run)).query(names.JOURNAL_QUERY, result_type=JournalState)
+        return journal
+
+    async def record(self, run: Run, path: str) -> StepRecord:
+        """The step as the timeline shows it; it must have begun."""
+        return next(step for step in (await self.timeline(run)).steps if step.path == path)
+
+    async def is_(self, run: Run, status: str) -> Run:
+        """Wait until the run's row has this status; answers with the row."""
+
+        async def there() -> Run | None:
+            row = await self.row(run)
+            return row if row.status == status else None
+
+        found = await eventually(there, what=f"the run is {status}")
+        assert found is not None
+        return found
 
     async def at(self, run: Run, path: str, status: str = "waiting") -> None:
         """Wait until the step at this path has this status. A wait for an event waits once its row is there."""
@@ -163,9 +225,15 @@ class Engine:
             return workflow, (await session.scalars(query)).one()
 
 
-def _event_name(number: int) -> str:
-    """`TIMER_STARTED` for Temporal's number of that event."""
-    return EventType.Name(EventType.ValueType(number)).removeprefix("EVENT_TYPE_")
+@contextmanager
+def refused(type: str, *, saying: str = "") -> Iterator[None]:
+    """What is inside must be an update that the run refuses with this type, and with words for people."""
+    with pytest.raises(WorkflowUpdateFailedError) as told:
+        yield
+    assert isinstance(told.value.cause, ApplicationError)
+    assert (told.value.cause.type, told.value.cause.non_retryable) == (type, True)
+    assert len(told.value.cause.message) > 10
+    assert saying in told.value.cause.message
 
 
 def http(id: str, url: str, **more: Any) -> JsonObject:

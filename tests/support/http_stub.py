@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -67,6 +67,11 @@ class HttpStub:
     def asked(self, path: str) -> list[Asked]:
         """The requests for one path, in order."""
         return [request for request in self.requests if request.path == path]
+
+    def effects(self, run_id: object) -> Counter[str]:
+        """How often each effect of the run was asked for, by its key without the run's id, in order."""
+        keys = [request.headers.get("Idempotency-Key", "") for request in self.requests]
+        return Counter(key.removeprefix(f"{run_id}/") for key in keys if key.startswith(f"{run_id}/"))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         asked = Asked(
