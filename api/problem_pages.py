@@ -125,8 +125,8 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     ),
     "run_finished": ProblemPage(
         "The run has ended",
-        "A run that has ended can be read, and no longer steered. `POST /v1/runs/{id}/retry` does it again from its "
-        "start; `/redrive` goes on from the step it failed at.",
+        "A run that has ended can be read, and no longer steered. Unless it completed, `POST /v1/runs/{id}/retry` does "
+        "it again from its start, and `/redrive` goes on from where it stopped.",
     ),
     "run_pending": ProblemPage(
         "The run has not begun",
@@ -247,8 +247,8 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     ),
     "worker_unavailable": ProblemPage(
         "No worker answered",
-        "Temporal can be reached, and no worker took the run's task in time: is one running (`holdfast worker`), of the "
-        "same release? What was asked may still take effect when one does: look at the run before you send it again.",
+        "Temporal can be reached, and no worker took the run's task in time: is one running (`holdfast worker`), of "
+        "the same release? What was asked may still take effect: look at the run before you send it again.",
     ),
     "internal_error": ProblemPage(
         "Something broke here", "This is a mistake of the server. The log of the API holds the `request_id`."

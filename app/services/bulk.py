@@ -94,8 +94,9 @@ async def control_all(
 
 
 async def _take(page: _Page, control: Control, deadline: float) -> None:
-    """Take runs in their order, so that those taken are always the first ones of the page."""
-    while page.waiting and asyncio.get_running_loop().time() < deadline:
+    """Take runs in their order, so that those taken are always the first ones of the page, and at least one."""
+    clock = asyncio.get_running_loop()
+    while page.waiting and (clock.time() < deadline or not page.outcomes):
         run_id = page.waiting.popleft()
         page.outcomes[run_id] = await _outcome(run_id, control)
 

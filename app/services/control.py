@@ -178,10 +178,9 @@ async def _gone(platform: Platform, run: Run, done: str) -> Conflict:
 
 
 def _finished(run: Run, done: str) -> Conflict:
-    way = "retry it to start it anew"
-    if run.status != "completed":
-        way = f"redrive it to go on from where it {run.status.replace('_', ' ')}, or {way}"
-        way = way.replace("it cancelled", "it was cancelled")
+    way = "redrive it to go on from where it stopped, or retry it from the start"
+    if run.status == "completed":
+        way = "start a new run of its workflow"
     return Conflict(
         "run_finished", f"Run {run.id} has ended already ({run.status}) and cannot be {done} any more: {way}."
     )

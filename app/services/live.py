@@ -149,18 +149,11 @@ def _step(record: StepRecord, workspace_id: UUID, run_id: UUID) -> Step:
         inputs=record.inputs,
         output=record.output,
         error=record.error,
-        wait=record.wait or _retry_wait(record),
+        wait=record.wait,
         decision=record.decision,
         started_at=_moment(record.started_at),
         finished_at=_moment(record.finished_at),
     )
-
-
-def _retry_wait(record: StepRecord) -> JsonObject | None:
-    """What a step that pauses between two attempts waits for."""
-    if record.again_at is None or record.status in STEP_ENDED:
-        return None
-    return {"kind": "retry", "event": None, "until": record.again_at}
 
 
 def _run_error(held: StepRecord) -> JsonObject:

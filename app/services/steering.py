@@ -125,7 +125,7 @@ async def _ask(platform: Platform, run_id: UUID) -> bool:
 
 def _refusal(run_id: UUID, cause: BaseException) -> ServiceError:
     if isinstance(cause, ApplicationError) and cause.type in _REFUSALS:
-        return _REFUSALS[cause.type](cause.type, cause.message)
+        return _REFUSALS[cause.type](cause.type, f"Run {run_id}: {cause.message}.")
     return Unavailable(
         "worker_unavailable",
         f"The worker that has run {run_id} cannot do this ({cause}): it is of another release than this server.",

@@ -1,10 +1,15 @@
-"""What the tests of the API share: checking a problem document, making a small workflow."""
+"""What the tests of the API share: checking a problem document, making a small workflow, an API over other servers."""
 
 from typing import Any
 
 import httpx
 
+from api.main import create_app
 from app.json import Json, JsonObject
+from app.services.platform import Platform
+from tests.conftest import TestWorkspace
+from tests.support.http_stub import HttpStub
+from tests.support.waiting import eventually
 
 PROBLEM = "application/problem+json"
 
@@ -49,3 +54,31 @@ async def an_active_workflow(client: httpx.AsyncClient, *steps: JsonObject, **de
     workflow_id = await a_workflow(client, *(steps or (SET_ONE,)), **definition)
     await made(client, f"/v1/workflows/{workflow_id}/publish")
     return workflow_id
+
+
+async def is_(client: httpx.AsyncClient, run_id: str, status: str) -> JsonObject:
+    """The run, once it has this status."""
+
+    async def there() -> JsonObject | None:
+        run: JsonObject = (await client.get(f"/v1/runs/{run_id}")).json()
+        return run if run["status"] == status else None
+
+    found = await eventually(there, what=f"run {run_id} is {status}")
+    assert found is not None
+    return found
+
+
+def failing(stub: HttpStub, id: str = "charge", **more: Any) -> JsonObject:
+    """A call that is refused and held."""
+    inputs = {"url": f"{stub.url}/{id}", "method": "POST"}
+    return {"id": id, "type": "action", "action": "http.request", "inputs": inputs, "on_error": "hold", **more}
+
+
+def client_of(platform: Platform, workspace: TestWorkspace) -> httpx.AsyncClient:
+    """A client of an API over another platform, with the key of this test's workspace."""
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=create_app(platform)),
+        base_url="http://holdfast.test",
+        headers={"Authorization": f"Bearer {workspace.api_key}"},
+        timeout=60,
+    )

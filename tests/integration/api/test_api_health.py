@@ -6,24 +6,13 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from api.main import create_app
 from app.embedded.ports import free_port
 from app.services import events, runs
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 from tests.conftest import TestWorkspace
-from tests.integration.api.calls import SET_ONE, WAIT, an_active_workflow, made, problem
+from tests.integration.api.calls import SET_ONE, WAIT, an_active_workflow, client_of, made, problem
 from tests.support.api_user import ApiUser
-
-
-def client_of(platform: Platform, workspace: TestWorkspace) -> httpx.AsyncClient:
-    """A client of an API over another platform, with the key of this test's workspace."""
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=create_app(platform)),
-        base_url="http://holdfast.test",
-        headers={"Authorization": f"Bearer {workspace.api_key}"},
-        timeout=60,
-    )
 
 
 @pytest.fixture
