@@ -23,6 +23,8 @@ _UNCHECKED: LiteralString = """
 _NEVER_CHECKED: LiteralString = f"{_UNCHECKED} AND checked_at IS NULL AND created_at < now() - %(check_after)s"
 _LONG_UNCHECKED: LiteralString = f"{_UNCHECKED} AND checked_at < now() - %(check_after)s"
 
+# `EXISTS` would do, were it not that the planner then takes a scan of the whole table for the shorter way to the first
+# of many rows it expects; with an order it takes the index.
 _LOOK = f"""
     SELECT
         EXISTS (
@@ -33,14 +35,20 @@ _LOOK = f"""
             SELECT FROM runs
             WHERE workspace_id = %(workspace_id)s AND status = 'pending'
               AND created_at <= now() - %(pending_for)s),
-        EXISTS (SELECT FROM runs WHERE {_NEVER_CHECKED}) OR EXISTS (SELECT FROM runs WHERE {_LONG_UNCHECKED}),
-        EXISTS (SELECT FROM runs AS old WHERE {EXPIRED_RUN}) OR EXISTS (SELECT FROM events WHERE {EXPIRED_EVENT})
+        COALESCE(
+            (SELECT true FROM runs WHERE {_NEVER_CHECKED} ORDER BY checked_at LIMIT 1),
+            (SELECT true FROM runs WHERE {_LONG_UNCHECKED} ORDER BY checked_at LIMIT 1),
+            false),
+        COALESCE(
+            (SELECT true FROM runs AS old WHERE {EXPIRED_RUN} ORDER BY old.finished_at LIMIT 1),
+            (SELECT true FROM events WHERE {EXPIRED_EVENT} ORDER BY received_at LIMIT 1),
+            false)
 """
 
 _TAKE_UNCHECKED = f"""
     UPDATE runs SET checked_at = now()
     WHERE workspace_id = %(workspace_id)s AND id IN (
-        (SELECT id FROM runs WHERE {_NEVER_CHECKED} LIMIT %(limit)s)
+        (SELECT id FROM runs WHERE {_NEVER_CHECKED} ORDER BY checked_at LIMIT %(limit)s)
         UNION ALL
         (SELECT id FROM runs WHERE {_LONG_UNCHECKED} ORDER BY checked_at LIMIT %(limit)s)
         LIMIT %(limit)s)
