@@ -87,6 +87,9 @@ def test_a_step_that_lacks_what_a_misspelt_key_was_to_say_is_not_blamed_for_it()
 def test_a_step_that_undoes_another_is_checked_beside_a_problem_of_the_shape() -> None:
     done = {"id": "b", "type": "transform", "mapping": {"x": 1}, "compensate": [UNKNOWN_ACTION], "nmae": "x"}
     assert further({"steps": [done]}) == ["steps[0].compensate[0].action"]
+    unknown_kind = {"id": "u", "type": "udno"}
+    beside = {"id": "b", "type": "transform", "mapping": {"x": 1}, "compensate": [unknown_kind, UNKNOWN_ACTION]}
+    assert further({"steps": [beside]}) == ["steps[0].compensate[1].action"]
 
 
 def test_nobody_is_blamed_for_what_was_taken_out() -> None:
