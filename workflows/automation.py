@@ -86,6 +86,7 @@ class Automation:
     @workflow.update(name=names.PAUSE_UPDATE)
     async def pause(self, by: str | None = None) -> None:
         """Begin no further step until resumed; what is under way goes on."""
+        self._state.note_message(0)
         self._state.paused = True
         await self._recorder.show_status()
 
@@ -96,6 +97,7 @@ class Automation:
     @workflow.update(name=names.RESUME_UPDATE)
     async def resume(self, by: str | None = None) -> None:
         """Go on after a pause."""
+        self._state.note_message(0)
         self._state.paused = False
         await self._recorder.show_status()
 
@@ -106,7 +108,7 @@ class Automation:
     @workflow.update(name=names.DECIDE_UPDATE)
     def decide(self, decision: Decision) -> None:
         """What becomes of a held step."""
-        self._state.history.message(json_size([decision.inputs, decision.output]))
+        self._state.note_message(json_size([decision.inputs, decision.output]))
         self._state.decisions[decision.path] = decision
 
     @decide.validator

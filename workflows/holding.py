@@ -35,7 +35,8 @@ async def decided(scope: Scope, step: Step, record: StepRecord) -> StepRecord:
     state.held[record.path] = record
     try:
         await scope.recorder.show_status()
-        await until_true(state, lambda: record.path in state.decisions)
+        # A decision while the run is paused is carried out when it is resumed.
+        await until_true(state, lambda: record.path in state.decisions and not state.paused)
     finally:
         del state.held[record.path]
     decision = state.decisions.pop(record.path)

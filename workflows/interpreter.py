@@ -61,6 +61,7 @@ async def run_step(scope: Scope, step: Step) -> StepRecord:
         scope.publish(step, record)
     else:
         scope.state.current_step = record.path
+        scope.state.moved |= record.status == "pending"
         record = await _to_its_end(scope, step, record)
         # An effect that was done nevertheless is done; the cancellation goes on from here.
         leave_if_cancelled()
@@ -178,6 +179,7 @@ def _finish(scope: Scope, step: Step, record: StepRecord, status: str) -> None:
     record.status = status
     record.finished_at = record.finished_at or now_text()
     record.again_at = None
+    scope.state.moved = True
     # An effect that ended well has committed its own row; everything else is written in batches.
     effect = record.action is not None and record.inputs is not None and status == "completed"
     if next(step.children(), None) is not None:

@@ -22,7 +22,7 @@ DECISIONS = ("retry", "skip", "fail")
 
 def deliver(state: RunState, paths: Sequence[str], event: JsonObject) -> list[str]:
     """Hand an event to the waits at these paths, those aside that wait no longer; answers which got it."""
-    state.history.message(json_size(event))
+    state.note_message(json_size(event))
     got = [path for path in paths if _waits(state.journal.records.get(path))]
     for path in got:
         state.inbox.put(path, event)

@@ -36,6 +36,7 @@ def pause_after(plan: RetryPlan, attempt: int) -> float:
 
 def plan_another(scope: Scope, record: StepRecord, failed: StepFailed, pause: float, began: str) -> None:
     """Note the failed attempt, and when the next one of a step that holds others, or waits, is due."""
+    scope.state.moved = True
     record.error = failed.as_step_error()
     scope.journal.abandon(record.path, now_text())
     scope.journal.renew(record.path)

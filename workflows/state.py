@@ -48,6 +48,8 @@ class RunState:
         """How often the run has reported how it stands."""
         self.outbox = Outbox()
         self.history = History()
+        self.moved = False
+        """Something has happened in this execution: without that, a run with very many waits would only ever continue."""
         self.must_stay = False
         """The journal is too large to travel: the run ends in this execution."""
         self.waits: dict[str, JsonObject] = {}
@@ -63,7 +65,12 @@ class RunState:
     @property
     def suspending(self) -> bool:
         """Whether the walk has to stop where it is, to go on in the next execution."""
-        return self.history.full and not self.must_stay
+        return self.moved and self.history.full and not self.must_stay
+
+    def note_message(self, size: int) -> None:
+        """A signal or an update of so many bytes came."""
+        self.moved = True
+        self.history.message(size)
 
     def carry(self) -> Carry:
         """What the next execution goes on from."""
