@@ -107,7 +107,9 @@ async def test_details_are_a_table_of_the_latest_steps(engine: Engine) -> None:
     metadata = await handle.query("__temporal_workflow_metadata")
     details = metadata["currentDetails"] if isinstance(metadata, dict) else metadata.current_details
     rows = details.splitlines()
-    assert rows[0].startswith("| step |")
+    assert rows[0] == "**waiting** at `wait`"
+    assert rows[1].startswith("- `wait` waits for event `order.created` until 20")
+    assert rows[3].startswith("| step |")
     assert rows[-1] == "20 earlier steps are not shown."
     assert "| a \\| b | transform | skipped | 1 |" in rows
     assert "| Wait for the order | wait_for_event | waiting | 1 |" in rows
