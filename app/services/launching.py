@@ -18,9 +18,9 @@ from app.db.models import Run, Version
 from app.json import Json
 from app.services.errors import Unavailable
 from app.services.platform import Platform
-from app.store import run_state, runs, versions, workspaces
+from app.store import journals, run_state, runs, versions, workspaces
 from app.temporal import names
-from app.temporal.messages import RunInput, RunResult, TriggerInfo
+from app.temporal.messages import Carry, JournalState, RunInput, RunResult, TriggerInfo
 
 START_SECONDS = 5.0
 PENDING_FOR = timedelta(seconds=2)
@@ -35,19 +35,28 @@ logger = logging.getLogger(__name__)
 
 
 async def launch(
-    platform: Platform, run: Run, *, version: Version | None = None, workspace_name: str | None = None
+    platform: Platform,
+    run: Run,
+    *,
+    version: Version | None = None,
+    workspace_name: str | None = None,
+    journal: JournalState | None = None,
 ) -> Run:
     """Start the run's Temporal workflow, if it is not there yet; answers with the row as it is then.
 
-    When Temporal cannot be reached the row stays pending, for `start_pending`. `version` and `workspace_name` are read
-    where the caller does not have them at hand.
+    When Temporal cannot be reached the row stays pending, for `start_pending`. `version`, `workspace_name`, and the
+    `journal` that a redriven run begins with, are read where the caller does not have them at hand.
     """
-    row, _ = await _launch(platform, run, version, workspace_name)
+    row, _ = await _launch(platform, run, version, workspace_name, journal)
     return row
 
 
 async def _launch(
-    platform: Platform, run: Run, version: Version | None, workspace_name: str | None
+    platform: Platform,
+    run: Run,
+    version: Version | None,
+    workspace_name: str | None,
+    journal: JournalState | None = None,
 ) -> tuple[Run, bool]:
     """The row as it is then, and whether Temporal could be reached."""
     if version is None or workspace_name is None:
@@ -56,10 +65,15 @@ async def _launch(
             workspace = await workspaces.find(session, run.workspace_id)
         workspace_name = workspace.name if workspace else ""
     if version is None:
-        return await _never(platform, run), True
+        return await _never(platform, run, "the workflow was deleted before the run could begin"), True
+    if run.redriven_from is not None and journal is None:
+        async with platform.database.transaction(run.workspace_id) as session:
+            journal = await journals.find(session, run.workspace_id, run.id)
+        if journal is None:
+            return await _never(platform, run, "what the run was to go on from is gone"), True
     try:
         async with asyncio.timeout(START_SECONDS):
-            temporal_run_id = await _start(platform, run, version, workspace_name)
+            temporal_run_id = await _start(platform, run, version, workspace_name, journal)
     except TEMPORAL_ERRORS as error:
         refused = isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT
         level = logging.ERROR if refused else logging.WARNING
@@ -99,12 +113,14 @@ async def handle_of(platform: Platform, run_id: UUID) -> WorkflowHandle[Json, Ru
     return client.get_workflow_handle(names.workflow_id(str(run_id)), result_type=RunResult)
 
 
-async def _start(platform: Platform, run: Run, version: Version, workspace_name: str) -> str | None:
+async def _start(
+    platform: Platform, run: Run, version: Version, workspace_name: str, journal: JournalState | None
+) -> str | None:
     client = await platform.temporal.client()
     try:
         handle = await client.start_workflow(
             names.AUTOMATION_WORKFLOW,
-            _input(run, version, workspace_name),
+            _input(run, version, workspace_name, journal),
             id=names.workflow_id(str(run.id)),
             task_queue=names.TASK_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -126,7 +142,7 @@ async def _start(platform: Platform, run: Run, version: Version, workspace_name:
     return handle.first_execution_run_id
 
 
-def _input(run: Run, version: Version, workspace_name: str) -> RunInput:
+def _input(run: Run, version: Version, workspace_name: str, journal: JournalState | None) -> RunInput:
     return RunInput(
         workspace_id=str(run.workspace_id),
         workspace_name=workspace_name,
@@ -141,6 +157,7 @@ def _input(run: Run, version: Version, workspace_name: str) -> RunInput:
         ),
         created_at=run.created_at.isoformat(),
         variables=run.variables,
+        carry=None if journal is None else Carry(journal=journal),
     )
 
 
@@ -150,12 +167,16 @@ def _summary(name: str) -> str:
 
 def _details(run: Run) -> str:
     by = f"{run.trigger_type}, event `{run.trigger_event_id}`" if run.trigger_event_id else run.trigger_type
-    return f"Run `{run.id}` of workflow `{run.workflow_id}`, version {run.version}\n\nTrigger: {by}"
+    details = f"Run `{run.id}` of workflow `{run.workflow_id}`, version {run.version}\n\nTrigger: {by}"
+    if run.retry_of is None:
+        return details
+    again = "Retry" if run.redriven_from is None else f"Redrive from `{run.redriven_from}`"
+    return f"{details}\n\n{again} of run `{run.retry_of}`, attempt {run.attempt}"
 
 
-async def _never(platform: Platform, run: Run) -> Run:
-    """Without its version (the workflow was deleted) a pending run cannot begin any more."""
-    error = {"type": "cancelled", "message": "the workflow was deleted before the run could begin"}
+async def _never(platform: Platform, run: Run, why: str) -> Run:
+    """Without its version, or without the journal it goes on from, a pending run cannot begin any more."""
+    error = {"type": "cancelled", "message": why}
     async with platform.database.transaction(run.workspace_id) as session:
         ended = await runs.end(
             session, run.workspace_id, run.id, status="cancelled", error=error, only_from=["pending"]

@@ -1,0 +1,23 @@
+"""Retry: a run that failed, was cancelled or timed out is run once more from the start, as it was asked for."""
+
+from uuid import UUID
+
+from app.db.models import Run
+from app.services.anew import add_run, claim, request_digest
+from app.services.launching import launch
+from app.services.platform import Platform
+
+
+async def retry(platform: Platform, workspace_id: UUID, run_id: UUID, *, idempotency_key: str | None = None) -> Run:
+    """A new run with the same version, input, trigger and first variables; `retry_of` says of which. Answers with it.
+
+    The same idempotency key answers with the run it made. Raises `NotFound` and `Conflict` (`run_completed`,
+    `run_under_way`, `already_retried`, `workflow_deleted`, `workflow_archived`, `idempotency_key_reused`).
+    """
+    digest = request_digest("retry", str(run_id))
+    async with platform.database.transaction(workspace_id) as session:
+        original, existing = await claim(session, workspace_id, run_id, idempotency_key, digest)
+        if existing is not None:
+            return existing
+        run = await add_run(session, original, (idempotency_key, digest))
+    return await launch(platform, run, version=original.version, workspace_name=original.workspace_name)
