@@ -4,12 +4,15 @@ A run replays when the code makes the same decisions from its history as the cod
 this is the command line's.
 """
 
+import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from temporalio import workflow
 from temporalio.client import Client, WorkflowExecution, WorkflowHistory
 from temporalio.converter import DataConverter
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
@@ -17,6 +20,7 @@ from app.json import Json
 from worker.registry import WORKFLOWS
 
 _RUN_PREFIX = "run-"
+_MESSAGE = re.compile(r'message: "((?:[^"\\]|\\["\\nrt])+)"')
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ async def replay(client: Client, query: str, *, limit: int | None = None) -> Asy
         workflow_runner=UnsandboxedWorkflowRunner(),
         data_converter=client.data_converter,
         namespace=client.namespace,
+        # Its own log of what does not replay would go to standard output, where the answers are.
+        runtime=Runtime(telemetry=TelemetryConfig(logging=None)),
     )
     async with replayer.workflow_replay_iterator(_histories(client, query, limit)) as results:
         async for result in results:
@@ -89,8 +95,14 @@ async def _told(converter: DataConverter, history: WorkflowHistory, failure: Exc
         len(history.events),
         workflow=await _workflow_name(converter, history),
         kind="nondeterminism" if isinstance(failure, workflow.NondeterminismError) else "error",
-        problem=str(failure),
+        problem=_reason(str(failure)),
     )
+
+
+def _reason(text: str) -> str:
+    """The message of the failure inside; the library gives it as its Rust side prints the whole of it."""
+    found = _MESSAGE.search(text)
+    return json.loads(f'"{found[1]}"', strict=False) if found else text
 
 
 async def _workflow_name(converter: DataConverter, history: WorkflowHistory) -> str:

@@ -4,6 +4,7 @@ Results go to standard output, everything else to standard error, so that a pipe
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from app.cli.exits import CliError
 from app.json import Json, JsonObject
 
 _ENDLESS = 100_000
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 STATUS_STYLE = {
     "active": "green",
@@ -108,8 +110,10 @@ def status(value: Json, *, width: int = 0) -> str:
 
 
 def text(value: Json) -> str:
-    """Any value as cell text, escaped; nothing for null."""
-    return "" if value is None else escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    """Any value as cell text, escaped; nothing for null. What would steer a terminal is shown as a mark."""
+    if value is None:
+        return ""
+    return escape(_CONTROLS.sub("\ufffd", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
 
 
 def moment(value: Json) -> str:

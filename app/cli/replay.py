@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import logging
 from typing import Annotated, Any
 
 import typer
@@ -38,6 +39,8 @@ def replay(
     require_keys(settings)
     from app.cli.temporal import reaching_temporal  # noqa: PLC0415 - loads Temporal's client
 
+    # What does not replay is told by the command; the log would tell it again, with traces of the library.
+    logging.getLogger("temporalio").addHandler(logging.NullHandler())
     with reaching_temporal(settings):
         tally = asyncio.run(_replayed(settings, query, closed=closed, limit=limit or None, as_json=json_output))
     if json_output:

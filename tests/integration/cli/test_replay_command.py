@@ -36,6 +36,16 @@ class SleepsInstead:
         await workflow.sleep(3600)
 
 
+@workflow.defn(name=names.AUTOMATION_WORKFLOW)
+class Breaks:
+    """A walk with a bug."""
+
+    @workflow.run
+    async def run(self, input: RunInput) -> None:
+        """Break."""
+        raise RuntimeError("no such 'branch'")
+
+
 @pytest.fixture
 def engine(platform: Platform, workspace: TestWorkspace) -> Engine:
     return Engine(platform, workspace.id)
@@ -86,9 +96,10 @@ async def test_runs_under_way_replay_against_the_code_that_is_here(engine: Engin
 
 
 async def test_a_run_that_would_not_go_on_is_named_with_its_reason(
-    engine: Engine, replay: Replay, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, replay: Replay, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     [run] = await waiting(engine, 1)
+    capfd.readouterr()
     monkeypatch.setattr(worker.replay, "WORKFLOWS", {names.AUTOMATION_WORKFLOW: SleepsInstead})
 
     for_people, for_scripts = await replay(), await replay("--json")
@@ -101,7 +112,20 @@ async def test_a_run_that_would_not_go_on_is_named_with_its_reason(
     assert last.startswith("0 of 1 replay, 1 do not")
     told = for_scripts.json_lines()[0]["data"]
     assert (told["run_id"], told["workflow"], told["kind"]) == (str(run.id), "Reply", "nondeterminism")
-    assert "imer" in told["problem"]
+    assert told["problem"].startswith("[TMPRL1100] Nondeterminism error: ")
+    assert capfd.readouterr().out == ""  # nothing beside what the command prints, which is caught before it gets here
+
+
+async def test_a_bug_that_shows_before_the_history_differs_is_told_as_one(
+    engine: Engine, replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await waiting(engine, 1)
+    monkeypatch.setattr(worker.replay, "WORKFLOWS", {names.AUTOMATION_WORKFLOW: Breaks})
+
+    told = (await replay("--json")).json_lines()[0]["data"]
+
+    assert told["kind"] == "error"
+    assert told["problem"] == "no such 'branch'"
 
 
 async def test_a_limit_says_how_many_were_left_out(engine: Engine, replay: Replay) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app.cli.exits import MEANINGS, CliError, ExitCode
-from app.cli.output import duration, say, show_error, status, table
+from app.cli.output import duration, say, show_error, status, table, text
 
 PROBLEM = {"path": "steps[0].type", "message": "unknown step type [x]", "hint": "did you mean 'delay'?"}
 
@@ -55,3 +55,7 @@ def test_text_from_outside_is_never_read_as_an_emoji(capsys: pytest.CaptureFixtu
     say("error 12:warning:34")
 
     assert capsys.readouterr().out == "error 12:warning:34\n"
+
+
+def test_text_from_outside_cannot_steer_the_terminal() -> None:
+    assert text("\x1b[2Jgone\r\nnext") == "\ufffd[2Jgone\ufffd\nnext"
