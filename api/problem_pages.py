@@ -143,6 +143,56 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "Somebody terminated or deleted it there. Its end is recorded within minutes; `POST /v1/runs/{id}/cancel` does "
         "so at once. It can be retried and redriven then.",
     ),
+    "run_completed": ProblemPage(
+        "The run has completed",
+        "Retry and redrive repair runs that failed, were cancelled or timed out. Start a new run of the workflow "
+        "(`POST /v1/workflows/{id}/runs`) to do all of it once more.",
+    ),
+    "run_under_way": ProblemPage(
+        "The run has not ended",
+        "Retry and redrive are for runs that have ended. A run under way can be paused, a held step decided about "
+        "(`POST /v1/runs/{id}/decide`), or the run cancelled first.",
+    ),
+    "already_retried": ProblemPage(
+        "Another run is under way in its place",
+        "The run was retried or redriven and that run has not ended: wait for it, or cancel it. `detail` names it.",
+    ),
+    "workflow_deleted": ProblemPage(
+        "The run's workflow was deleted", "Nothing can run its definition any more. The run can still be read."
+    ),
+    "workflow_archived": ProblemPage(
+        "The run's workflow is archived",
+        "Activate the workflow, or bring it back as paused, to have its runs retried and redriven.",
+    ),
+    "journal_gone": ProblemPage(
+        "What the run had done is not known",
+        "A redrive needs to know what is finished, and neither the database nor Temporal does any more. Retry the run: "
+        "that begins at its start.",
+    ),
+    "journal_too_large": ProblemPage(
+        "The run remembers too much",
+        "What a run begins with may have 16 MB. Redrive from an earlier step, or retry the run.",
+    ),
+    "step_not_reached": ProblemPage(
+        "The run did not get that far",
+        "`from_step` is a step the run has begun: `GET /v1/runs/{id}/steps` lists them. `detail` names the one it "
+        "stopped at.",
+    ),
+    "step_not_kept": ProblemPage(
+        "The run cannot go on from inside there",
+        "What is inside a finished loop, repeat or other step is kept as that step's result alone: redrive from the "
+        "step around it, which `detail` names, or retry the run.",
+    ),
+    "step_compensated": ProblemPage(
+        "What the run did was undone",
+        "The compensation of earlier steps ran when the run ended, so that later ones have nothing to stand on: "
+        "redrive from the first step that was undone or from before it, or retry the run.",
+    ),
+    "version_differs": ProblemPage(
+        "That version's finished part is another",
+        "A redrive takes another version only where every step that is finished is the same in both. `detail` names "
+        "the first that is not: redrive from that step or an earlier one, or retry the run.",
+    ),
     "run_already_paused": ProblemPage(
         "The run is paused already", "`POST /v1/runs/{id}/resume` lets it go on, `/cancel` ends it."
     ),
@@ -231,6 +281,15 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "invalid_decision": ProblemPage(
         "This cannot be decided about the step",
         "`inputs` go with `retry` and an action, `output` with `skip`. `detail` says what does not fit.",
+    ),
+    "unknown_step": ProblemPage(
+        "No such step",
+        "`from_step` is the path or the id of a step of the run's definition: `GET /v1/runs/{id}/steps`.",
+    ),
+    "step_always_anew": ProblemPage(
+        "That step runs anew in any case",
+        "`finally` and what undoes a step run when the body of the run has ended, also after a redrive: choose a "
+        "step of the body.",
     ),
     # A part is down, or broken
     "no_encryption_key": ProblemPage(

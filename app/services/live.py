@@ -127,7 +127,7 @@ def _later(row: Step, live: Step) -> Step:
         return row
     if live.status not in STEP_ENDED and row.attempt >= live.attempt:
         # A failed attempt writes its own row before the walk hears of it.
-        live.attempt, live.error = row.attempt, live.error or row.error
+        live.attempt, live.error = row.attempt, row.error or live.error
     live.inputs = row.inputs if live.inputs is None else live.inputs
     return live
 

@@ -22,8 +22,8 @@ LONGEST_PAUSE = 1.0
 WATCHED_STEPS = 500
 """Only this many of the steps that began last are looked at: a long loop must not make every look a long one."""
 
-Mark: TypeAlias = tuple[str, int, int, bool]
-"""Status, generation and attempt of a step, and whether one failed: what tells whether it changed."""
+Mark: TypeAlias = tuple[str, int, int, Json]
+"""Status, generation, attempt and error of a step: what tells whether it changed."""
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ async def _changed_steps(platform: Platform, run: Run, seen: dict[str, Mark]) ->
     async with platform.database.transaction(run.workspace_id) as session:
         marks = await step_store.latest(session, run.workspace_id, run.id, limit=WATCHED_STEPS)
         paths = {
-            row.path for row in marks if seen.get(row.path) != (row.status, row.generation, row.attempt, row.failing)
+            row.path for row in marks if seen.get(row.path) != (row.status, row.generation, row.attempt, row.error)
         }
         # What the timeline says is looked at together with its row: either may know more than the other.
         paths |= {each.path for each in records if each.status not in STEP_ENDED or seen.get(each.path) != _mark(each)}
@@ -96,7 +96,7 @@ async def _changed_steps(platform: Platform, run: Run, seen: dict[str, Mark]) ->
 
 
 def _mark(step: Step | StepRecord) -> Mark:
-    return step.status, step.generation, step.attempt, step.error is not None
+    return step.status, step.generation, step.attempt, step.error
 
 
 def _is_news(seen: Mark | None, now: Mark) -> bool:

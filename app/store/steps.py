@@ -7,6 +7,7 @@ from sqlalchemy import Row, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Step, StepAttempt
+from app.json import Json
 
 
 async def list_(
@@ -24,10 +25,10 @@ async def list_(
 
 async def latest(
     session: AsyncSession, workspace_id: UUID, run_id: UUID, *, limit: int
-) -> Sequence[Row[str, str, int, int, bool]]:
-    """Path, status, generation, attempt and whether there is an error, of the steps that began last."""
+) -> Sequence[Row[str, str, int, int, Json]]:
+    """Path, status, generation, attempt and error of the steps that began last, without what else they hold."""
     statement = (
-        select(Step.path, Step.status, Step.generation, Step.attempt, Step.error.is_not(None).label("failing"))
+        select(Step.path, Step.status, Step.generation, Step.attempt, Step.error)
         .where(Step.workspace_id == workspace_id, Step.run_id == run_id)
         .order_by(Step.sequence.desc(), Step.path.desc())
         .limit(limit)
