@@ -74,7 +74,8 @@ async def _launch(
     try:
         async with asyncio.timeout(START_SECONDS):
             temporal_run_id = await _start(platform, run, version, workspace_name, journal)
-    except TEMPORAL_ERRORS as error:
+    except (*TEMPORAL_ERRORS, Unavailable) as error:
+        # Unavailable: a large input is kept in the database before Temporal gets a reference to it.
         refused = isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT
         level = logging.ERROR if refused else logging.WARNING
         logger.log(level, "run %s stays pending: Temporal did not take it (%s)", run.id, error or type(error).__name__)
