@@ -14,11 +14,13 @@ from temporalio.worker import Worker
 from activities.http_client import HttpClient
 from app.db.engine import driver_url
 from app.db.migrate import migrate
+from app.embedded.ports import free_port
 from app.services import events as event_services
 from app.services import launching
 from app.services.platform import Platform, open_platform
 from app.services.workspaces import create_workspace
 from app.settings import Settings
+from app.temporal.connect import TemporalConnection
 from app.temporal.setup import prepare
 from tests.conftest import DatabaseUrls
 from tests.support.engine import Engine
@@ -61,10 +63,7 @@ async def tended(apart: Platform, tending: Worker, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def deaf(tended: Engine, settings: Settings) -> Engine:
+def deaf(tended: Engine) -> Engine:
     """The same workspace seen by a process that cannot reach Temporal."""
-    from app.embedded.ports import free_port  # noqa: PLC0415
-    from app.temporal.connect import TemporalConnection  # noqa: PLC0415
-
-    away = TemporalConnection(settings.model_copy(update={"temporal_address": f"127.0.0.1:{free_port()}"}))
+    away = TemporalConnection(Settings(temporal_address=f"127.0.0.1:{free_port()}"))
     return Engine(dataclasses.replace(tended.platform, temporal=away), tended.workspace_id)
