@@ -15,6 +15,7 @@ from api.dependencies import actor_of, check_address
 from api.middleware import RequestIdentity
 from api.routes import (
     actions,
+    again,
     bulk,
     catalog,
     connections,
@@ -33,7 +34,7 @@ from app.settings import Settings
 
 SHUTDOWN_SECONDS = 10
 
-_RESOURCES = (workflows, versions, actions, runs, control, bulk, stream, events, connections, catalog, workspace)
+_RESOURCES = (workflows, versions, actions, runs, control, again, bulk, stream, events, connections, catalog, workspace)
 
 
 def create_app(platform: Platform | None = None) -> FastAPI:

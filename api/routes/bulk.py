@@ -20,11 +20,12 @@ from api.schemas.control import (
     BulkRequest,
     DecideEachRequest,
     EmptyRequest,
+    RedriveRequest,
     SignalRequest,
 )
 from api.schemas.problems import ProblemDocument
 from app.db.models import Run
-from app.services import bulk, control, runs
+from app.services import bulk, control, redriving, retrying, runs
 from app.services.platform import Platform
 from app.services.validation import validated
 
@@ -51,7 +52,7 @@ async def control_all(
     becomes of the others, and no run that was asked for after the first call is taken. A call that takes long answers
     with fewer runs.
 
-    With an `Idempotency-Key` a call that is repeated retries no run twice; `redrive` and the others take none.
+    With an `Idempotency-Key` a call that is repeated retries and redrives no run twice.
     """
     filter_ = filter_of(body.filter)
     kind = _CONTROLS[body.control]
@@ -79,6 +80,10 @@ class _Asked:
     workspace_id: UUID
     by: str
     key: str | None
+
+    def key_of(self, run_id: UUID) -> str | None:
+        """The key under which this run is done again: one request makes many runs."""
+        return None if self.key is None else f"{self.key}/{run_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +127,29 @@ async def _signal(asked: _Asked, run_id: UUID, told: SignalRequest) -> Run:
     return done.run
 
 
+async def _retry(asked: _Asked, run_id: UUID, _: EmptyRequest) -> Run:
+    return await retrying.retry(asked.platform, asked.workspace_id, run_id, idempotency_key=asked.key_of(run_id))
+
+
+async def _redrive(asked: _Asked, run_id: UUID, told: RedriveRequest) -> Run:
+    return await redriving.redrive(
+        asked.platform,
+        asked.workspace_id,
+        run_id,
+        from_step=told.from_step,
+        version=told.version,
+        idempotency_key=asked.key_of(run_id),
+    )
+
+
 _CONTROLS = {
     "cancel": _Control(EmptyRequest, _cancel),
     "pause": _Control(EmptyRequest, _pause),
     "resume": _Control(EmptyRequest, _resume),
     "decide": _Control(DecideEachRequest, _decide),
     "signal": _Control(SignalRequest, _signal),
+    "retry": _Control(EmptyRequest, _retry),
+    "redrive": _Control(RedriveRequest, _redrive),
 }
 
 

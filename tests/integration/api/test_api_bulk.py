@@ -119,6 +119,39 @@ async def test_a_run_that_was_asked_for_later_is_not_taken(api_client: httpx.Asy
     await outcomes(api_client, "cancel", {"workflow_id": workflow_id})
 
 
+async def test_runs_that_failed_are_retried_and_their_retries_are_not(
+    api_client: httpx.AsyncClient, http_stub: HttpStub
+) -> None:
+    http_stub.answer("/charge", Answer(402))
+    workflow_id = await an_active_workflow(api_client, failing(http_stub, on_error="fail"))
+    failed = await runs_of(api_client, workflow_id, 3, at="failed")
+    retried = []
+    async for page in pages(api_client, "retry", {"status": "failed"}, limit=1):
+        [item] = page["items"]
+        assert (item["outcome"], item["status"], page["matched"]) == ("done", "failed", 3)
+        assert (await is_(api_client, item["new_run_id"], "failed"))["retry_of"] == item["run_id"]
+        retried.append(item["run_id"])
+    assert retried == failed
+    assert len((await api_client.get("/v1/runs")).json()["items"]) == 6
+
+
+async def test_a_call_that_is_repeated_under_its_key_makes_no_run_twice(
+    api_client: httpx.AsyncClient, http_stub: HttpStub
+) -> None:
+    http_stub.answer("/charge", Answer(402))
+    workflow_id = await an_active_workflow(api_client, failing(http_stub, on_error="fail"))
+    await runs_of(api_client, workflow_id, 2, at="failed")
+    for control in ("retry", "redrive"):
+        body = {"control": control, "filter": {"all": True}, "limit": 2}
+        headers = {"Idempotency-Key": f"again-{control}"}
+        answers = [await made(api_client, "/v1/runs/control", body, headers=headers) for _ in range(2)]
+        first, second = ([item["new_run_id"] for item in answer["items"]] for answer in answers)
+        assert None not in first
+        assert first == second
+        for run_id in first:
+            await is_(api_client, run_id, "failed")
+
+
 async def test_a_call_that_takes_long_answers_with_fewer_runs(
     api_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +198,7 @@ async def test_what_breaks_at_one_run_is_told_there(
         ({"control": "cancel", "filter": {"all": True}, "arguments": {"x": 1}}, "arguments.x"),
         ({"control": "decide", "filter": {"all": True}}, "arguments.decision"),
         ({"control": "signal", "filter": {"all": True}, "arguments": {"event": ""}}, "arguments.event"),
+        ({"control": "redrive", "filter": {"all": True}, "arguments": {"version": "1"}}, "arguments.version"),
         ({"control": "cancel", "filter": {"all": True}, "limit": 0}, "limit"),
         ({"control": "cancel", "filter": {"all": True}, "limit": 101}, "limit"),
     ],
