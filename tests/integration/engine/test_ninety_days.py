@@ -68,6 +68,45 @@ def engine(skipping_platform: Platform, workspace: "TestWorkspace") -> Engine:
 WAIT = {"id": "reply", "type": "wait_for_event", "event": "contact.replied", "timeout": "90d"}
 
 
+async def test_a_poll_of_a_year_ends_with_histories_of_bounded_length(
+    engine: Engine, time_skipping: WorkflowEnvironment, http_stub: HttpStub
+) -> None:
+    """Every six hours for a year, beside a wait that lasts as long: 1,460 iterations, each with an effect."""
+    before = await time_skipping.get_current_time()
+    poll = {
+        "id": "poll",
+        "type": "repeat",
+        "interval": "6h",
+        "until": "{{ steps.check.output.body.ok and loop.number == 1460 }}",
+        "max_iterations": 2000,
+        "steps": [http("check", f"{http_stub.url}/check")],
+    }
+    branches = [
+        {"name": "poll", "steps": [poll]},
+        {"name": "wait", "steps": [WAIT | {"timeout": "365d"}]},
+    ]
+    done = await engine.run(
+        {
+            "steps": [{"id": "both", "type": "parallel", "branches": branches}],
+            "output": ["{{ steps.poll.output.iterations }}", "{{ steps.reply.timed_out }}"],
+        },
+        within=110,
+    )
+    assert done.output == [1460, True]
+    assert await time_skipping.get_current_time() - before >= timedelta(days=364)
+    assert http_stub.effects(done.run.id) == {f"both.poll[{number}].check": 1 for number in range(1460)}
+    assert len(done.executions) > 1
+    assert max(execution.events for execution in done.executions) < 10_000
+    assert max(execution.size for execution in done.executions) < 10 * 1024 * 1024
+    assert [path for path in done.steps if "[" in path] == [
+        f"both.poll[{number}].check" for number in range(1360, 1460)
+    ]
+    wait = done.steps["both.reply"]
+    assert wait.started_at is not None
+    assert wait.finished_at is not None
+    assert timedelta(days=365) <= wait.finished_at - wait.started_at < timedelta(days=365, hours=1)
+
+
 async def test_a_wait_of_ninety_days_times_out_after_ninety_days(
     engine: Engine, time_skipping: WorkflowEnvironment, http_stub: HttpStub
 ) -> None:
