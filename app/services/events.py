@@ -67,6 +67,9 @@ class _Dispatch:
     envelope: JsonObject
     workflows: list[UUID] = field(default_factory=list)
     waiting: dict[UUID, list[str]] = field(default_factory=dict)
+    """Paths of the waits it ends, by run."""
+    later: dict[UUID, list[str]] = field(default_factory=dict)
+    """Those among them that began after it was received."""
     started: set[str] = field(default_factory=set)
     woke: set[str] = field(default_factory=set)
     done: bool = True
@@ -146,7 +149,9 @@ async def _whom(platform: Platform, workspace_id: UUID, events: Sequence[Event])
             listening[type_, source] = await subscriptions.listening(session, workspace_id, type_, source)
         for type_ in {event.type for event in events}:
             waiting[type_] = await waits.open_for(session, workspace_id, type_, latest + SINCE_TOLERANCE)
-    return [await _matched(event, listening[event.type, event.source], waiting[event.type]) for event in events]
+    found = [await _matched(event, listening[event.type, event.source], waiting[event.type]) for event in events]
+    await _leave_out_taken(platform, workspace_id, [one for one in found if one.later])
+    return found
 
 
 async def _matched(event: Event, listening: Sequence[Subscription], waiting: Sequence[Wait]) -> _Dispatch:
@@ -155,11 +160,30 @@ async def _matched(event: Event, listening: Sequence[Subscription], waiting: Seq
     for place, wait in enumerate(waiting, start=1):
         if _in_time(wait, event) and conditions.event_matches(wait.match, envelope, wait.context):
             found.waiting.setdefault(wait.run_id, []).append(wait.path)
+            if wait.since > event.received_at:
+                found.later.setdefault(wait.run_id, []).append(wait.path)
         if place % FITS_AT_ONCE == 0:
             await asyncio.sleep(0)
     fitting = (one.workflow_id for one in listening if conditions.event_matches(one.filter, envelope, {}))
     found.workflows.extend(dict.fromkeys(fitting))
     return found
+
+
+async def _leave_out_taken(platform: Platform, workspace_id: UUID, found: Sequence[_Dispatch]) -> None:
+    """An event that one wait of a run has taken ends no wait that the run began afterwards: it would count twice.
+
+    That wait's row tells what it took, and is written with the later wait's at the latest.
+    """
+    if not found:
+        return
+    async with platform.database.transaction(workspace_id) as session:
+        for one in found:
+            for run_id in await waits.takers(session, one.event, list(one.later)):
+                paths = [path for path in one.waiting[run_id] if path not in one.later[run_id]]
+                if paths:
+                    one.waiting[run_id] = paths
+                else:
+                    del one.waiting[run_id]
 
 
 def _in_time(wait: Wait, event: Event) -> bool:

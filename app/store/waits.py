@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.models import Wait
+from app.db.models import Event, Step, Wait
 from app.store.events import patterns_of
 
 
@@ -29,3 +29,13 @@ async def open_for(session: AsyncSession, workspace_id: UUID, event_type: str, r
         Wait.since <= received_at,
     )
     return (await session.scalars(statement.order_by(Wait.run_id, Wait.path))).all()
+
+
+async def takers(session: AsyncSession, event: Event, run_ids: Sequence[UUID]) -> Sequence[UUID]:
+    """Those of the runs in which a wait has taken the event already."""
+    statement = select(Step.run_id).where(
+        Step.workspace_id == event.workspace_id,
+        Step.run_id.in_(run_ids),
+        Step.wait.contains({"received": {"source": event.source, "id": event.id}}),
+    )
+    return (await session.scalars(statement.distinct())).all()
