@@ -11,6 +11,7 @@ from app.settings import Settings
 from app.temporal.names import UPKEEP_SCHEDULE
 from app.temporal.schedule import ensure_upkeep, run_upkeep_now
 
+FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 REFUSED = (
     RPCStatusCode.PERMISSION_DENIED,
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 async def schedule_upkeep(client: Client, settings: Settings) -> None:
     """Make sure of the schedule and begin a pass. Tries again while Temporal is away; a refusal is said and taken."""
     every = timedelta(seconds=settings.upkeep_interval_seconds)
-    pause = 1.0
+    pause = FIRST_PAUSE
     while True:
         try:
             made = await ensure_upkeep(client, every)

@@ -1,22 +1,23 @@
 """An installation of its own for upkeep, which looks at every workspace there is: a database and a namespace."""
 
-import dataclasses
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import func, update
 from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.http_client import HttpClient
 from app.db.engine import driver_url
 from app.db.migrate import migrate
+from app.db.models import Event, Run
 from app.embedded.ports import free_port
-from app.services import events as event_services
-from app.services import launching
+from app.json import JsonObject
 from app.services.platform import Platform, open_platform
 from app.services.workspaces import create_workspace
 from app.settings import Settings
@@ -54,16 +55,41 @@ async def tending(apart: Platform) -> AsyncIterator[Worker]:
 
 
 @pytest.fixture
-async def tended(apart: Platform, tending: Worker, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """A workspace there. What was left lying is left for nobody: upkeep takes it on at once."""
-    monkeypatch.setattr(launching, "PENDING_FOR", timedelta(0))
-    monkeypatch.setattr(event_services, "UNDISPATCHED_FOR", timedelta(0))
+async def tended(apart: Platform, tending: Worker) -> Engine:
+    """A workspace there."""
     workspace, _key = await create_workspace(apart, "Tended")
     return Engine(apart, workspace.workspace_id)
 
 
+@dataclass(frozen=True)
+class Deaf:
+    """A process that could not reach Temporal seconds ago: what it left half done is left for long enough."""
+
+    platform: Platform
+
+    async def start(self, engine: Engine, definition: JsonObject) -> Run:
+        """A run that stays pending."""
+        run = await Engine(self.platform, engine.workspace_id).start(definition)
+        assert run.status == "pending"
+        await self._backdate(engine)
+        return run
+
+    async def send(self, engine: Engine, type: str) -> list[str]:
+        """An event that is not dispatched to its end; the ids of the runs it started, which stay pending."""
+        sent = await Engine(self.platform, engine.workspace_id).send(type)
+        await self._backdate(engine)
+        started: list[str] = sent.started
+        return started
+
+    async def _backdate(self, engine: Engine) -> None:
+        ago = func.now() - timedelta(seconds=10)
+        async with engine.platform.database.transaction(engine.workspace_id) as session:
+            await session.execute(update(Run).where(Run.status == "pending").values(created_at=ago))
+            await session.execute(update(Event).where(Event.dispatched_at.is_(None)).values(received_at=ago))
+
+
 @pytest.fixture
-def deaf(tended: Engine) -> Engine:
-    """The same workspace seen by a process that cannot reach Temporal."""
+def deaf(apart: Platform) -> Deaf:
+    """See `Deaf`."""
     away = TemporalConnection(Settings(temporal_address=f"127.0.0.1:{free_port()}"))
-    return Engine(dataclasses.replace(tended.platform, temporal=away), tended.workspace_id)
+    return Deaf(replace(apart, temporal=away))
