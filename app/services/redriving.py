@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio.api.errordetails.v1 import WorkflowNotReadyFailure
 from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.service import RPCError
 
 from app.db.models import Run
 from app.definition.durations import format_moment
@@ -144,11 +146,19 @@ async def _journal_of(platform: Platform, run: Run) -> JournalState:
     except TEMPORAL_ERRORS as error:
         if is_unknown(error):
             raise _gone(run) from error
+        if _never_noted(error):
+            return JournalState()
         raise Unavailable(
             "temporal_unavailable",
             f"The journal of run {run.id} has to be asked of Temporal and a worker, and neither answered in time; try "
             "again in a moment, or retry the run from its start.",
         ) from error
+
+
+def _never_noted(error: BaseException) -> bool:
+    """Whether the run was ended before Temporal was told anything of it: what it did by then, its rows tell."""
+    status = error.grpc_status if isinstance(error, RPCError) else None
+    return status is not None and any(detail.Is(WorkflowNotReadyFailure.DESCRIPTOR) for detail in status.details)
 
 
 def _gone(run: Run) -> Conflict:

@@ -102,7 +102,7 @@ def seed(
     doubtful = sorted_.anew if on_purpose else [*sorted_.anew, *_cut_off(run, cut)]
     _keys_in_doubt(before, journal, doubtful, run.sites, target)
     finished, done = _rows(before, run, cut, sorted_.kept, target)
-    journal.keys.update(done)
+    journal.keys.update(_unheard_of(before, run, cut, target) | done)
     written = set(finished)
     unwritten = [record for record in sorted_.kept.values() if is_over(record) and record.path not in written]
     return Seed(journal=journal, from_step=label, finished=finished, done=list(done), unwritten=unwritten)
@@ -289,3 +289,14 @@ def _rows(
         elif row.effect_key and row.status == "completed" and _same_action(step_id_of(row.path), run.sites, target):
             done[row.path] = row.effect_key
     return finished, done
+
+
+def _unheard_of(before: Before, run: Walked, cut: Cut, target: dict[str, Site]) -> dict[str, str]:
+    """Keys of effects that were under way without the old run's history knowing yet that they had begun."""
+    return {
+        row.path: f"{before.run_id}/{row.path}"
+        for row in before.rows
+        if row.status == "running" and row.path not in run.records and run.is_body(row.path)
+        if not cut.covers(row.path) and not run.is_settled(row.path, cut)
+        if _same_action(step_id_of(row.path), run.sites, target)
+    }

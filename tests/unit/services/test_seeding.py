@@ -530,6 +530,11 @@ class TestEffectsInDoubt:
             assert (statuses(made), made.finished, made.done) == ({"a": "completed"}, ["a"], ["b"])
             assert made.journal.keys == {"b": f"{RUN_ID}/b"}
 
+    def test_one_that_was_under_way_without_the_run_knowing_keeps_its_key(self):
+        rows = [Row("a", "completed", f"{RUN_ID}/a"), Row("b", "running")]
+        made = redriven(FIVE, journal(record("a")), rows=rows)
+        assert (made.finished, made.done, made.journal.keys) == (["a"], [], {"b": f"{RUN_ID}/b"})
+
     def test_unless_it_is_chosen_to_be_done_again(self):
         rows = [Row("a", "completed", f"{RUN_ID}/a"), Row("b", "completed", f"{RUN_ID}/b")]
         made = redriven(FIVE, journal(record("a"), record("b", "running")), rows=rows, from_step="b")
