@@ -100,7 +100,7 @@ def _refused(method: str, answer: HttpAnswer, secrets: Iterable[str]) -> ActionE
         type,
         _without(message, secrets),
         provider_code=str(status),
-        retry_after=retry_after(answer, datetime.now(UTC)) if type.retryable else None,
+        retry_after=retry_after(answer, datetime.now(UTC)),
     )
 
 

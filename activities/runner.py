@@ -226,7 +226,8 @@ def retryable(plan: RetryPlan, type: ErrorType) -> bool:
 def retry_delay(plan: RetryPlan, attempt: int, retry_after: float | None) -> float:
     """Seconds until the attempt after `attempt`: what the provider asked for, else backoff less a random part."""
     if retry_after is not None:
-        return min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
+        # Temporal takes no pause at all for one that was not given.
+        return min(max(retry_after, 0.001), LONGEST_RETRY_AFTER)
     pause = min(plan.initial_interval * plan.backoff ** min(attempt - 1, 64), plan.max_interval)
     return pause * (1 - plan.jitter * random.random())  # noqa: S311  (spreading load, not guarding a secret)
 

@@ -32,7 +32,7 @@ async def decided(scope: Scope, step: Step, record: StepRecord) -> StepRecord:
     Raises `StepFailed` when it is to fail.
     """
     state = scope.state
-    state.held[record.path] = record
+    state.held[record.path], state.current_step = record, record.path
     try:
         await scope.recorder.show_status()
         # A decision while the run is paused is carried out when it is resumed.

@@ -16,7 +16,7 @@ from workflows import holding
 from workflows.failures import RunStopped, StepFailed, recorded_failure
 from workflows.journal import is_over
 from workflows.resting import due, remaining
-from workflows.retrying import between_attempts, pause_after, plan_another, retry_plan, worth_another
+from workflows.retrying import between_attempts, note_attempt, pause_after, retry_plan, worth_another
 from workflows.scope import Scope
 from workflows.state import now_text
 from workflows.steps import action, condition, delay, loop, parallel, pure, repeat, wait_for_event
@@ -114,14 +114,16 @@ async def _attempts(scope: Scope, step: Step, record: StepRecord) -> Json:
         return await _attempt(scope, step, record)
     plan = retry_plan(scope, step.retry)
     while True:
-        await between_attempts(scope.state, record)
+        await between_attempts(scope.state, scope.recorder, record, record.attempt)
         began = now_text()
         try:
             return await _attempt(scope, step, record)
         except StepFailed as failed:
-            if not worth_another(plan, failed) or record.attempt >= plan.max_attempts:
+            again = worth_another(plan, failed) and record.attempt < plan.max_attempts
+            next_at = due(pause_after(plan, record.attempt)) if again else None
+            note_attempt(scope, record, failed, began=began, next_at=next_at)
+            if not again:
                 raise
-            plan_another(scope, record, failed, pause_after(plan, record.attempt), began)
 
 
 async def _attempt(scope: Scope, step: Step, record: StepRecord) -> Json:

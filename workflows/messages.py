@@ -104,7 +104,7 @@ def _event_waits(state: RunState) -> list[StepRecord]:
 
 
 def _waits(record: StepRecord | None) -> bool:
-    return record is not None and record.status == "waiting" and record.type == "wait_for_event"
+    return record is not None and record.status == "waiting" and (record.wait or {}).get("kind") == "event"
 
 
 def _matches(record: StepRecord, event: JsonObject) -> bool:

@@ -53,7 +53,7 @@ class Recorder:
 
     async def show_status(self) -> None:
         """Write when what the run does has changed: what people search by must not be days old."""
-        if self._state.announce():
+        if self._state.announce() or self._state.look != self._state.reported:
             await self.flush()
 
     async def flush(self) -> None:
@@ -108,7 +108,7 @@ class Recorder:
 
     def _update(self) -> RunUpdate:
         state = self._state
-        state.reports += 1
+        state.reports, state.reported = state.reports + 1, state.look
         return RunUpdate(
             number=state.reports,
             status=state.status,

@@ -48,21 +48,25 @@ async def until_moment(state: RunState, until: datetime, summary: str) -> None:
         await until_true(state, lambda: False, until=until, summary=summary)
 
 
-async def rest(state: RunState, recorder: Recorder, record: StepRecord, until: str, summary: str) -> None:
-    """Have the step wait for a moment, visibly: in the run's status, and when it takes long in its rows."""
+async def rest(state: RunState, recorder: Recorder, record: StepRecord, *, kind: str, until: str, summary: str) -> None:
+    """Have the step wait for a moment, visibly: in the run's status, and when it takes long in its rows.
+
+    `kind` is delay or retry.
+    """
     end = durations.parse_moment(until)
     seconds = remaining(end) or 0.0
-    if seconds <= 0:
-        return
-    record.status = "waiting"
-    state.waits[record.path] = {"kind": "delay", "event": None, "until": until}
-    try:
-        if seconds >= LONG:
-            state.announce()
-            await recorder.flush()
-        await until_moment(state, end, summary)
-    finally:
-        del state.waits[record.path]
+    if seconds > 0:
+        record.status = "waiting"
+        state.current_step = record.path
+        state.waits[record.path] = {"kind": kind, "event": None, "until": until}
+        try:
+            if seconds >= LONG:
+                state.announce()
+                await recorder.flush()
+            await until_moment(state, end, summary)
+        finally:
+            del state.waits[record.path]
+    record.status = "running"
 
 
 def due(seconds: float) -> str:

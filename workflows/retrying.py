@@ -2,11 +2,11 @@
 
 from temporalio import workflow
 
-from app.definition.durations import parse_moment
 from app.definition.steps import Retry
 from app.temporal.messages import FailedAttempt, RetryPlan, StepRecord
 from workflows.failures import StepFailed
-from workflows.resting import due, until_moment
+from workflows.recorder import Recorder
+from workflows.resting import rest
 from workflows.scope import Scope
 from workflows.state import RunState, now_text
 
@@ -34,25 +34,26 @@ def pause_after(plan: RetryPlan, attempt: int) -> float:
     return pause * (1 - plan.jitter * workflow.random().random())
 
 
-def plan_another(scope: Scope, record: StepRecord, failed: StepFailed, pause: float, began: str) -> None:
-    """Note the failed attempt, and when the next one of a step that holds others, or waits, is due."""
+def note_attempt(scope: Scope, record: StepRecord, failed: StepFailed, *, began: str, next_at: str | None) -> None:
+    """Keep a failed attempt of a step that holds others, or waits; with when the next one is due, if there is one."""
     scope.state.moved = True
-    record.error = failed.as_step_error()
-    scope.journal.abandon(record.path, now_text())
-    scope.journal.renew(record.path)
-    next_at = due(pause)
     scope.journal.failed_attempt(
         FailedAttempt(
             path=record.path,
             generation=record.generation,
             attempt=record.attempt,
-            error=record.error,
+            error=failed.as_step_error(),
             started_at=began,
             finished_at=now_text(),
             next_attempt_at=next_at,
         )
     )
-    record.attempt, record.deadline = record.attempt + 1, None
+    if next_at is None:
+        return
+    scope.journal.abandon(record.path, now_text())
+    scope.journal.renew(record.path)
+    record.error, record.deadline = failed.as_step_error(), None
+    record.attempt += 1
     pause_until(record, next_at)
 
 
@@ -62,8 +63,9 @@ def pause_until(record: StepRecord, moment: str) -> None:
     record.wait = {"kind": "retry", "event": None, "until": moment}
 
 
-async def between_attempts(state: RunState, record: StepRecord) -> None:
-    """The pause before the next attempt, if the step is in one. Raises `Suspended`."""
+async def between_attempts(state: RunState, recorder: Recorder, record: StepRecord, attempt: int) -> None:
+    """The pause before this attempt, if the step is in one. Raises `Suspended`."""
     if record.again_at is not None:
-        await until_moment(state, parse_moment(record.again_at), f"before attempt {record.attempt} of {record.name}")
+        summary = f"before attempt {attempt} of {record.name}"
+        await rest(state, recorder, record, kind="retry", until=record.again_at, summary=summary)
         record.again_at = record.wait = None

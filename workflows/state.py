@@ -46,6 +46,8 @@ class RunState:
         self.started_at = durations.parse_moment(carry.started_at) if carry and carry.started_at else workflow.now()
         self.reports = carry.reports if carry else 0
         """How often the run has reported how it stands."""
+        self.reported: list[str] = list(carry.reported) if carry else ["running", ""]
+        """How the run looked in its last report."""
         self.outbox = Outbox()
         self.history = History()
         self.moved = False
@@ -86,6 +88,7 @@ class RunState:
             announced=list(self._announced),
             executions=self.executions + 1,
             reports=self.reports,
+            reported=self.reported,
         )
 
     # As others see it
@@ -107,6 +110,12 @@ class RunState:
         return next(iter(self.waits.values()), None) if not self.busy else None
 
     @property
+    def look(self) -> list[str]:
+        """What of the run people search by: status, what it waits for, which steps are held."""
+        waiting = self.waiting_for
+        return [self.status, str(waiting["event"] or waiting["kind"]) if waiting else "", *self.held]
+
+    @property
     def held_error(self) -> JsonObject | None:
         """Why the run is held: `{type, message, step_id, path}` of the step that was held first."""
         record = next(iter(self.held.values()), None)
@@ -126,8 +135,7 @@ class RunState:
         Answers whether they did.
         """
         self.show()
-        waiting = self.waiting_for
-        now = (self.status, str(waiting["event"] or waiting["kind"]) if waiting else "")
+        now = tuple(self.look[:2])
         if now == self._announced:
             return False
         self._announced = now
@@ -150,7 +158,12 @@ class RunState:
         workflow.set_current_details("\n".join([*self._now(), "", *table, "", *note]))
 
     def _now(self) -> list[str]:
-        lines = [f"**{self.status}**" + (f" at `{self.current_step}`" if self.current_step else "")]
+        run = self.input
+        # Temporal keeps a summary with the first execution alone.
+        name = [f"### {_cell(run.workflow_name)}", f"Run `{run.run_id}`, version {run.version}"]
+        lines = (name if self.executions else []) + [
+            f"**{self.status}**" + (f" at `{self.current_step}`" if self.current_step else "")
+        ]
         for path, wait in islice(self.waits.items(), SHOWN):
             what = f"event `{wait['event']}`" if wait["event"] else wait["kind"]
             lines.append(f"- `{path}` waits for {what}" + (f" until {wait['until']}" if wait["until"] else ""))

@@ -342,6 +342,7 @@ class Carry:
     executions: int = 1
     """Temporal executions before the next one."""
     reports: int = 0
+    reported: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,6 @@ from app.catalog.base import Action
 from app.catalog.errors import ErrorType
 from app.catalog.inline import INLINE
 from app.catalog.registry import resolve
-from app.definition.durations import parse_moment
 from app.definition.limits import MAX_ITEM_OPERATIONS
 from app.definition.steps import ActionStep
 from app.json import Json, JsonObject
@@ -26,8 +25,8 @@ from app.temporal.messages import ActionCall, ActionOutcome, StepRecord
 from app.temporal.payloads import LARGEST_LOCAL_ANSWER, LARGEST_TASK, json_size
 from workflows.failures import StepFailed, fail
 from workflows.history import seconds_between
-from workflows.resting import due, until_moment
-from workflows.retrying import pause_until, retry_plan
+from workflows.resting import due
+from workflows.retrying import between_attempts, pause_until, retry_plan
 from workflows.scope import Scope, guarded
 from workflows.tasks import leave_if_cancelled
 
@@ -72,8 +71,11 @@ async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRe
             call = replace(call, kept=True)
     if record.again_at is not None:
         call = replace(call, previous_attempts=record.attempt)
-        await until_moment(scope.state, parse_moment(record.again_at), f"before attempt 2 of {step.title}")
-        record.again_at = record.wait = None
+        scope.state.busy -= 1
+        try:
+            await between_attempts(scope.state, scope.recorder, record, record.attempt + 1)
+        finally:
+            scope.state.busy += 1
     return await _attempts_scheduled(scope, call, step, record)
 
 

@@ -20,7 +20,8 @@ async def run(scope: Scope, step: DelayStep, record: StepRecord) -> Json:
     if record.wait is None:
         until = _deadline(scope, step)
         record.wait = {"kind": "delay", "event": None, "until": moment(until), "waited": until > workflow.now()}
-    await rest(scope.state, scope.recorder, record, record.wait["until"], step.title)
+    until_text = record.wait["until"]
+    await rest(scope.state, scope.recorder, record, kind="delay", until=until_text, summary=step.title)
     return {"until": record.wait["until"], "waited": record.wait["waited"]}
 
 

@@ -19,8 +19,8 @@ async def run(scope: Scope, step: RepeatStep, record: StepRecord) -> Json:
     while not done and (progress.begun or progress.index < step.max_iterations):
         if progress.again_at is not None:
             record.wait = {"kind": "delay", "event": None, "until": progress.again_at}
-            await rest(scope.state, scope.recorder, record, progress.again_at, step.title)
-            progress.again_at, record.wait, record.status = None, None, "running"
+            await rest(scope.state, scope.recorder, record, kind="delay", until=progress.again_at, summary=step.title)
+            progress.again_at = record.wait = None
         inside = scope.item(step, progress.index, {"loop": _loop(progress.index)})
         if not progress.begun and step.while_ is not None and not inside.holds(step.while_, "while"):
             done = True
@@ -28,7 +28,10 @@ async def run(scope: Scope, step: RepeatStep, record: StepRecord) -> Json:
         progress.begun = True
         progress.output = await inside.run(step.steps)
         done = step.until is not None and inside.holds(step.until, "until")
-        _next(scope, step, record, progress, done=done)
+        _next(inside, scope, step, record, progress, done=done)
+    if not done and step.while_ is not None:
+        # As many iterations as are allowed may have been enough.
+        done = not scope.item(step, progress.index, {"loop": _loop(progress.index)}).holds(step.while_, "while")
     if not done and step.on_exhausted == "fail":
         fail(ErrorType.LIMIT_EXCEEDED, f"max_iterations: {step.max_iterations} iterations were not enough")
     return {"iterations": progress.index, "done": done, "output": progress.output}
@@ -38,10 +41,12 @@ def _loop(index: int) -> Json:
     return {"index": index, "number": index + 1, "first": index == 0}
 
 
-def _next(scope: Scope, step: RepeatStep, record: StepRecord, progress: RepeatProgress, *, done: bool) -> None:
+def _next(
+    inside: Scope, scope: Scope, step: RepeatStep, record: StepRecord, progress: RepeatProgress, *, done: bool
+) -> None:
     """The iteration is over: its steps are forgotten, and the pause before the next one begins."""
     if step.interval is not None and not done and progress.index + 1 < step.max_iterations:
-        progress.again_at = due(scope.duration(step.interval, "interval").total_seconds())
+        progress.again_at = due(inside.duration(step.interval, "interval").total_seconds())
     scope.forget(step, progress.index)
     if progress.index >= KEPT_ITERATIONS:
         scope.journal.drop_rows(f"{record.path}[{progress.index - KEPT_ITERATIONS}].")

@@ -75,5 +75,7 @@ async def _next_event(
         if opened.found is not None:
             state.inbox.note(record.path, opened.found)
             return opened.found
+    else:
+        await scope.recorder.show_status()
     came = await until_true(state, lambda: state.inbox.has(record.path), until=until, summary=step.title)
     return state.inbox.take(record.path) if came else None
