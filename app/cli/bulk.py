@@ -118,12 +118,7 @@ class _Tally:
 
     def so_far(self, order: Order) -> str:
         """Where it broke off, and how the rest is done without doing anything twice."""
-        if order.control == "redrive":
-            rest = "look with `holdfast runs list` which were started before you redrive the rest"
-        else:
-            rest = "the same command goes on with the rest" + (
-                f", with --idempotency-key {order.key}" if order.key else ""
-            )
+        rest = "the same command goes on with the rest" + (f", with --idempotency-key {order.key}" if order.key else "")
         return f"broken off after {self.count} runs: {rest}"
 
     def conclude(self, *, as_json: bool) -> None:

@@ -12,6 +12,8 @@ from app.cli.exits import CliError, ExitCode
 from app.cli.target import Target, steering
 from app.json import JsonObject
 
+IdempotencyKey = Annotated[str | None, typer.Option(help="The same key does it to each run once; default a new one.")]
+
 PLAIN = {
     "cancel": "Cancel runs: what they do is stopped, what is done is compensated, their `finally` steps are done.",
     "pause": "Pause runs before their next step. What is under way goes on and is kept.",
@@ -52,9 +54,7 @@ def decide(
 def retry(
     target: Target,
     *,
-    idempotency_key: Annotated[
-        str | None, typer.Option(help="The same key retries each run once; default a new one.")
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> None:
     """Start runs that failed anew, from the start, with the same input and version."""
     target.control("retry", {}, key=idempotency_key or str(uuid4()))
@@ -70,9 +70,10 @@ def redrive(
     version: Annotated[
         int | None, typer.Option(min=1, help="A version whose finished part is the same; default the run's own.")
     ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> None:
     """Start runs that failed anew from a step on: what is done before it is taken over, not done again."""
-    target.control("redrive", _given(from_step=from_step, version=version))
+    target.control("redrive", _given(from_step=from_step, version=version), key=idempotency_key or str(uuid4()))
 
 
 @steering

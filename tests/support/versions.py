@@ -8,6 +8,7 @@ from activities.http_client import HttpClient
 from app.db.models import Run
 from app.temporal import names
 from tests.support.engine import Engine
+from tests.support.executions import Execution
 from worker.main import build_worker
 
 
@@ -44,3 +45,9 @@ class Versions:
     async def is_on(self, run: Run, build_id: str) -> bool:
         """Whether the run's last finished task was a worker's of this version."""
         return await self.version_of(run) == build_id
+
+
+def builds(execution: Execution) -> set[str]:
+    """Build ids of the workers that did the execution's tasks."""
+    done = [event.workflow_task_completed_event_attributes for event in execution.history.events]
+    return {task.deployment_version.build_id for task in done} - {""}

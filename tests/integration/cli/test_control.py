@@ -34,6 +34,13 @@ steps:
     on_error: hold
 output: "{{ steps.charge.output.body | default(steps.charge.output) }}"
 """
+TWO_EFFECTS = """
+name: Two effects
+variables: {url: ""}
+steps:
+  - {id: book, type: action, action: http.request, inputs: {method: POST, url: "{{ vars.url }}/book"}}
+  - {id: charge, type: action, action: http.request, inputs: {method: POST, url: "{{ vars.url }}/charge"}}
+"""
 
 Publish = Callable[[str], Awaitable[None]]
 
@@ -142,6 +149,28 @@ async def test_a_held_step_is_skipped_with_a_value_or_let_fail(cli: Cli, publish
     assert after["output"] == "by hand"
     assert after["steps"][0]["decision"]["decision"] == "skip"
     assert "decided  skip by" in (await cli("runs", "show", of_skipped)).out
+
+
+async def test_a_failed_run_is_retried_from_the_start_or_redriven_from_where_it_failed(
+    cli: Cli, publish: Publish, http_stub: HttpStub
+) -> None:
+    await publish(TWO_EFFECTS)
+    http_stub.answer("/charge", Answer(status=422), Answer(status=422), Answer(json="paid"))
+    failed = await started(cli, "two-effects", "failed", "--variable", f"url={http_stub.url}")
+
+    retried = (await cli("runs", "retry", failed, "--json")).json()["id"]
+    await reaches(cli, retried, "failed")
+    redriven = await cli("runs", "redrive", failed)
+    run_id = redriven.out.split()[1]
+    await reaches(cli, run_id, "completed")
+
+    assert redriven.out.endswith(f", a redrive of {failed}\n")
+    assert len(http_stub.asked("/book")) == 2, "once by the run itself and once by its retry"
+    shown = await cli("runs", "show", run_id)
+    assert f"retry of   {failed} from charge" in shown.out
+    again = await cli("runs", "retry", run_id, "--json")
+    assert refusal(again)["code"] == "run_completed"
+    assert "Start a new run" in refusal(again)["message"]
 
 
 async def test_there_is_nothing_to_decide_where_no_step_is_held(cli: Cli, publish: Publish) -> None:
@@ -257,7 +286,15 @@ async def test_no_run_that_matches_is_said(cli: Cli) -> None:
         (["cancel", "--workflow", "no-such-workflow", "--yes"], ExitCode.NOT_FOUND, "no-such-workflow"),
         *[
             ([name, NOBODY, *more], ExitCode.NOT_FOUND, NOBODY)
-            for name, more in (("cancel", []), ("pause", []), ("resume", []), ("decide", ["--fail"]), ("signal", []))
+            for name, more in (
+                ("cancel", []),
+                ("pause", []),
+                ("resume", []),
+                ("decide", ["--fail"]),
+                ("signal", []),
+                ("retry", []),
+                ("redrive", []),
+            )
         ],
     ],
 )

@@ -13,7 +13,7 @@ from app.services.platform import Platform
 from app.temporal import deployments, names
 from tests.conftest import TestWorkspace
 from tests.support.engine import Engine
-from tests.support.versions import Versions
+from tests.support.versions import Versions, builds
 from tests.support.waiting import eventually
 
 WAITS_TWICE: JsonObject = {
@@ -80,12 +80,13 @@ async def test_a_pinned_run_ends_where_it_began_and_new_ones_begin_at_the_promot
         await promote(pinned, "two")
         new = await engine.start(WAITS_TWICE)
         await engine.at(new, "first")
-        for event in ("go.first", "go.second"):
-            await engine.send(event)
-        await engine.end(old)
-        await engine.end(new)
+        await engine.send("go.first")
+        for run in (old, new):
+            await engine.at(run, "second")
+        await engine.send("go.second")
 
-        assert (await pinned.version_of(old), await pinned.version_of(new)) == ("one", "two")
+        assert [builds(execution) for execution in (await engine.end(old)).executions] == [{"one"}]
+        assert [builds(execution) for execution in (await engine.end(new)).executions] == [{"two"}]
 
 
 async def test_without_versioning_a_worker_takes_runs_at_once_and_still_shows_its_version(
