@@ -10,7 +10,10 @@ from datetime import datetime
 
 MOST_EVENTS = 6_000
 MOST_BYTES = 5 * 1024 * 1024
-"""From here on the walk suspends. Temporal warns at 10,240 events or 10 MiB and terminates at 51,200 or 50 MiB."""
+"""From here on the walk suspends. Temporal warns at 10,240 events or 10 MiB and terminates at 51,200 or 50 MiB.
+
+Where a run continues is part of its history: other numbers need `workflow.patched`, like any change of the walk.
+"""
 PATIENCE = 1.3
 """With an effect under way that may be retried for days, the other branches get this many times as much."""
 

@@ -51,7 +51,7 @@ class RunState:
         self.outbox = Outbox()
         self.history = History()
         self.moved = False
-        """Something has happened in this execution: without that, a run with very many waits would only ever continue."""
+        """Something happened in this execution: without that, a run with very many waits would only ever continue."""
         self.must_stay = False
         """The journal is too large to travel: the run ends in this execution."""
         self.waits: dict[str, JsonObject] = {}
