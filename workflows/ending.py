@@ -54,10 +54,8 @@ async def close(scope: Scope, ending: RunResult) -> RunResult:
 
 def reopen(scope: Scope) -> None:
     """Make what is done visible to `finally` and compensation in an execution that does not walk the body."""
-    steps = _steps(scope)
-    for record in scope.journal.records.values():
-        if "[" not in record.path and ".compensate." not in record.path and record.step_id in steps:
-            scope.publish(steps[record.step_id], record)
+    for step in scope.state.definition.steps:
+        scope.publish_again(step)
 
 
 def cancelled() -> RunResult:

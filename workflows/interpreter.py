@@ -58,7 +58,7 @@ async def run_step(scope: Scope, step: Step) -> StepRecord:
     await scope.gate(scope.path(step))
     record = scope.journal.begin(_fresh(scope, step))
     if is_over(record):
-        scope.publish(step, record)
+        scope.publish_again(step)
     else:
         scope.state.current_step = record.path
         scope.state.moved |= record.status == "pending"

@@ -140,6 +140,16 @@ class Scope:
             del view["output"]
         self._views[step.key] = view
 
+    def publish_again(self, step: Step) -> None:
+        """Make a step that is over, and those inside it that share its names, visible without walking them."""
+        record = self.journal.records.get(self.path(step))
+        if record is None:
+            return
+        for _place, inner in step.children():
+            for one in inner:
+                self.inside(step).publish_again(one)
+        self.publish(step, record)
+
     def context(self) -> Mapping[str, Json]:
         """The names of an expression evaluated here and now."""
         run = self.state.input
