@@ -79,7 +79,7 @@ async def main(names: list[str]) -> None:
     """Record the named cases, or all that have no history yet."""
     names = names or missing()
     with tempfile.TemporaryDirectory(prefix="holdfast-record-", ignore_cleanup_errors=True) as folder:
-        async with _servers(Path(folder)) as settings, open_platform(settings) as platform, open_http_stub() as stub:
+        async with servers(Path(folder)) as settings, open_platform(settings) as platform, open_http_stub() as stub:
             prepare(stub)
             http = HttpClient(settings)
             try:
@@ -105,7 +105,7 @@ def missing() -> list[str]:
 
 
 @asynccontextmanager
-async def _servers(folder: Path) -> AsyncIterator[Settings]:
+async def servers(folder: Path) -> AsyncIterator[Settings]:
     postgres = EmbeddedPostgres(folder, durable=False)
     temporal = EmbeddedTemporal(data_dir=folder, port=free_port(), ui_port=None, log=folder / "temporal.log")
     try:
