@@ -16,7 +16,9 @@ from tests.conftest import TestWorkspace
 from tests.integration.api.calls import SET_ONE, WAIT, an_active_workflow, client_of, failing, is_, made, paths, problem
 from tests.integration.services.building import a_run
 from tests.support.api_user import ApiUser
+from tests.support.executions import chain
 from tests.support.http_stub import Answer, HttpStub
+from workflows import history
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -295,6 +297,30 @@ async def test_a_run_that_is_ending_is_left_to_it(api_client: httpx.AsyncClient)
     await ApiUser(api_client).waits(run["id"], "last")
     assert "completed" in problem(await api_client.post(f"{path}/pause"), 409, "run_ending")["detail"]
     await made(api_client, f"{path}/cancel")
+
+
+async def test_a_run_that_goes_on_in_a_new_execution_meanwhile_takes_it_all_the_same(
+    api_client: httpx.AsyncClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "MOST_EVENTS", 40)
+    rest = {"id": "rest", "type": "delay", "duration": "5ms"}
+    poll = {"id": "poll", "type": "repeat", "while": "{{ vars.more }}", "max_iterations": 100_000, "steps": [rest]}
+    waits = [{**WAIT, "id": f"wait{number}"} for number in range(8)]
+    enough = {"id": "enough", "type": "set_variable", "variables": {"more": False}}
+    branches = [{"name": "busy", "steps": [poll]}, {"name": "told", "steps": [*waits, enough]}]
+    workflow_id = await an_active_workflow(
+        api_client, {"id": "both", "type": "parallel", "branches": branches}, variables={"more": True}
+    )
+    run = await made(api_client, f"/v1/workflows/{workflow_id}/runs")
+    path, user = f"/v1/runs/{run['id']}", ApiUser(api_client)
+    for wait in waits:
+        await user.waits(run["id"], f"both.{wait['id']}")
+        for control, body in (("pause", None), ("signal", {"data": 1}), ("resume", None)):
+            answer = await api_client.post(f"{path}/{control}", json=body)
+            assert answer.status_code in (200, 202), answer.text
+    assert (await user.ended(run["id"]))["status"] == "completed"
+    executions = await chain(await platform.temporal.client(), names.workflow_id(run["id"]))
+    assert len(executions) > len(waits), "new executions began all the time"
 
 
 async def test_a_run_temporal_no_longer_has_says_so(api_client: httpx.AsyncClient, platform: Platform) -> None:
