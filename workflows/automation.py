@@ -130,10 +130,12 @@ class Automation:
     async def _to_the_end(self) -> RunResult:
         state = self._state
         if state.ending is None:
-            state.ending = await ending.ending_of(self._whole(), state)
+            ended = await ending.ending_of(self._whole(), state)
+            ending.begin(state, ended)
         else:
+            ended = state.ending
             ending.reopen(self._scope)
-        return await ending.close(self._scope, state.ending)
+        return await ending.close(self._scope, ended)
 
     async def _whole(self) -> Json:
         state = self._state
@@ -165,13 +167,15 @@ class Automation:
         except asyncio.CancelledError:
             # A new execution would not know of it.
             ending.forget_cancellation()
-            state.ending = state.ending or ending.cancelled()
+            if state.ending is None:
+                ending.begin(state, ending.cancelled())
         carry = as_plain(state.carry())
         size = json_size(carry)
         if size <= MOST_CARRIED:
             workflow.continue_as_new(args=[as_plain(replace(state.input, carry=None)) | {"carry": carry}])
         state.must_stay = True
-        state.ending = state.ending or ending.too_large(size, MOST_CARRIED)
+        if state.ending is None:
+            ending.begin(state, ending.too_large(size, MOST_CARRIED))
 
     async def _record_end(self, result: RunResult) -> None:
         """Write how the run ended. A cancellation that comes this late changes nothing but must not lose the record."""

@@ -39,17 +39,21 @@ async def ending_of(walk: Awaitable[Json], state: RunState) -> RunResult:
         return cancelled()
 
 
+def begin(state: RunState, ending: RunResult) -> None:
+    """The body has ended: what is still open in it is given up, and no pause keeps the end from coming."""
+    state.ending, state.paused = ending, False
+    state.journal.abandon("", now_text())
+
+
 async def close(scope: Scope, ending: RunResult) -> RunResult:
     """Undo what has to be undone and run `finally`; answers how the run ends at last. `Suspended` passes."""
     state = scope.state
-    state.ending, state.paused = ending, False
-    state.journal.abandon("", now_text())
     if ending.status != "completed":
         # Cancelling what undoes would leave half of it done.
         await _seen_through(_compensate(scope))
     elif state.journal.compensations:
         state.journal.compensations.clear()
-    return _bounded(await _finally(scope, state.ending))
+    return _bounded(await _finally(scope, state.ending or ending))
 
 
 def reopen(scope: Scope) -> None:

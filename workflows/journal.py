@@ -101,7 +101,7 @@ class Journal:
     def again(self, record: StepRecord) -> StepRecord:
         """A new generation of a step that failed, for an operator who has it tried again."""
         fresh = replace(
-            record, status="pending", attempt=1, output=None, error=None, failed_path=None, finished_at=None, wait=None,
+            record, status="running", attempt=1, output=None, error=None, failed_path=None, finished_at=None, wait=None,
             handled=False, deadline=None, again_at=None, renew=False,
         )  # fmt: skip
         return self._begin(fresh, record)

@@ -58,7 +58,7 @@ def test_an_operator_has_a_held_step_tried_again_with_a_new_effect() -> None:
     record.status, record.attempt, record.error = "held", 3, {"type": "internal"}
     journal.begun["a"] = {"inputs": {}}
     again = journal.again(record)
-    assert (again.status, again.attempt, again.generation, again.effect, again.error) == ("pending", 1, 2, 2, None)
+    assert (again.status, again.attempt, again.generation, again.effect, again.error) == ("running", 1, 2, 2, None)
     assert journal.records["a"] is again
     assert journal.begun == {}
 
