@@ -161,14 +161,7 @@ class Automation:
     async def _continue_as_new(self) -> None:
         """Go on in a new execution with the journal. Returns when that cannot be: the run ends here then."""
         state = self._state
-        try:
-            await self._recorder.flush()
-            await workflow.wait_condition(workflow.all_handlers_finished)
-        except asyncio.CancelledError:
-            # A new execution would not know of it.
-            ending.forget_cancellation()
-            if state.ending is None:
-                ending.begin(state, ending.cancelled())
+        await self._write_all()
         carry = as_plain(state.carry())
         size = json_size(carry)
         if size <= MOST_CARRIED:
@@ -176,6 +169,19 @@ class Automation:
         state.must_stay = True
         if state.ending is None:
             ending.begin(state, ending.too_large(size, MOST_CARRIED))
+
+    async def _write_all(self) -> None:
+        """Everything that is unwritten goes into the database: the journal takes no rows along."""
+        while True:
+            try:
+                await self._recorder.flush()
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                return
+            except asyncio.CancelledError:
+                # The next execution would not know of it.
+                ending.forget_cancellation()
+                if self._state.ending is None:
+                    ending.begin(self._state, ending.cancelled())
 
     async def _record_end(self, result: RunResult) -> None:
         """Write how the run ended. A cancellation that comes this late changes nothing but must not lose the record."""
