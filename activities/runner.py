@@ -121,10 +121,13 @@ class ActionRunner:
     async def _stored(self, call: ActionCall) -> ActionOutcome | None:
         """The outcome that is kept under the call's key. A local activity does not wait for a database that is away:
         it would add to the run's history all the time, which a regular one does not."""
-        if not activity.info().is_local:
-            return await _until_available(lambda: records.stored_outcome(self._platform, call))
         try:
+            if not activity.info().is_local:
+                return await _until_available(lambda: records.stored_outcome(self._platform, call))
             return await records.stored_outcome(self._platform, call)
+        except records.RunEnded:
+            ended = f"{call.name}: not done, the run has ended"
+            raise ApplicationError(ended, type=ErrorType.TERMINATED.value, non_retryable=True) from None
         except Unavailable as error:
             away = f"{call.name}: not tried, {error.detail}"
             raise ApplicationError(away, type=names.NOT_TRIED, non_retryable=True) from error

@@ -34,13 +34,25 @@ from app.temporal.messages import (
 _log = logging.getLogger(__name__)
 
 
+class RunEnded(Exception):
+    """The run's row has ended, and nothing must be done in its name any more."""
+
+
 async def stored_outcome(platform: Platform, call: ActionCall) -> ActionOutcome | None:
-    """What the effect with this key gave, if it was done and its outcome kept."""
+    """What the effect with this key gave, if it was done and its outcome kept.
+
+    Raises `RunEnded` where it was not and the run has ended: a worker hears late that a run was terminated, and another
+    run may go on in its place by then.
+    """
     statement = _records(call).outcome(call.path, call.key)
     (found,) = await platform.database.run(UUID(call.workspace_id), statement)
     if not found:
         return None
-    inputs, output, attempt, started_at, finished_at = found[0]
+    ended, committed, inputs, output, attempt, started_at, finished_at = found[0]
+    if not committed:
+        if ended:
+            raise RunEnded
+        return None
     return ActionOutcome(
         output=output,
         inputs=inputs or {},

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.api.errordetails.v1 import WorkflowNotReadyFailure
 from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.service import RPCError
@@ -32,18 +31,20 @@ from app.temporal.plain import as_plain
 
 QUERY_SECONDS = 12.0
 """Temporal has to read a whole history for a journal that was not kept."""
+SETTLE_SECONDS = 2.0
+"""When a run was ended from outside, its worker hears of it later."""
 MOST_CARRIED = 16 * 1024 * 1024
 """Bytes of JSON of what a run may bring along."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a redrive is made from: the run, the definition it had, its rows, and its journal where one is kept."""
+    """What a redrive is made from: the run, the definition it had, its journal and its rows."""
 
     original: Original
     definition: JsonObject
+    journal: JournalState
     rows: list[Row]
-    journal: JournalState | None
 
 
 async def redrive(
@@ -69,9 +70,7 @@ async def redrive(
         original, existing = await claim(session, workspace_id, run_id, idempotency_key, digest, version=version)
         if existing is not None:
             return existing
-        found = await _found(session, original)
-    journal = found.journal or await _journal_of(platform, original.run)
-    made = await asyncio.to_thread(_seed, found, journal, from_step)
+    made = await asyncio.to_thread(_seed, await _found(platform, original), from_step)
     async with platform.database.transaction(workspace_id) as session:
         # Nothing kept others from it meanwhile.
         original, existing = await claim(session, workspace_id, run_id, idempotency_key, digest, version=version)
@@ -92,22 +91,24 @@ async def redrive(
     )
 
 
-async def _found(session: AsyncSession, original: Original) -> _Found:
+async def _found(platform: Platform, original: Original) -> _Found:
     run = original.run
-    version = await versions.find(session, run.workspace_id, run.workflow_id, run.version)
+    async with platform.database.transaction(run.workspace_id) as session:
+        version = await versions.find(session, run.workspace_id, run.workflow_id, run.version)
+        journal = await journals.find(session, run.workspace_id, run.id)
     assert version is not None, "versions stay as long as their workflow"
-    rows = await journals.rows(session, run.workspace_id, run.id)
-    return _Found(
-        original=original,
-        definition=version.definition,
-        rows=[Row(row.path, row.status, row.effect_key) for row in rows],
-        journal=await journals.find(session, run.workspace_id, run.id),
-    )
+    if journal is None:
+        journal = await _journal_of(platform, run)
+        # Since its row ended nothing is begun in the run's name; what was under way by then has a row a second later.
+        await asyncio.sleep(max(0.0, SETTLE_SECONDS - (datetime.now(UTC) - run.updated_at).total_seconds()))
+    async with platform.database.transaction(run.workspace_id) as session:
+        rows = await journals.rows(session, run.workspace_id, run.id)
+    return _Found(original, version.definition, journal, [Row(row.path, row.status, row.effect_key) for row in rows])
 
 
-def _seed(found: _Found, journal: JournalState, from_step: str | None) -> Seed:
+def _seed(found: _Found, from_step: str | None) -> Seed:
     """Takes a moment for a large journal: not for the event loop."""
-    run, version = found.original.run, found.original.version
+    run, version, journal = found.original.run, found.original.version, found.journal
     old = parse(found.definition)
     made = seed(
         Before(

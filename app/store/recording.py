@@ -46,9 +46,12 @@ _WRITE_STEPS = """
 """
 
 _OUTCOME = """
-    SELECT inputs, output, attempt, started_at, finished_at FROM steps
-    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND path = %(path)s
-      AND effect_key = %(effect_key)s AND status = 'completed'
+    SELECT runs.status = ANY(%(ended)s), kept.path IS NOT NULL,
+           kept.inputs, kept.output, kept.attempt, kept.started_at, kept.finished_at
+    FROM runs LEFT JOIN steps AS kept
+      ON kept.workspace_id = runs.workspace_id AND kept.run_id = runs.id AND kept.path = %(path)s
+     AND kept.effect_key = %(effect_key)s AND kept.status = 'completed'
+    WHERE runs.workspace_id = %(workspace_id)s AND runs.id = %(run_id)s
 """
 
 _ADD_ATTEMPT = """
@@ -148,8 +151,11 @@ class RunRecords:
         return Statement(_WRITE_STEPS, {**self._run, "rows": Jsonb(list(rows))})
 
     def outcome(self, path: str, effect_key: str) -> Statement:
-        """What an effect committed under this key: `(inputs, output, attempt, started_at, finished_at)`, or no row."""
-        return Statement(_OUTCOME, {**self._run, "path": path, "effect_key": effect_key})
+        """Whether the run has ended, and what an effect committed under this key, if anything.
+
+        `(ended, committed, inputs, output, attempt, started_at, finished_at)`; no row for a run that is gone.
+        """
+        return Statement(_OUTCOME, {**self._run, "path": path, "effect_key": effect_key, "ended": list(ENDED)})
 
     def add_attempt(
         self,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 
 from app.db.models import Journal, Run
 from app.json import JsonObject
@@ -14,6 +14,7 @@ from app.services import redriving, runs, workflows
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.launching import start_pending
 from app.store import journals
+from app.store import runs as run_store
 from tests.integration.services.building import a_run
 from tests.support.engine import Engine, http
 from tests.support.http_stub import Answer, HttpStub
@@ -62,9 +63,9 @@ class Redrives:
     async def terminate(self, run: Run) -> Run:
         """End it from outside, and note that as upkeep does: it could write nothing itself."""
         await (await self.engine.handle(run)).terminate("by hand")
+        error = {"type": "terminated", "message": "by hand", "step_id": None, "path": None}
         async with self.engine.platform.database.transaction(self.engine.workspace_id) as session:
-            error = {"type": "terminated", "message": "terminated by hand", "step_id": None, "path": None}
-            await session.execute(update(Run).where(Run.id == run.id).values(status="failed", error=error))
+            await run_store.end(session, self.engine.workspace_id, run.id, status="failed", error=error)
         return await self.engine.row(run)
 
 
@@ -293,6 +294,15 @@ class TestEndedFromOutside:
         done = await it.to_the_end(await it.terminate(run))
         assert (done.run.status, it.counts("abd")) == ("completed", [1, 1, 1])
         assert done.statuses() == dict.fromkeys("abcd", "completed")
+
+    async def test_a_worker_that_has_not_heard_of_its_end_does_nothing_more(self, it, engine):
+        """It goes on with local activities until its task ends; another run does what is left by then."""
+        it.stub.answer("/a", Answer(delay=1.0))
+        run = await engine.start({"steps": it.steps("abc")})
+        await it.asked("a")
+        await engine.end(await it.again(await it.terminate(run)))
+        assert [len(set(it.keys(id))) for id in "abc"] == [1, 1, 1]
+        assert not any(key.startswith(str(run.id)) for key in it.keys("b") + it.keys("c"))
 
     async def test_a_local_attempt_under_way_keeps_its_key(self, it, engine):
         it.stub.answer("/b", Answer(hang=True), YES)

@@ -90,6 +90,16 @@ class TestOutcomes:
             rows = (await session.scalars(select(Step).where(Step.run_id == run_id))).all()
         assert len(rows) == 1
 
+    async def test_an_effect_of_a_run_that_has_ended_is_answered_with_its_outcome_or_not_done(
+        self, platform, workspace, run_id
+    ):
+        await records.commit_outcome(platform, a_call(workspace.id, run_id), an_outcome("done"))
+        await records.record_batch(platform, a_batch(workspace.id, run_id, status="failed"))
+        assert await records.stored_outcome(platform, a_call(workspace.id, run_id)) == an_outcome("done")
+        for other in ({"path": "next"}, {"key": "another"}):
+            with pytest.raises(records.RunEnded):
+                await records.stored_outcome(platform, a_call(workspace.id, run_id, **other))
+
     async def test_an_outcome_of_a_run_that_is_gone_is_let_go(self, platform, workspace):
         call = a_call(workspace.id, uuid7())
         await records.commit_outcome(platform, call, an_outcome("done"))
