@@ -27,9 +27,8 @@ class DecideEachRequest(RequestModel):
         description="`retry` does the step again, `skip` goes on without it, `fail` lets it fail."
     )
     inputs: JsonObject | None = Field(
-        None, description="For a retry of an action: inputs in place of those it failed with. Its failure is repeated "
-        "with the same ones.",
-    )  # fmt: skip
+        None, description="For a retry of an action: inputs in place of those it failed with; the same when left out."
+    )
     output: Json = Field(None, description="For a skipped step: what later steps see as its output.")
 
 

@@ -6,11 +6,13 @@ from typing import Any
 import httpx
 import pytest
 
+from app.embedded.ports import free_port
 from app.json import JsonObject
 from app.services import bulk, events
-from app.services.platform import Platform
+from app.services.platform import Platform, open_platform
+from app.settings import Settings
 from tests.conftest import TestWorkspace
-from tests.integration.api.calls import SET_ONE, WAIT, an_active_workflow, failing, is_, made, paths, problem
+from tests.integration.api.calls import SET_ONE, WAIT, an_active_workflow, client_of, failing, is_, made, paths, problem
 from tests.integration.services.building import a_run
 from tests.support.api_user import ApiUser
 from tests.support.http_stub import Answer, HttpStub
@@ -181,6 +183,20 @@ async def test_what_breaks_at_one_run_is_told_there(
     assert (broken["problem"]["code"], broken["problem"]["status"]) == ("internal_error", 500)
     assert (done["run_id"], done["outcome"]) == (second, "done")
     await made(api_client, f"/v1/runs/{first}/cancel")
+
+
+async def test_while_a_part_is_down_each_run_says_so(
+    settings: Settings, platform: Platform, workspace: TestWorkspace
+) -> None:
+    wanted = [str(await a_run(platform, workspace.id)) for _ in range(12)]
+    down = settings.model_copy(update={"temporal_address": f"127.0.0.1:{free_port()}"})
+    down.__dict__.pop("resolved_temporal_address", None)
+    async with open_platform(down) as away, client_of(away, workspace) as client:
+        found = await outcomes(client, "pause", {"status": "running"}, limit=5)
+    assert [(item["run_id"], item["outcome"], item["status"]) for item in found] == [
+        (run_id, "failed", "running") for run_id in wanted
+    ]
+    assert {(item["problem"]["code"], item["problem"]["status"]) for item in found} == {("temporal_unavailable", 503)}
 
 
 @pytest.mark.parametrize(
