@@ -5,9 +5,9 @@ from typing import Any
 
 from app.db.models import Run
 from app.json import JsonObject
+from app.services import redriving
 from tests.replay.case import Case, Drive
 from tests.support.engine import Engine, http
-from tests.support.seeding import seeded
 from tests.support.steps import BAD, ONCE, QUICK, delay, group, let, loop, parallel, put, repeat, wait
 
 HOLD: JsonObject = {"on_error": "hold"}
@@ -83,8 +83,8 @@ async def _pauses_and_cancels(engine: Engine, run: Run) -> None:
 
 async def _redrives(engine: Engine, run: Run) -> Run:
     """Record the run that begins with the journal of the first."""
-    first = await engine.end(run)
-    return await seeded(engine, first.run, await engine.journal(first.run))
+    await engine.end(run)
+    return await redriving.redrive(engine.platform, engine.workspace_id, run.id)
 
 
 _BESIDE = parallel(

@@ -175,15 +175,15 @@ def _merged(kind: JsonObject, common: JsonObject) -> JsonObject:
     return step
 
 
-def _numbered(value: Json, numbers: Iterator[int]) -> Json:
+def numbered(value: Json, numbers: Iterator[int]) -> Json:
     """The same with ids `s1`, `s2`, ... for the steps in it, outer ones first."""
     if isinstance(value, list):
-        return [_numbered(item, numbers) for item in value]
+        return [numbered(item, numbers) for item in value]
     if not isinstance(value, dict):
         return value
     if "type" in value and ("retry" in value or set(value) & _OF_STEPS):
         value = {"id": f"s{next(numbers)}", **value}
-    return {name: _numbered(item, numbers) if name in _HOLD_STEPS else item for name, item in value.items()}
+    return {name: numbered(item, numbers) if name in _HOLD_STEPS else item for name, item in value.items()}
 
 
 _HOLD_STEPS = {"steps", "branches", "else", "error_steps", "compensate", "finally"}
@@ -212,7 +212,7 @@ def definitions(stub: str) -> st.SearchStrategy[JsonObject]:
 
 
 def _whole(head: JsonObject) -> JsonObject:
-    document: JsonObject = _numbered({name: item for name, item in head.items() if item is not None}, count(1))
+    document: JsonObject = numbered({name: item for name, item in head.items() if item is not None}, count(1))
     if '"hold"' in json.dumps(document):
         # Nobody decides: what is held is ended by the run's timeout.
         document["settings"] = {**document["settings"], "timeout": "300ms"}

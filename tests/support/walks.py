@@ -45,8 +45,8 @@ def get(id: str, path: str = "/ok", **more: Any) -> JsonObject:
 
 
 async def _answers_each(engine: Engine, run: Run) -> None:
-    """One event for each of twelve waits in a row, which takes the event with its own number."""
-    for number in range(12):
+    """One event for each of six waits in a row, which takes the event with its own number."""
+    for number in range(6):
         await engine.at(run, f"each[{number}].answer")
         await engine.send("go", {"n": number + 1, "wrong": True})
         await engine.send("go", {"n": number})
@@ -58,29 +58,29 @@ _SUM: JsonObject = {"id": "sum", "type": "aggregate", "items": "{{ steps.each.ou
 WALKS: Mapping[str, Walk] = {
     "effects in a row": Walk(
         {
-            "steps": [get("s0"), *(get(f"s{n}", f"/{{{{ steps.s{n - 1}.status }}}}/{n}") for n in range(1, 30))],
-            "output": "{{ steps.s0.status ~ steps.s29.attempts }}",
+            "steps": [get("s0"), *(get(f"s{n}", f"/{{{{ steps.s{n - 1}.status }}}}/{n}") for n in range(1, 22))],
+            "output": "{{ steps.s0.status ~ steps.s21.attempts }}",
         }
     ),
     "a loop": Walk(
         {
-            "steps": [loop("each", 30, get("fetch", "/{{ item }}"), collect="{{ item * loop.number }}"), _SUM],
+            "steps": [loop("each", 20, get("fetch", "/{{ item }}"), collect="{{ item * loop.number }}"), _SUM],
             "output": ["{{ steps.each.output }}", "{{ steps.sum.output.result }}"],
         }
     ),
     "a loop of scheduled effects": Walk(
-        {"settings": SCHEDULED, "steps": [loop("each", 14, get("fetch", "/{{ item }}"))], "output": "{{ steps.each }}"}
+        {"settings": SCHEDULED, "steps": [loop("each", 6, get("fetch", "/{{ item }}"))], "output": "{{ steps.each }}"}
     ),
     "a loop of many at once": Walk(
         {
             "steps": [
                 loop(
                     "each",
-                    40,
+                    16,
                     delay("pause", "{{ item % 5 }}ms"),
                     get("fetch", "/{{ item }}"),
                     put("last", "{{ steps.pause.output.waited }}-{{ loop.index }}"),
-                    concurrency=7,
+                    concurrency=4,
                 )
             ],
             "output": "{{ steps.each.output }}",
@@ -112,7 +112,7 @@ WALKS: Mapping[str, Walk] = {
             "steps": [
                 loop(
                     "each",
-                    20,
+                    14,
                     {
                         "id": "choice",
                         "type": "condition",
@@ -135,8 +135,8 @@ WALKS: Mapping[str, Walk] = {
             "steps": [
                 parallel(
                     "all",
-                    [loop("each", 20, get("fetch", "/{{ item }}")), put("done", "{{ steps.each.output.count }}")],
-                    [loop("pauses", 20, delay("pause", "1ms"), concurrency=2)],
+                    [loop("each", 10, get("fetch", "/{{ item }}")), put("done", "{{ steps.each.output.count }}")],
+                    [loop("pauses", 8, delay("pause", "1ms"), concurrency=2)],
                     [put("pure"), get("single")],
                     [delay("long", "700ms"), put("late", "{{ steps.long.output.waited }}")],
                 )
@@ -173,9 +173,9 @@ WALKS: Mapping[str, Walk] = {
             "steps": [
                 group(
                     "group",
-                    loop("each", 15, get("fetch", "/{{ item }}")),
+                    loop("each", 8, get("fetch", "/{{ item }}")),
                     get("fails", "/flaky/0", retry=ONCE),
-                    loop("more", 15, get("again", "/{{ item }}")),
+                    loop("more", 8, get("again", "/{{ item }}")),
                     retry=QUICK,
                 )
             ],
@@ -260,7 +260,7 @@ WALKS: Mapping[str, Walk] = {
                     get("check", "/{{ loop.index }}"),
                     let("count", n="{{ vars.n + 1 }}"),
                     put("seen", "{{ loop.number }}"),
-                    until="{{ steps.seen.output.value == 30 }}",
+                    until="{{ steps.seen.output.value == 10 }}",
                     interval="1ms",
                 ),
             ],
@@ -275,7 +275,7 @@ WALKS: Mapping[str, Walk] = {
                     "poll",
                     loop("each", 3, get("fetch", "/{{ vars.n }}/{{ item }}"), concurrency=3),
                     let("count", n="{{ vars.n + 1 }}"),
-                    **{"while": "{{ vars.n < 10 }}"},
+                    **{"while": "{{ vars.n < 6 }}"},
                 )
             ],
             "output": ["{{ steps.poll.output.iterations }}", "{{ vars.n }}"],
@@ -288,13 +288,13 @@ WALKS: Mapping[str, Walk] = {
                     "each",
                     30,
                     get("fetch", "/{{ item }}"),
-                    parallel("both", [wait("never", when="{{ item == 15 }}")], [delay("pause", "1ms"), put("pure")]),
-                    group("end", stop("enough", "failed", reason="enough"), when="{{ item == 16 }}"),
+                    parallel("both", [wait("never", when="{{ item == 6 }}")], [delay("pause", "1ms"), put("pure")]),
+                    group("end", stop("enough", "failed", reason="enough"), when="{{ item == 7 }}"),
                 )
             ],
             "finally": [get("tell", "/{{ status }}")],
         },
-        drive=lambda engine, run: _answers(engine, run, "each[15].both.never"),
+        drive=lambda engine, run: _answers(engine, run, "each[6].both.never"),
     ),
     "a stop beside a wait": Walk(
         {
@@ -326,9 +326,9 @@ WALKS: Mapping[str, Walk] = {
         {
             "settings": SCHEDULED,
             "steps": [
-                loop("each", 10, get("fetch", "/large"), collect="{{ steps.fetch.output.body | length }}"),
+                loop("each", 5, get("fetch", "/large"), collect="{{ steps.fetch.output.body | length }}"),
                 get("large", "/large"),
-                loop("more", 10, get("again", "/ok"), collect="{{ item }}"),
+                loop("more", 4, get("again", "/ok"), collect="{{ item }}"),
             ],
             "output": ["{{ steps.each.output.results }}", "{{ steps.large.output.body | length }}"],
         }
@@ -338,7 +338,7 @@ WALKS: Mapping[str, Walk] = {
             "steps": [
                 loop(
                     "each",
-                    12,
+                    6,
                     wait("answer", match={"n": "{{ item }}"}, timeout="1h"),
                     collect="{{ steps.answer.output.n }}",
                 )

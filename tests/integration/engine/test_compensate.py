@@ -53,7 +53,7 @@ async def test_a_run_that_completed_undoes_nothing(engine: Engine, http_stub: Ht
 async def test_a_stop_undoes_what_it_ends_badly(
     engine: Engine, http_stub: HttpStub, status: str, expected: list[str]
 ) -> None:
-    done = await ends(engine, http_stub, act("a"), stop("end", status), act("never"))
+    done = await ends(engine, http_stub, act("a"), stop("end", status))
     assert done.run.status == status
     assert undone(http_stub) == expected
     assert http_stub.requests[-1].path == f"/tell/{status}"
@@ -105,7 +105,7 @@ async def test_undoing_sees_steps_the_error_and_the_variables(engine: Engine, ht
     http_stub.answer("/order", Answer(json={"id": 17}))
     see = {
         "order": "{{ steps.order.output.body.id }}",
-        "later": "{{ steps.later.output.value }}",
+        "later": "{{ steps.later.output.value | default(none) }}",
         "why": "{{ error.type }}",
         "where": "{{ error.path }}",
         "status": "{{ status }}",
@@ -216,8 +216,9 @@ async def test_what_cannot_be_undone_is_said_and_the_rest_is_undone(engine: Engi
     assert done.run.status == "failed"
     assert (done.error["type"], done.error["path"]) == ("expression", "bad")
     assert "nothing" in done.error["message"], "the first cause still stands"
-    assert "b.compensate.undo_b" in done.error["message"]
-    assert "undo_a" not in done.error["message"]
+    assert "b could not be compensated" in done.error["message"]
+    assert "404" in done.error["message"]
+    assert "a could not" not in done.error["message"]
     assert done.steps["b.compensate.undo_b"].status == "failed"
     assert http_stub.requests[-1].path == "/tell/failed"
 
@@ -229,16 +230,7 @@ async def test_a_cancelled_run_says_what_could_not_be_undone(engine: Engine, htt
     await engine.cancel(run)
     done = await engine.end(run)
     assert done.run.status == "cancelled"
-    assert "a.compensate.undo_a" in done.error["message"]
-
-
-async def test_a_stop_while_undoing_does_not_keep_the_rest_from_being_undone(
-    engine: Engine, http_stub: HttpStub
-) -> None:
-    stopping = {**act("b"), "compensate": [stop("enough", "completed")]}
-    done = await ends(engine, http_stub, act("a"), stopping, BAD)
-    assert done.run.status == "failed"
-    assert undone(http_stub) == ["a"]
+    assert "a could not be compensated" in done.error["message"]
 
 
 async def test_an_effect_that_ends_well_while_it_is_cancelled_is_undone(
@@ -270,7 +262,7 @@ async def test_an_effect_that_ends_well_while_it_is_cancelled_is_undone(
 async def test_undoing_continues_as_new_and_undoes_each_once(
     engine: Engine, http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    monkeypatch.setattr(history, "MOST_EVENTS", 30)
+    monkeypatch.setattr(history, "MOST_EVENTS", 16)
     each = loop("each", 25, act("book", "/book/{{ item }}", undo="/undo/{{ item }}"), collect="{{ item }}")
     last: JsonObject = BAD if ending == "failed" else wait("wait")
     run = await engine.start({"steps": [each, last], "finally": [TELL]}, input={"url": http_stub.url})

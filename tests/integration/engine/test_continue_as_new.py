@@ -1,56 +1,23 @@
 """A run that continues as new, however often, comes to the same end: same output, same rows, each effect once."""
 
 from collections import Counter
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
-from app.json import Json
 from tests.support.engine import Engine, Finished
 from tests.support.executions import replay
 from tests.support.http_stub import HttpStub
-from tests.support.steps import delay, loop, parallel, put, wait
+from tests.support.outcomes import outcome
+from tests.support.steps import BAD, delay, group, loop, parallel, put, wait
 from tests.support.walks import WALKS, get, prepare
 from workflows import history
-
-VOLATILE = {"headers", "duration_ms", "until", "started_at", "finished_at"}
-"""What differs between two runs of the same definition."""
-
-
-def steady(value: Json) -> Json:
-    """The value without what differs between two runs."""
-    if isinstance(value, list):
-        return [steady(part) for part in value]
-    if isinstance(value, dict):
-        return {name: steady(part) for name, part in value.items() if name not in VOLATILE}
-    return value
-
-
-def rows(done: Finished) -> dict[str, Any]:
-    """The steps' rows by path, without what differs between two runs."""
-    return {
-        path: (row.type, row.status, row.attempt, row.generation, steady(row.output), steady(row.error))
-        for path, row in done.steps.items()
-    }
 
 
 def outermost(done: Finished) -> list[str]:
     """Paths of the steps that nothing is around, in the order they began."""
     return [path for path in done.steps if not set(path) & {".", "["}]
-
-
-def outcome(done: Finished, stub: HttpStub) -> dict[str, Any]:
-    """All that must not depend on how many executions a run took."""
-    return {
-        "status": done.run.status,
-        "output": steady(done.run.output),
-        "error": done.run.error,
-        "variables": done.run.variables,
-        "completed": done.run.steps_completed,
-        "steps": rows(done),
-        "effects": stub.effects(done.run.id),
-    }
 
 
 async def walked(engine: Engine, stub: HttpStub, name: str) -> Finished:
@@ -160,8 +127,6 @@ async def test_the_run_still_says_who_it_is_after_continuing(
     assert len(await engine.executions(run)) > 1
     handle = await engine.handle(run)
     described = await handle.describe()
-    assert await described.static_summary() == "Win back a cart"
-    assert str(run.id) in (await described.static_details() or "")
     attributes = described.typed_search_attributes
     assert attributes.get(names.WORKSPACE) == str(engine.workspace_id)
     assert attributes.get(names.WORKFLOW) == str(workflow)
@@ -171,6 +136,7 @@ async def test_the_run_still_says_who_it_is_after_continuing(
     assert described.raw_description.workflow_execution_info.priority.fairness_key == str(engine.workspace_id)
     metadata = await handle.query("__temporal_workflow_metadata")
     details = metadata["currentDetails"] if isinstance(metadata, dict) else metadata.current_details
+    assert "Win back a cart" in details, "static summary and details end with the first execution"
     assert "| wait | wait_for_event | waiting | 1 |" in details
     assert "| each | loop | completed | 1 |" in details
     await engine.cancel(run)
@@ -200,7 +166,7 @@ async def test_what_began_before_continuing_is_not_evaluated_anew(
     engine: Engine, http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loop's items, the branch a condition took and a wait's match are those of when they began."""
-    monkeypatch.setattr(history, "MOST_EVENTS", 30)
+    monkeypatch.setattr(history, "MOST_EVENTS", 20)
     prepare(http_stub)
     change = {"id": "change", "type": "set_variable", "variables": {"list": [], "take": False, "n": 2}}
     choice = {
@@ -230,3 +196,62 @@ async def test_what_began_before_continuing_is_not_evaluated_anew(
     assert done.steps["both.items[0].choice.took"].status == "completed"
     assert "both.items[0].choice.took_else" not in done.steps
     assert done.steps["both.items[1].choice.took_else"].status == "completed"
+
+
+@pytest.mark.parametrize("kind", ["condition", "parallel", "handled", "error_steps", "nested"])
+async def test_steps_of_what_is_finished_are_seen_after_continuing(
+    engine: Engine, http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(history, "MOST_EVENTS", 13)
+    prepare(http_stub)
+    inside = put("inside", "seen", output_key="shown")
+    first = {
+        "condition": group("first", inside),
+        "parallel": parallel("first", [inside], [get("other")]),
+        "handled": group("first", inside, BAD, on_error="continue"),
+        "error_steps": {**BAD, "id": "first", "on_error": "branch", "error_steps": [inside]},
+        "nested": group("first", parallel("second", [group("third", inside)], [get("other")])),
+    }[kind]
+    seen = "{{ steps.shown.output.value }}"
+    steps = [first, loop("each", 25, get("fetch"), collect=seen), put("after", seen)]
+    done = await engine.run(
+        {"steps": steps, "output": [seen, "{{ steps.each.output.results | unique }}"], "finally": [put("last", seen)]},
+        input={"url": http_stub.url},
+    )
+    assert len(done.executions) > 1
+    assert done.output == ["seen", ["seen"]]
+    assert done.steps["after"].output == done.steps["last"].output == {"value": "seen"}
+
+
+@pytest.mark.parametrize("place", ["finally", "compensate"])
+async def test_what_comes_after_the_body_goes_on_where_it_stood(
+    engine: Engine, http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """A delay there keeps its moment, a loop its items, and no step begins a second time."""
+    monkeypatch.setattr(history, "MOST_EVENTS", 20)
+    prepare(http_stub)
+    end = [
+        parallel(
+            "both",
+            [delay("pause", "900ms"), put("paused", "{{ steps.pause.output.waited }}")],
+            [loop("each", 25, get("tell", "/{{ item }}"), delay("short", "10ms"))],
+        )
+    ]
+    done = await engine.run(
+        {
+            "steps": [put("a", compensate=end if place == "compensate" else []), BAD],
+            "finally": end if place == "finally" else [],
+        },
+        input={"url": http_stub.url},
+    )
+    assert done.error["path"] == "bad"
+    assert len(done.executions) > 3
+    prefix = "a.compensate." if place == "compensate" else ""
+    assert {row.generation for row in done.steps.values()} == {1}
+    assert done.steps[f"{prefix}both.paused"].output == {"value": True}
+    row = done.steps[f"{prefix}both.pause"]
+    assert row.started_at is not None
+    assert row.finished_at is not None
+    assert timedelta(seconds=0.8) < row.finished_at - row.started_at < timedelta(seconds=4)
+    assert set(http_stub.effects(done.run.id).values()) == {1}
+    await replay(await engine.platform.temporal.client(), done.executions)

@@ -83,7 +83,7 @@ async def test_a_run_limit_counts_from_the_runs_beginning(engine: Engine) -> Non
     assert done.error["type"] == "run_timed_out"
     assert "1500ms" in done.error["message"]
     assert timedelta(seconds=1.4) < took(done.run) < timedelta(seconds=5)
-    assert len(done.executions) > 3
+    assert len(done.executions) > 2
     assert done.steps["last"].output == {"value": "timed_out"}
     await replay(await engine.platform.temporal.client(), done.executions)
 

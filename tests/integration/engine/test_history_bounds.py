@@ -71,16 +71,18 @@ async def test_scheduled_effects_stay_within_bounds(
     assert set(http_stub.effects(done.run.id).values()) == {1}
 
 
-@pytest.mark.parametrize("settings", [{}, SCHEDULED])
+@pytest.mark.parametrize("dispatch", ["local_first", "scheduled"])
 async def test_large_answers_stay_within_bounds(
-    engine: Engine, http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+    engine: Engine, http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch, dispatch: str
 ) -> None:
     """Answers count where they come in, and the items' results travel without them."""
     monkeypatch.setattr(history, "MOST_BYTES", 500_000)
     prepare(http_stub)
     http_stub.answer("/large", Answer(body="x" * 100_000))
     steps = [loop("each", 30, get("fetch", "/large"), concurrency=3, collect="{{ item }}")]
-    done = await engine.run({"settings": settings, "steps": steps}, input={"url": http_stub.url}, within=60)
+    done = await engine.run(
+        {"settings": {"dispatch": dispatch}, "steps": steps}, input={"url": http_stub.url}, within=60
+    )
     assert done.run.status == "completed"
     assert len(done.executions) > 3
     assert most_bytes(done) < 1_500_000
@@ -92,7 +94,7 @@ async def test_events_that_pour_in_do_not_fill_the_history(
     engine: Engine, http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Signals count: a run that only waits continues as new when thousands of events have come for it."""
-    monkeypatch.setattr(history, "MOST_EVENTS", 100)
+    monkeypatch.setattr(history, "MOST_EVENTS", 40)
     prepare(http_stub)
     each = loop(
         "each", 60, wait("wait", match={"n": "{{ item }}"}, since="run_start", timeout="1h"), collect="{{ item }}"

@@ -150,20 +150,19 @@ async def test_inputs_that_do_not_fit_hold_the_step_again(engine: Engine, http_s
 
 
 async def test_a_connection_that_was_mended_makes_the_retry_work(engine: Engine, http_stub: HttpStub) -> None:
-    step = {
-        "id": "fetch", "type": "action", "action": "http.request", "inputs": {"url": "/me"},
-        "connection": "provider", **HOLD,
-    }  # fmt: skip
-    run = await engine.start({"steps": [step], "output": "{{ steps.fetch.output.status_code }}"})
-    await held(engine, run, "fetch")
-    row = await engine.row(run)
-    assert row.error is not None
-    assert row.error["type"] == "connection_missing"
-    await connections.create(
-        engine.platform, engine.workspace_id, kind="http", name="provider", config={"base_url": http_stub.url}
+    http_stub.answer("/old/me", Answer(status=404))
+    made = await connections.create(
+        engine.platform, engine.workspace_id, kind="http", name="crm", config={"base_url": f"{http_stub.url}/old"}
     )
+    step = {"id": "fetch", "type": "action", "action": "http.request", "inputs": {"url": "/me"}, "connection": "crm"}
+    run = await engine.start({"steps": [step | HOLD], "output": "{{ steps.fetch.output.status_code }}"})
+    await held(engine, run, "fetch")
+    change = {"config": {"base_url": f"{http_stub.url}/new"}}
+    await connections.update(engine.platform, engine.workspace_id, made.id, change)
     await engine.decide(run, "fetch", "retry")
     assert (await engine.end(run)).output == 200
+    assert [request.path for request in http_stub.requests] == ["/old/me", "/new/me"]
+    assert keys(http_stub, run) == ["fetch", "fetch#2"]
 
 
 async def test_a_skipped_step_has_the_given_output(engine: Engine, http_stub: HttpStub) -> None:

@@ -28,8 +28,8 @@ async def test_on_failure_holds_at_the_innermost_step_that_failed(engine: Engine
     run = await engine.start(
         {
             "settings": ON_FAILURE,
-            "steps": [loop("each", [1], group("group", step)), put("after")],
-            "output": "{{ steps.each.output.results[0].body }}",
+            "steps": [loop("each", [1], group("group", step), collect="{{ steps.fetch.output.body }}"), put("after")],
+            "output": "{{ steps.each.output.results[0] }}",
         }
     )
     row = await held(engine, run, "each[0].group.fetch")

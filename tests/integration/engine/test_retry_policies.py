@@ -133,7 +133,7 @@ async def test_a_step_that_pauses_before_its_next_attempt_shows_the_failed_one(
     engine: Engine, http_stub: HttpStub, dispatch: str
 ) -> None:
     http_stub.answer("/", Answer(status=503, body="maintenance"))
-    step = http("fetch", f"{http_stub.url}/", retry=policy(initial_interval="10m"))
+    step = http("fetch", f"{http_stub.url}/", retry=policy(initial_interval="10m", max_interval="1h"))
     run = await engine.start({"settings": {"dispatch": dispatch}, "steps": [step]})
 
     async def seen() -> bool:
@@ -154,7 +154,9 @@ async def test_a_step_that_pauses_before_its_next_attempt_shows_the_failed_one(
 
 async def test_a_run_that_waits_for_its_second_attempt_says_so(engine: Engine, http_stub: HttpStub) -> None:
     http_stub.answer("/", Answer(status=503))
-    run = await engine.start({"steps": [http("fetch", f"{http_stub.url}/", retry=policy(initial_interval="10m"))]})
+    run = await engine.start(
+        {"steps": [http("fetch", f"{http_stub.url}/", retry=policy(initial_interval="10m", max_interval="1h"))]}
+    )
     row = await engine.is_(run, "waiting")
     assert row.waiting_for is not None
     assert (row.waiting_for["kind"], row.waiting_for["event"]) == ("retry", None)
@@ -218,7 +220,7 @@ async def test_a_short_retry_after_comes_before_the_policys_own_pause(
     engine: Engine, http_stub: HttpStub, dispatch: str
 ) -> None:
     http_stub.answer("/", Answer(status=429, headers={"Retry-After": "0"}), Answer(json="well"))
-    step = http("fetch", f"{http_stub.url}/", retry=policy(initial_interval="10m"))
+    step = http("fetch", f"{http_stub.url}/", retry=policy(initial_interval="10m", max_interval="1h"))
     done = await engine.steps(step, settings={"dispatch": dispatch}, output="{{ steps.fetch.output.body }}")
     assert done.output == "well"
 

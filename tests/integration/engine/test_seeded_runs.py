@@ -1,17 +1,16 @@
 """A run that begins with another run's journal: what that one finished is taken, what it did not is done."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from app.db.models import Run
-from app.temporal.messages import JournalState, StepRecord
+from app.services import redriving
 from tests.support.engine import Engine, Finished, http
 from tests.support.executions import replay
 from tests.support.http_stub import Answer, HttpStub
-from tests.support.seeding import seeded
-from tests.support.steps import BAD, ONCE, delay, group, let, loop, parallel, put, repeat, wait
+from tests.support.steps import ONCE, delay, group, let, loop, parallel, put, repeat, wait
 from workflows import history
 
 
@@ -21,10 +20,9 @@ async def failed(engine: Engine, *steps: dict[str, Any], url: str = "", **head: 
     return done
 
 
-async def again(engine: Engine, done: Finished, **changes: Any) -> Finished:
-    """A new run seeded with the journal of one that ended."""
-    journal = await engine.journal(done.run)
-    return await engine.end(await seeded(engine, done.run, replace(journal, **changes)))
+async def again(engine: Engine, done: Finished, **options: Any) -> Finished:
+    """A new run that goes on where one that ended has stopped."""
+    return await engine.end(await redriving.redrive(engine.platform, engine.workspace_id, done.run.id, **options))
 
 
 async def test_what_was_done_is_not_done_again_and_what_failed_is(engine: Engine, http_stub: HttpStub) -> None:
@@ -98,7 +96,7 @@ async def test_a_branch_that_was_cancelled_goes_on_and_one_that_ended_does_not(
     await engine.send("begin")
     first = await engine.end(run)
     assert first.statuses()["both.wait"] == "cancelled"
-    second = await seeded(engine, first.run, await engine.journal(first.run))
+    second = await redriving.redrive(engine.platform, engine.workspace_id, first.run.id)
     await engine.at(second, "both.wait")
     await engine.at(second, "both.b", "completed")
     await engine.send("go", 5)
@@ -123,30 +121,17 @@ async def test_a_handled_failure_stays_handled(engine: Engine, http_stub: HttpSt
     assert len(http_stub.asked("/r")) == 1
 
 
-async def test_an_effect_nobody_knows_of_keeps_its_old_key(engine: Engine, http_stub: HttpStub) -> None:
-    """`keys`: the provider, and our own outcome row, are asked with the key of the first run."""
-    first = await failed(engine, BAD, http("b", f"{http_stub.url}/b"))
-    journal = JournalState(keys={"b": f"{first.run.id}/b"})
-    definition_without_bad = {"steps": [http("b", f"{http_stub.url}/b")]}
-    other = await engine.run(definition_without_bad)
-    http_stub.requests.clear()
-    second = await engine.end(await seeded(engine, other.run, journal))
-    assert second.run.status == "completed"
-    assert [request.headers["Idempotency-Key"] for request in http_stub.requests] == [f"{first.run.id}/b"]
-
-
-async def test_what_the_first_run_did_is_undone_by_the_second_when_that_fails(
-    engine: Engine, http_stub: HttpStub
-) -> None:
-    """Compensations travel; those the first run carried out are not among them any more."""
+async def test_what_was_undone_is_done_anew_and_undone_anew(engine: Engine, http_stub: HttpStub) -> None:
+    """A redrive goes on before what the first run has undone; the second fails, too, and undoes its own."""
     undo = http("undo", f"{http_stub.url}/undo/{{{{ steps.a.output.body.id }}}}")
-    http_stub.answer("/a", Answer(json={"id": 17}))
+    http_stub.answer("/a", Answer(json={"id": 17}), Answer(json={"id": 18}))
     http_stub.answer("/b", Answer(status=404))
     steps = [http("a", f"{http_stub.url}/a", compensate=[undo]), http("b", f"{http_stub.url}/b")]
     first = await failed(engine, *steps)
     assert len(http_stub.asked("/undo/17")) == 1
-    await again(engine, first)
-    assert len(http_stub.asked("/undo/17")) == 1, "it was undone before, and not done again since"
+    second = await again(engine, first, from_step="a")
+    assert second.run.status == "failed"
+    assert [request.path for request in http_stub.requests] == ["/a", "/b", "/undo/17", "/a", "/b", "/undo/18"]
 
 
 async def test_a_seeded_run_continues_as_new(
@@ -163,21 +148,6 @@ async def test_a_seeded_run_continues_as_new(
     assert len(second.executions) > 2
     assert len(http_stub.requests) == 61
     await replay(await engine.platform.temporal.client(), second.executions)
-
-
-async def test_a_wait_of_the_seed_keeps_its_deadline(engine: Engine) -> None:
-    run = await engine.start({"steps": [wait("wait", timeout="1500ms")], "output": "{{ steps.wait.timed_out }}"})
-    await engine.at(run, "wait")
-    journal = await engine.journal(run)
-    waiting = _only(journal)
-    assert waiting.wait is not None
-    await (await engine.handle(run)).terminate()
-    second = await seeded(engine, run, journal)
-    await engine.at(second, "wait")
-    record = await engine.record(second, "wait")
-    assert record.wait is not None
-    assert record.wait["until"] == waiting.wait["until"]
-    assert (await engine.end(second)).output is True
 
 
 async def test_the_journal_is_kept_when_a_run_ends_badly_and_not_when_it_ends_well(
@@ -201,8 +171,3 @@ async def test_the_journal_is_kept_when_a_run_ends_badly_and_not_when_it_ends_we
         ("b", "failed"),
     ]
     assert journal == asdict(await engine.journal(bad.run))
-
-
-def _only(journal: JournalState) -> StepRecord:
-    [record] = journal.records
-    return record

@@ -1,0 +1,115 @@
+"""Random definitions whose runs end the same whenever they are run: nothing in them depends on who is first.
+
+`alone`: one thing after the other, so that all of a run can be compared. Otherwise branches and items go on side by
+side, and only its status and its output say the same each time.
+"""
+
+from itertools import count
+from typing import Any
+
+from hypothesis import strategies as st
+
+from app.json import Json, JsonObject
+from tests.support.definitions import numbered
+
+_VALUES = st.sampled_from(
+    [
+        "{{ trigger.n }}",
+        "{{ trigger.list | sum }}",
+        "hello {{ trigger.text }}",
+        "{{ loop.index | default('-') }}",
+        "{{ item | default('-') }}",
+        1,
+        [True, None],
+        "{{ trigger.nothing }}",
+    ]
+)
+_SEEN = ["{{ vars.a }}", "{{ steps.s1.status | default('-') }}", "{{ steps.s2.error.type | default('-') }}"]
+_HOLDS = st.sampled_from(
+    ["{{ true }}", "{{ trigger.n > 2 }}", "{{ false }}", "{{ trigger.nothing }}", "{{ loop.index | default(1) == 1 }}"]
+)
+
+
+def _sometimes(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | st.none() | st.none() | strategy
+
+
+def _kinds(steps: st.SearchStrategy[list[JsonObject]], stub: str, *, alone: bool) -> list[st.SearchStrategy[Any]]:
+    def kind(type: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        return st.fixed_dictionaries({"type": st.just(type), **fields})
+
+    def either(*texts: str) -> st.SearchStrategy[str]:
+        return st.sampled_from(texts)
+
+    values = _VALUES | st.sampled_from(_SEEN) if alone else _VALUES
+    urls = st.sampled_from([f"{stub}/ok", f"{stub}/ok", f"{stub}/gone", f"{stub}/down", f"{stub}/{{{{ trigger.n }}}}"])
+    items = st.sampled_from(["{{ trigger.list }}", "{{ range(7) | list }}", "{{ trigger.n }}", [1, 2]])
+    branch = st.fixed_dictionaries({"when": _HOLDS, "steps": steps})
+    named = st.lists(steps, min_size=2, max_size=3).map(
+        lambda found: [{"name": f"b{number}", "steps": steps} for number, steps in enumerate(found)]
+    )
+    effect = kind("action", action=st.just("http.request"), inputs=st.fixed_dictionaries({"url": urls}))
+    kinds = [
+        effect,
+        effect,
+        kind("transform", mapping=st.fixed_dictionaries({"x": values})),
+        kind("delay", duration=st.sampled_from(["0s", "1ms", "{{ trigger.n }}ms"])),
+        kind("wait_for_event", event=st.just("x"), timeout=st.just("1ms"), on_timeout=either("continue", "fail")),
+        kind("condition", branches=st.lists(branch, min_size=1, max_size=2), **{"else": steps}),
+        kind("loop", items=items, steps=steps, concurrency=st.just(1) if alone else st.integers(1, 4)),
+        kind(
+            "repeat",
+            steps=steps,
+            max_iterations=st.integers(1, 6),
+            on_exhausted=either("fail", "continue"),
+            until=either("{{ false }}", "{{ loop.index == 2 }}"),
+        ),
+    ]
+    if alone:
+        return [
+            *kinds,
+            kind("set_variable", variables=st.fixed_dictionaries({"a": values})),
+            kind("stop", status=st.sampled_from(["completed", "failed", "cancelled"]), output=_VALUES),
+        ]
+    return [*kinds, kind("parallel", branches=named, on_branch_error=st.just("wait"))]
+
+
+def _steps(depth: int, stub: str, *, alone: bool) -> st.SearchStrategy[list[JsonObject]]:
+    leaf = st.just([{"type": "action", "action": "http.request", "inputs": {"url": f"{stub}/leaf"}}])
+    inner = _steps(depth - 1, stub, alone=alone) if depth else leaf
+    common = st.fixed_dictionaries(
+        {
+            "when": _sometimes(_HOLDS),
+            "on_error": _sometimes(st.just("continue")),
+            "error_steps": _sometimes(inner),
+            "compensate": _sometimes(leaf),
+            "retry": _sometimes(st.fixed_dictionaries({"max_attempts": st.integers(1, 3)})),
+        }
+    )
+    return st.lists(st.builds(_merged, st.one_of(_kinds(inner, stub, alone=alone)), common), min_size=1, max_size=3)
+
+
+def _merged(kind: JsonObject, common: JsonObject) -> JsonObject:
+    step = {name: value for name, value in {**common, **kind}.items() if value is not None}
+    if "error_steps" in step:
+        step["on_error"] = "branch"
+    if "retry" in step or step["type"] == "action":
+        pauses = {"initial_interval": "1ms", "max_interval": "1ms"}
+        step["retry"] = {"max_attempts": 2, **step.get("retry", {}), **pauses}
+    return step
+
+
+def steady_definitions(stub: str, *, alone: bool) -> st.SearchStrategy[JsonObject]:
+    """Definition documents; `stub` is the base URL of a provider with `/ok`, `/gone` (404) and `/down` (503)."""
+    output: st.SearchStrategy[Json] = st.just("{{ trigger.n }}")
+    if alone:
+        output = st.sampled_from(["{{ vars.a }}", "{{ steps.s1.output | default('-') }}", "{{ trigger.n }}"])
+    heads = st.fixed_dictionaries(
+        {
+            "steps": _steps(2, stub, alone=alone),
+            "finally": _sometimes(_steps(0, stub, alone=True)),
+            "output": output,
+            "variables": st.just({"a": 1}),
+        }
+    )
+    return heads.map(lambda head: numbered({name: part for name, part in head.items() if part is not None}, count(1)))
