@@ -15,6 +15,8 @@ from app.settings import Settings
         ("egress_allow", "localhost,10.0.0.0/33"),
         ("database_url", "localhost/holdfast"),
         ("migration_database_url", "mysql://localhost/holdfast"),
+        ("retention_days", "-1"),
+        ("upkeep_interval_seconds", "0"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_by_its_name(

@@ -137,7 +137,11 @@ async def test_an_active_workflow_is_not_changed_and_the_answer_says_how(api_cli
     problem(await api_client.post(f"{path}/versions/1/restore"), 409, "workflow_active")
     assert (await api_client.patch(path, json={"name": "Renamed"})).status_code == 200
     allowed = await api_client.patch("/v1/workspace", json={"settings": {"allow_drafts_beside_active": True}})
-    assert allowed.json()["settings"] == {"max_steps": 50, "allow_drafts_beside_active": True}
+    assert allowed.json()["settings"] == {
+        "max_steps": 50,
+        "allow_drafts_beside_active": True,
+        "retention_days": None,
+    }
     assert (await api_client.patch(path, json={"definition": {"steps": []}})).status_code == 200
     assert (await api_client.get(path)).json()["status"] == "active"
 
@@ -163,5 +167,8 @@ async def test_a_duplicate_is_a_draft_of_its_own(api_client: httpx.AsyncClient) 
 
 async def test_the_workspaces_settings_are_checked(api_client: httpx.AsyncClient) -> None:
     assert (await api_client.get("/v1/workspace")).json()["settings"]["max_steps"] == 50
-    for wrong in ({"max_steps": 0}, {"max_steps": "9"}, {"unknown": 1}):
+    for days in (30, 0, None):
+        kept = await api_client.patch("/v1/workspace", json={"settings": {"retention_days": days}})
+        assert kept.json()["settings"]["retention_days"] == days
+    for wrong in ({"max_steps": 0}, {"max_steps": "9"}, {"unknown": 1}, {"retention_days": -1}):
         problem(await api_client.patch("/v1/workspace", json={"settings": wrong}), 422, "invalid_settings")

@@ -80,7 +80,18 @@ async def test_settings_are_changed_one_by_one(platform, workspace):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"max_steps": 0}, {"max_steps": 1001}, {"max_steps": "80"}, {"max_step": 80}, {"max_steps": None}]
+    "changes",
+    [
+        {"max_steps": 0},
+        {"max_steps": 1001},
+        {"max_steps": "80"},
+        {"max_step": 80},
+        {"max_steps": None},
+        {"retention_days": -1},
+        {"retention_days": 36_501},
+        {"retention_days": 1.5},
+        {"retention_days": "for ever"},
+    ],
 )
 async def test_settings_that_do_not_fit_are_refused_and_nothing_is_changed(platform, workspace, changes):
     with pytest.raises(Invalid) as caught:
