@@ -23,11 +23,11 @@ async def _leave(_engine: Engine, _run: Run) -> None:
 
 @dataclass(frozen=True)
 class Walk:
-    """A definition; `drive` sends what its run waits for, `repeated` effects are asked for more than once."""
+    """A definition; `drive` sends what its run waits for, `most_events` make it continue as new some times."""
 
     definition: JsonObject
     drive: Drive = _leave
-    repeated: bool = False
+    most_events: int = 13
 
 
 def prepare(stub: HttpStub) -> None:
@@ -195,7 +195,8 @@ WALKS: Mapping[str, Walk] = {
                 )
             ],
             "output": "{{ steps.each.output.results }}",
-        }
+        },
+        most_events=40,
     ),
     "errors that are taken care of": Walk(
         {
@@ -203,14 +204,13 @@ WALKS: Mapping[str, Walk] = {
                 loop(
                     "each",
                     12,
-                    get("gone", "/gone", on_error="branch", error_steps=[get("repair", "/{{ error.step_id }}")]),
+                    get("gone", "/gone", on_error="branch", error_steps=[get("repair", "/by/{{ error.step_id }}")]),
                     {**BAD, "on_error": "continue"},
                     collect="{{ [steps.gone.error.type, steps.repair.status, steps.bad.error.type] }}",
                 )
             ],
             "output": "{{ steps.each.output.results }}",
-        },
-        repeated=True,
+        }
     ),
     "many error steps": Walk(
         {
@@ -374,7 +374,8 @@ WALKS: Mapping[str, Walk] = {
                 )
             ],
             "output": "{{ steps.each.output.results }}",
-        }
+        },
+        most_events=60,
     ),
     "results seen later": Walk(
         {
