@@ -184,6 +184,11 @@ class Journal:
         """Finished steps whose rows are still to be written."""
         return len(self._unwritten.rows)
 
+    @property
+    def has_closed_waits(self) -> bool:
+        """Whether waits are over that the database still takes for open."""
+        return bool(self._unwritten.closed_waits)
+
     def is_written(self, record: StepRecord) -> bool:
         """Whether the step is over and its row is in the database, or on its way there."""
         return record.status not in OPEN and record.path not in self._unwritten.rows

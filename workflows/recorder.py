@@ -36,6 +36,7 @@ _FOREVER = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_int
 _LOCAL_RETRIES = timedelta(seconds=10)
 """Pauses longer than this are Temporal's timers: a worker that holds on to its task keeps adding to the history."""
 _ATTEMPT = timedelta(seconds=30)
+_CLOSES_WAITS = "closes-waits-at-once"
 
 ResultT = TypeVar("ResultT")
 
@@ -47,8 +48,14 @@ class Recorder:
         self._state = state
 
     async def flush_if_due(self) -> None:
-        """Write when a batch is full. Also what lets a long walk of pure steps breathe between activations."""
-        if self._state.journal.unwritten >= BATCH:
+        """Write when a batch is full, or a wait has ended while the run waits for something else as well.
+
+        Also what lets a long walk of pure steps breathe between activations.
+        """
+        journal = self._state.journal
+        if journal.unwritten >= BATCH:
+            await self.flush()
+        elif journal.has_closed_waits and self._state.waits and workflow.patched(_CLOSES_WAITS):
             await self.flush()
 
     async def show_status(self) -> None:

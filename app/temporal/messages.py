@@ -127,6 +127,8 @@ class ActionCall:
     started_at: str | None = None
     kept: bool = False
     """The effect was done: its kept outcome is asked for, and nothing must be done again."""
+    decision: JsonObject | None = None
+    """The operator's decision that had the effect done again."""
 
 
 @dataclass(frozen=True, kw_only=True)

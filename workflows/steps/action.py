@@ -177,6 +177,7 @@ def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> 
         order=record.order,
         generation=record.generation,
         started_at=record.started_at,
+        decision=record.decision,
     )
 
 
