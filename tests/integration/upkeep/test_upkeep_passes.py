@@ -16,7 +16,7 @@ from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.services.workspaces import create_workspace
 from app.temporal import names
-from app.temporal.upkeep import UpkeepReport
+from app.temporal.upkeep import Closed, ClosedCursor, UpkeepReport
 from tests.integration.services.building import a_run, an_event
 from tests.integration.upkeep.conftest import Deaf
 from tests.support.engine import Engine, Handle
@@ -215,3 +215,23 @@ async def test_a_duty_that_cannot_be_done_at_all_keeps_no_other_from_being_done(
         ("reconcile", None, "RuntimeError: visibility is away")
     ]
     assert (await handle.describe()).status == WorkflowExecutionStatus.COMPLETED
+
+
+async def test_a_page_that_temporal_no_longer_knows_is_not_asked_for_again(
+    tended: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window is read from its beginning then, or every pass to come would fail in the same way."""
+    asked: list[ClosedCursor | None] = []
+    left = ClosedCursor(since="2030-01-01T00:00:00Z", until="2030-01-02T00:00:00Z", page="b2xk")
+
+    async def closed(_platform: Platform, cursor: ClosedCursor | None, _now: str) -> Closed:
+        asked.append(cursor)
+        if len(asked) == 1:
+            return Closed(cursor=left, more=True)
+        raise RuntimeError("no such page")
+
+    monkeypatch.setattr(reconciling, "closed", closed)
+    monkeypatch.setattr(workflow_module, "_LOOK_RETRY", ONCE)
+    report, _ = await a_pass(tended.platform)
+    assert asked == [None, left]
+    assert report.closed == ClosedCursor(since=left.since)
