@@ -255,6 +255,8 @@ class Journal(Base):
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     journal: Mapped[JsonObject]
     """`app.temporal.messages.JournalState` as JSON."""
+    is_seed: Mapped[bool] = mapped_column(server_default=text("false"))
+    """What a redriven run begins with, and not what a run came to."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

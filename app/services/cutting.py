@@ -3,6 +3,7 @@
 Pure. A `Walked` is the old run as its journal tells; a `Cut` says of any path whether it is cut off.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -196,11 +197,15 @@ def _open_item(run: Walked, cut: Cut, level: Level, step: LoopStep, chosen: str)
         )
 
 
-def undone_steps(run: Walked, cut: Cut) -> None:
-    """Raises `Conflict` when a step was undone that the new run would take for done."""
+def undone_steps(run: Walked, cut: Cut, written: Iterable[str]) -> None:
+    """Raises `Conflict` when a step was undone that the new run would take for done.
+
+    `written` are the paths of the run's rows: of a run that was ended from outside they may know more than its journal.
+    """
     owners = []
-    for record in run.records.values():
-        owner = undone_by(run.sites[record.step_id], record.path)
+    for path in {**run.records, **dict.fromkeys(written)}:
+        site = run.sites.get(step_id_of(path))
+        owner = None if site is None else undone_by(site, path)
         if owner is not None:
             owners.append(owner)
     if all(cut.covers(owner) for owner in owners):

@@ -68,9 +68,10 @@ async def _launch(
         return await _never(platform, run, "the workflow was deleted before the run could begin"), True
     if run.redriven_from is not None and journal is None:
         async with platform.database.transaction(run.workspace_id) as session:
-            journal = await journals.find(session, run.workspace_id, run.id)
-        if journal is None:
+            kept = await journals.find(session, run.workspace_id, run.id)
+        if kept is None:
             return await _never(platform, run, "what the run was to go on from is gone"), True
+        journal = kept.journal
     try:
         async with asyncio.timeout(START_SECONDS):
             temporal_run_id = await _start(platform, run, version, workspace_name, journal)

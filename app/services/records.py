@@ -30,6 +30,7 @@ from app.temporal.messages import (
     StepRecord,
     WorkflowVariables,
 )
+from app.temporal.plain import as_plain
 
 _log = logging.getLogger(__name__)
 
@@ -73,13 +74,13 @@ async def commit_outcome(platform: Platform, call: ActionCall, outcome: ActionOu
         "started_at": call.started_at or outcome.started_at,
         "finished_at": outcome.finished_at,
     }
-    await _write(platform, call, _records(call).write_steps([row]))
+    await _write(platform, call, _records(call).write_steps([row], always=True))
 
 
 async def record_running(platform: Platform, call: ActionCall, *, attempt: int, inputs: JsonObject) -> None:
     """Show an attempt that is under way."""
     row = _row_of(call) | {"status": "running", "attempt": attempt, "inputs": inputs, "started_at": call.started_at}
-    await _write(platform, call, _records(call).write_steps([row]))
+    await _write(platform, call, _records(call).write_steps([row], always=True))
 
 
 async def record_failed_attempt(
@@ -109,7 +110,7 @@ async def record_failed_attempt(
         finished_at=finished_at,
         next_attempt_at=next_attempt_at,
     )
-    await _write(platform, call, failed, records.write_steps([row]))
+    await _write(platform, call, failed, records.write_steps([row], always=True))
 
 
 async def record_batch(platform: Platform, batch: RecordBatch) -> None:
@@ -177,7 +178,18 @@ async def _write(
 
 def _batch(batch: RecordBatch) -> list[Statement]:
     records, run = _records(batch), batch.run
-    statements = [
+    statements: list[Statement] = []
+    if batch.steps:
+        # A step walked again may stand in a batch twice, as it ended and as it is now: the later one counts.
+        latest = {step.path: step for step in sorted(batch.steps, key=lambda step: step.generation)}
+        statements.append(records.write_steps([_row(step) for step in latest.values()], always=False))
+    if batch.attempts:
+        statements.append(records.add_attempts([asdict(attempt) for attempt in batch.attempts]))
+    statements += [records.drop_steps(beginning) for beginning in batch.dropped]
+    if batch.journal is not None:
+        statements.append(records.keep_journal(as_plain(batch.journal)))
+    # Last, since nothing else is taken from a run that has ended.
+    statements.append(
         records.report(
             status=run.status,
             steps_completed=run.steps_completed,
@@ -191,16 +203,7 @@ def _batch(batch: RecordBatch) -> list[Statement]:
             temporal_run_id=run.temporal_run_id,
             number=run.number,
         )
-    ]
-    if batch.steps:
-        # A step walked again may stand in a batch twice, as it ended and as it is now: the later one counts.
-        latest = {step.path: step for step in sorted(batch.steps, key=lambda step: step.generation)}
-        statements.append(records.write_steps([_row(step) for step in latest.values()]))
-    if batch.attempts:
-        statements.append(records.add_attempts([asdict(attempt) for attempt in batch.attempts]))
-    statements += [records.drop_steps(beginning) for beginning in batch.dropped]
-    if batch.journal is not None:
-        statements.append(records.keep_journal(asdict(batch.journal)))
+    )
     if run.status in ENDED:
         statements.append(records.close_waits(None))
     elif batch.closed_waits:
@@ -217,6 +220,7 @@ def _row_of(call: ActionCall) -> JsonObject:
         "type": "action",
         "action": call.action,
         "generation": call.generation,
+        "decision": call.decision,
     }
 
 

@@ -83,7 +83,7 @@ async def redrive(
             redriven_from=made.from_step,
             steps_completed=made.journal.completed,
         )
-        await journals.keep(session, workspace_id, run.id, made.journal)
+        await journals.seed(session, workspace_id, run.id, made.journal)
         await journals.take_over(session, workspace_id, run_id, run.id, finished=made.finished, done=made.done)
         await journals.add_steps(session, workspace_id, run.id, made.unwritten)
     return await launch(
@@ -95,10 +95,12 @@ async def _found(platform: Platform, original: Original) -> _Found:
     run = original.run
     async with platform.database.transaction(run.workspace_id) as session:
         version = await versions.find(session, run.workspace_id, run.workflow_id, run.version)
-        journal = await journals.find(session, run.workspace_id, run.id)
+        kept = await journals.find(session, run.workspace_id, run.id)
     assert version is not None, "versions stay as long as their workflow"
-    if journal is None:
-        journal = await _journal_of(platform, run)
+    if kept is not None and not kept.is_seed:
+        journal = kept.journal
+    else:
+        journal = await _journal_of(platform, run, kept.journal if kept else None)
         # Since its row ended nothing is begun in the run's name; what was under way by then has a row a second later.
         await asyncio.sleep(max(0.0, SETTLE_SECONDS - (datetime.now(UTC) - run.updated_at).total_seconds()))
     async with platform.database.transaction(run.workspace_id) as session:
@@ -133,8 +135,12 @@ def _seed(found: _Found, from_step: str | None) -> Seed:
     return made
 
 
-async def _journal_of(platform: Platform, run: Run) -> JournalState:
-    """The journal of a run that was ended from outside and could not keep it itself: its history still knows."""
+async def _journal_of(platform: Platform, run: Run, seed: JournalState | None) -> JournalState:
+    """The journal of a run that was ended from outside and could not keep it itself: its history still knows.
+
+    Where Temporal knows nothing, a redriven run has got no further than what it began with, as far as its rows do not
+    tell of more.
+    """
     try:
         async with asyncio.timeout(QUERY_SECONDS):
             handle = await handle_of(platform, run.id)
@@ -145,10 +151,10 @@ async def _journal_of(platform: Platform, run: Run) -> JournalState:
     except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as error:
         raise _gone(run) from error
     except TEMPORAL_ERRORS as error:
-        if is_unknown(error):
+        if is_unknown(error) and seed is None:
             raise _gone(run) from error
-        if _never_noted(error):
-            return JournalState()
+        if is_unknown(error) or _never_noted(error):
+            return seed or JournalState()
         raise Unavailable(
             "temporal_unavailable",
             f"The journal of run {run.id} has to be asked of Temporal and a worker, and neither answered in time; try "

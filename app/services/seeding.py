@@ -84,7 +84,7 @@ def seed(
     run = Walked(before.journal, before.definition)
     chosen = _default(run, before.error_path) if from_step is None else run.find(from_step)
     cut = cut_at(run, chosen)
-    undone_steps(run, cut)
+    undone_steps(run, cut, (row.path for row in before.rows))
     sorted_ = _sort(run, cut, now)
     label = chosen or _label(run, before.error_path, sorted_, definition)
     target = run.sites

@@ -1,6 +1,7 @@
 """Queries about kept journals, and about what a redriven run takes over of the rows of the run before it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -15,18 +16,24 @@ from app.temporal.messages import JournalState, StepRecord
 from app.temporal.plain import as_plain
 
 
-async def find(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> JournalState | None:
-    """The journal that is kept of the run, or for it to begin with."""
-    kept = await session.scalar(
-        select(Journal.journal).where(Journal.workspace_id == workspace_id, Journal.run_id == run_id)
-    )
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A journal, and whether it is what a redriven run begins with, not what a run came to."""
+
+    journal: JournalState
+    is_seed: bool
+
+
+async def find(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> Kept | None:
+    """The journal that is kept of the run."""
+    row = await session.get(Journal, (workspace_id, run_id))
     # As Temporal would read it: a journal written by another release may lack fields, or have more.
-    return None if kept is None else value_to_type(JournalState, kept)
+    return None if row is None else Kept(value_to_type(JournalState, row.journal), row.is_seed)
 
 
-async def keep(session: AsyncSession, workspace_id: UUID, run_id: UUID, journal: JournalState) -> None:
+async def seed(session: AsyncSession, workspace_id: UUID, run_id: UUID, journal: JournalState) -> None:
     """Keep what a new run begins with."""
-    session.add(Journal(workspace_id=workspace_id, run_id=run_id, journal=as_plain(journal)))
+    session.add(Journal(workspace_id=workspace_id, run_id=run_id, journal=as_plain(journal), is_seed=True))
     await session.flush()
 
 

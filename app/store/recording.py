@@ -17,7 +17,8 @@ from app.store.run_state import ENDED
 
 # A later generation of a step replaces an earlier one. Within a generation a finished step never goes back to an
 # unfinished one, and what an effect committed is never replaced at all: it is what a repeat of the effect is answered
-# with. What an operator decided about a step stays to be seen. One parameter takes a batch of any size.
+# with. What an operator decided about a step stays to be seen. What the run itself says of its steps counts until it
+# has ended: a task that Temporal has made again may tell another story then. One parameter takes a batch of any size.
 _WRITE_STEPS = """
     INSERT INTO steps AS kept (
         workspace_id, run_id, path, sequence, step_id, name, type, action, status, effect_key,
@@ -30,11 +31,16 @@ _WRITE_STEPS = """
         path text, sequence bigint, step_id text, name text, type text, action text, status text, effect_key text,
         attempt integer, generation integer, inputs jsonb, output jsonb, error jsonb, wait jsonb,
         decision jsonb, started_at timestamptz, finished_at timestamptz)
+    WHERE %(always)s OR EXISTS (
+        SELECT FROM runs WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND status <> ALL(%(ended)s))
     ORDER BY fresh.path
     ON CONFLICT (workspace_id, run_id, path) DO UPDATE SET
         sequence = CASE WHEN excluded.generation > kept.generation THEN excluded.sequence ELSE kept.sequence END,
         name = excluded.name, type = excluded.type, action = excluded.action, status = excluded.status,
-        effect_key = excluded.effect_key, attempt = excluded.attempt, generation = excluded.generation,
+        effect_key = excluded.effect_key,
+        attempt = CASE WHEN excluded.generation > kept.generation THEN excluded.attempt
+                       ELSE GREATEST(kept.attempt, excluded.attempt) END,
+        generation = excluded.generation,
         inputs = excluded.inputs, output = excluded.output, error = excluded.error, wait = excluded.wait,
         decision = COALESCE(excluded.decision, kept.decision),
         started_at = excluded.started_at, finished_at = excluded.finished_at
@@ -86,9 +92,13 @@ _DROP_STEPS = """
     WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND starts_with(path, %(beginning)s)
 """
 
+# The journal of the end that counts, which is the first one, in place of what a redriven run began with.
 _KEEP_JOURNAL = """
-    INSERT INTO journals (workspace_id, run_id, journal) VALUES (%(workspace_id)s, %(run_id)s, %(journal)s)
-    ON CONFLICT (workspace_id, run_id) DO UPDATE SET journal = excluded.journal, created_at = now()
+    INSERT INTO journals (workspace_id, run_id, journal)
+    SELECT workspace_id, id, %(journal)s FROM runs
+    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND status <> ALL(%(ended)s)
+    ON CONFLICT (workspace_id, run_id) DO UPDATE SET
+        journal = excluded.journal, is_seed = false, created_at = now()
 """
 
 # A batch that was delayed by a retry must not count backwards. The variables the run was given are kept aside when
@@ -143,12 +153,14 @@ class RunRecords:
     def __init__(self, workspace_id: UUID, run_id: UUID) -> None:
         self._run = {"workspace_id": workspace_id, "run_id": run_id}
 
-    def write_steps(self, rows: Sequence[JsonObject]) -> Statement:
+    def write_steps(self, rows: Sequence[JsonObject], *, always: bool) -> Statement:
         """Insert or bring up to date. Each row has columns of `steps` by name, times as RFC 3339; paths are distinct.
 
-        `sequence` 0 takes the next number of the database.
+        `sequence` 0 takes the next number of the database. `always`: also when the run has ended, as an effect's own
+        row must be.
         """
-        return Statement(_WRITE_STEPS, {**self._run, "rows": Jsonb(list(rows))})
+        ended = {"always": always, "ended": list(ENDED)}
+        return Statement(_WRITE_STEPS, {**self._run, **ended, "rows": Jsonb(list(rows))})
 
     def outcome(self, path: str, effect_key: str) -> Statement:
         """Whether the run has ended, and what an effect committed under this key, if anything.
@@ -189,8 +201,8 @@ class RunRecords:
         return Statement(_DROP_STEPS, {**self._run, "beginning": beginning})
 
     def keep_journal(self, journal: JsonObject) -> Statement:
-        """Keep the run's journal, in place of an earlier one."""
-        return Statement(_KEEP_JOURNAL, {**self._run, "journal": Jsonb(journal)})
+        """Keep the journal of a run that has not ended: to be sent before the report that ends it."""
+        return Statement(_KEEP_JOURNAL, {**self._run, "journal": Jsonb(journal), "ended": list(ENDED)})
 
     def report(
         self,

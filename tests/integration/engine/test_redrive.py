@@ -304,6 +304,31 @@ class TestEndedFromOutside:
         assert [len(set(it.keys(id))) for id in "abc"] == [1, 1, 1]
         assert not any(key.startswith(str(run.id)) for key in it.keys("b") + it.keys("c"))
 
+    async def test_a_redriven_run_goes_on_from_what_it_came_to_not_from_what_it_began_with(self, it, engine):
+        it.stub.answer("/b", NO, YES)
+        it.stub.answer("/c", Answer(hang=True), YES)
+        first = await engine.run({"steps": it.steps("abc"), "settings": {"dispatch": "scheduled"}})
+        second = await it.again(first.run)
+        await it.asked("c")
+        done = await it.to_the_end(await it.terminate(second))
+        assert (done.run.status, done.run.redriven_from, it.counts("abc")) == ("completed", "c", [1, 2, 2])
+
+    async def test_one_that_was_cancelled_before_it_began_goes_on_from_what_it_was_to_begin_with(
+        self, it, engine, monkeypatch
+    ):
+        it.stub.answer("/b", NO, YES)
+        first = await engine.run({"steps": it.steps("abc")})
+
+        async def lost(platform, run, **_):
+            return run
+
+        with monkeypatch.context() as patched:
+            patched.setattr(redriving, "launch", lost)
+            second = await it.again(first.run)
+        assert (await engine.cancel(second)).status == "cancelled"
+        done = await it.to_the_end(second)
+        assert (done.run.status, it.counts("abc")) == ("completed", [1, 2, 1])
+
     async def test_a_local_attempt_under_way_keeps_its_key(self, it, engine):
         it.stub.answer("/b", Answer(hang=True), YES)
         run = await engine.start({"steps": it.steps("ab")})

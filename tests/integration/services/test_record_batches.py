@@ -11,6 +11,7 @@ from sqlalchemy import select
 from app.db.models import Journal, Run, Step, StepAttempt, Wait
 from app.services import records
 from app.services.platform import Platform
+from app.store import journals
 from app.temporal.messages import Assignment, FailedAttempt, JournalState, LoopProgress, OpenWait, RecordBatch
 from tests.conftest import TestWorkspace
 from tests.integration.services.building import a_batch, a_call, a_record, a_run, an_outcome
@@ -34,6 +35,10 @@ class _Rows:
 
     async def write(self, *steps: Any, **update: Any) -> None:
         await records.record_batch(self.platform, self.batch(*steps, **update))
+
+    async def end(self, status: str, journal: JournalState, *steps: Any) -> None:
+        batch = replace(self.batch(*steps, status=status), journal=journal)
+        await records.record_batch(self.platform, batch)
 
     async def of(self, model: Any) -> Sequence[Any]:
         async with self.platform.database.transaction(self.workspace_id) as session:
@@ -114,20 +119,33 @@ class TestDroppedRows:
 
 
 class TestJournals:
-    async def test_a_journal_is_kept_and_a_later_one_takes_its_place(self, rows):
-        for completed in (1, 2):
-            state = JournalState(
-                records=[a_record("a", output={"n": 1})],
-                loops={"each": LoopProgress(items=[1, 2], results=[[0, "x"]])},
-                assignments={"set": Assignment(order=3, values={"a": None})},
-                completed=completed,
-            )
-            await records.record_batch(rows.platform, replace(rows.batch(status="failed"), journal=state))
+    async def test_the_journal_of_a_runs_end_is_kept(self, rows):
+        state = JournalState(
+            records=[a_record("a", output={"n": 1})],
+            loops={"each": LoopProgress(items=[1, 2], results=[[0, "x"]])},
+            assignments={"set": Assignment(order=3, values={"a": None})},
+            completed=2,
+        )
+        await rows.end("failed", state)
         [row] = await rows.of(Journal)
-        assert row.journal["completed"] == 2
+        assert (row.journal["completed"], row.is_seed) == (2, False)
         assert row.journal["records"][0]["output"] == {"n": 1}
         assert row.journal["loops"] == {"each": {"items": [1, 2], "results": [[0, "x"]]}}
         assert row.journal["assignments"] == {"set": {"order": 3, "values": {"a": None}}}
+
+    async def test_it_takes_the_place_of_what_a_redriven_run_began_with(self, rows):
+        async with rows.platform.database.transaction(rows.workspace_id) as session:
+            await journals.seed(session, rows.workspace_id, rows.run_id, JournalState(completed=1))
+        await rows.end("failed", JournalState(completed=2))
+        [row] = await rows.of(Journal)
+        assert (row.journal["completed"], row.is_seed) == (2, False)
+
+    async def test_another_end_that_a_task_made_again_comes_to_changes_nothing(self, rows):
+        await rows.end("failed", JournalState(completed=3), a_record("b", "failed"))
+        await rows.end("cancelled", JournalState(completed=1), a_record("b", "cancelled"), a_record("c"))
+        [row] = await rows.of(Journal)
+        assert row.journal["completed"] == 3
+        assert [(step.path, step.status) for step in await rows.of(Step)] == [("b", "failed")]
 
     async def test_without_one_none_is_kept(self, rows):
         await rows.write(a_record("a"), status="completed")

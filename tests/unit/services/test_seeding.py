@@ -449,6 +449,11 @@ class TestCompensation:
         assert caught.value.code == "step_compensated"
         assert statuses(redriven(self.OLD, state, from_step="b", error_path="c")) == {"a": "completed"}
 
+    def test_rows_tell_of_what_was_undone_when_the_journal_does_not(self):
+        rows = [Row("a", "completed", "k"), Row("b", "completed", "l"), Row("b.compensate.undo_b", "completed", "m")]
+        with pytest.raises(Conflict, match="redrive from 'b'"):
+            redriven(self.OLD, journal(record("a"), record("b"), record("c", "running")), rows=rows)
+
     def test_the_earliest_of_them_is_named(self):
         undone = [record("b.compensate.undo_b"), record("a.compensate.undo_a", "failed")]
         state = journal(record("a"), record("b"), record("c", "failed"), *undone)
