@@ -16,8 +16,8 @@ from tests.support.outcomes import outcome
 from tests.support.steady_definitions import steady_definitions
 from workflows import history
 
-TINY = settings(
-    max_examples=60,
+MANY = settings(
+    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -34,7 +34,7 @@ async def both_ways(
     try:
         workflow = await engine.publish(definition)
     except Invalid as refused:
-        event("refused: " + refused.detail[:40])
+        event("refused: " + refused.detail[:140])
         return None
     whole = await engine.run(workflow, input=INPUT, within=25)
     with pytest.MonkeyPatch.context() as patch:
@@ -48,8 +48,8 @@ async def both_ways(
     return whole, parts
 
 
-@TINY
-@given(data=st.data(), most_events=st.sampled_from([14, 20, 40]))
+@MANY
+@given(data=st.data(), most_events=st.sampled_from([12, 16, 30]))
 async def test_one_thing_after_the_other(engine: Engine, http_stub: HttpStub, data: Any, most_events: int) -> None:
     definition = data.draw(steady_definitions(http_stub.url, alone=True))
     runs = await both_ways(engine, http_stub, definition, most_events)
@@ -59,8 +59,8 @@ async def test_one_thing_after_the_other(engine: Engine, http_stub: HttpStub, da
         assert list(parts.steps) == list(whole.steps)
 
 
-@TINY
-@given(data=st.data(), most_events=st.sampled_from([20, 40]))
+@MANY
+@given(data=st.data(), most_events=st.sampled_from([16, 30]))
 async def test_many_things_at_once(engine: Engine, http_stub: HttpStub, data: Any, most_events: int) -> None:
     definition = data.draw(steady_definitions(http_stub.url, alone=False))
     runs = await both_ways(engine, http_stub, definition, most_events)
