@@ -54,6 +54,7 @@ class HttpStub:
         self.requests: list[Asked] = []
         self.url = ""
         self._answers: dict[str, deque[Answer | Responder]] = {}
+        self._otherwise: Answer | Responder = Answer(json={"ok": True})
         self._closing = asyncio.Event()
 
     @property
@@ -63,6 +64,10 @@ class HttpStub:
     def answer(self, path: str, *answers: Answer | Responder) -> None:
         """Answers for the path in this order; the last one answers every further request."""
         self._answers[path] = deque(answers)
+
+    def otherwise(self, responder: Responder) -> None:
+        """What answers requests for paths that have no answers of their own."""
+        self._otherwise = responder
 
     def asked(self, path: str) -> list[Asked]:
         """The requests for one path, in order."""
@@ -98,10 +103,8 @@ class HttpStub:
         return web.Response(status=answer.status, body=body, headers=answer.headers)
 
     async def _next(self, asked: Asked) -> Answer:
-        queue = self._answers.get(asked.path)
-        if not queue:
-            return Answer(json={"ok": True})
-        answer = queue.popleft() if len(queue) > 1 else queue[0]
+        queue = self._answers.get(asked.path) or [self._otherwise]
+        answer = queue.popleft() if isinstance(queue, deque) and len(queue) > 1 else queue[0]
         if isinstance(answer, Answer):
             return answer
         made = answer(asked)
