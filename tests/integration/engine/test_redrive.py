@@ -444,6 +444,16 @@ class TestStarting:
             await it.again(first.run)
         assert caught.value.code == "journal_too_large"
 
+    async def test_what_is_larger_than_temporals_messages_goes_along(self, it, engine):
+        for id in "abcdefgh":
+            it.stub.answer(f"/{id}", Answer(json={"text": id * 700_000}))
+        it.stub.answer("/z", NO, YES)
+        steps = it.steps("abcdefghz")
+        first = await engine.run({"steps": steps, "output": "{{ steps.h.output.body.text | length }}"})
+        assert first.error["path"] == "z"
+        done = await it.to_the_end(first.run)
+        assert (done.output, it.counts("ahz")) == (700_000, [1, 1, 2])
+
     async def test_the_journal_of_a_run_that_completed_is_not_kept(self, it, engine):
         done = await engine.run({"steps": it.steps("a")})
         async with engine.platform.database.transaction(engine.workspace_id) as session:
