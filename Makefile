@@ -44,6 +44,8 @@ format: install
 bench:
 	@sh requirements/install.sh embedded
 	.venv/bin/python -m benchmarks.five_http_calls
+	.venv/bin/python -m benchmarks.outcome_rows
+	.venv/bin/python -m benchmarks.long_loop
 	.venv/bin/python -m benchmarks.startup
 
 clean:

@@ -27,6 +27,7 @@ from benchmarks.servers import Endpoint, Holdfast, endpoint, started
 CALLS = 5
 WARM_UP_RUNS = 20
 WAIT_SECONDS = 60
+LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,13 @@ class Round:
     milliseconds_alone: float
 
 
-def definition(url: str) -> JsonObject:
-    """Five requests in a row; each is its own effect with its own outcome row."""
+def definition(url: str, name: str = "call") -> JsonObject:
+    """Five requests in a row, `<name>_1` to `<name>_5`; each is its own effect with its own outcome row."""
     steps = [
-        {"id": f"call_{number}", "type": "action", "action": "http.request", "inputs": {"url": f"{url}/{number}"}}
+        {"id": f"{name}_{number}", "type": "action", "action": "http.request", "inputs": {"url": f"{url}/{number}"}}
         for number in range(1, CALLS + 1)
     ]
-    return {"trigger": {"type": "manual"}, "steps": steps, "output": "{{ steps.call_5.output.status_code }}"}
+    return {"trigger": {"type": "manual"}, "steps": steps, "output": f"{{{{ steps.{name}_5.output.status_code }}}}"}
 
 
 class Runner:
@@ -79,6 +80,22 @@ class Runner:
             raise SystemExit(f"run {run['id']} is {run['status']}: {run.get('error')}")
         return seconds
 
+    async def start(self) -> str:
+        """A run that is not waited for; its id."""
+        run = await self._post(f"/v1/workflows/{self._workflow}/runs", {})
+        return str(run["id"])
+
+    async def ended(self, run_id: str, *, within: float) -> JsonObject:
+        """The run at its end; not ended within so many seconds ends the measurement."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            async with self._session.get(f"{self._base}/v1/runs/{run_id}") as answer:
+                run: JsonObject = await answer.json()
+            if run.get("finished_at"):
+                return run
+            await asyncio.sleep(LOOK_SECONDS)
+        raise SystemExit(f"run {run_id} had not ended after {within:g} seconds")
+
     async def archive(self) -> None:
         """Put the workflow away again."""
         await self._post(f"/v1/workflows/{self._workflow}/archive", None)
@@ -92,7 +109,7 @@ class Runner:
             return content
 
 
-async def _many(runner: Runner, runs: int, at_once: int) -> float:
+async def many(runner: Runner, runs: int, at_once: int) -> float:
     """Runs per second with `at_once` under way all the time."""
     left = iter(range(runs))
 
@@ -108,7 +125,7 @@ async def _many(runner: Runner, runs: int, at_once: int) -> float:
 
 
 async def _round(runner: Runner, plan: Plan) -> Round:
-    rate = await _many(runner, plan.runs, plan.at_once)
+    rate = await many(runner, plan.runs, plan.at_once)
     alone = [await runner.run() for _ in range(plan.alone)]
     return Round(rate, statistics.median(alone) * 1000)
 
@@ -120,7 +137,7 @@ async def measure(holdfast: Holdfast, called: Endpoint, plan: Plan) -> list[Roun
     async with aiohttp.ClientSession(connector=limit, headers=headers) as session:
         runner = Runner(session, holdfast.url)
         await runner.publish(definition(called.url))
-        await _many(runner, WARM_UP_RUNS, min(plan.at_once, WARM_UP_RUNS))
+        await many(runner, WARM_UP_RUNS, min(plan.at_once, WARM_UP_RUNS))
         rounds = [await _round(runner, plan) for _ in range(plan.rounds)]
         await runner.archive()
     expected = CALLS * (WARM_UP_RUNS + plan.rounds * (plan.runs + plan.alone))

@@ -1,6 +1,7 @@
-"""Servers a benchmark measures against: a fresh `holdfast dev` on free ports, and an HTTP endpoint that answers.
+"""Servers a benchmark measures against: a fresh Holdfast on free ports, and an HTTP endpoint that answers.
 
-Both run on loopback alone and end with the block that started them. What is measured stands in the programs beside.
+All of them run on loopback alone and end with the block that started them. What is measured stands in the programs
+beside.
 """
 
 import asyncio
@@ -8,15 +9,23 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
+from app.cli.first_start import api_key
+from app.cli.servers import api_server, environment
+from app.db.migrate import migrate
 from app.embedded.child import Child
-from app.embedded.ports import free_port
+from app.embedded.ports import LOOPBACK, free_port
+from app.embedded.postgres import EmbeddedPostgres
+from app.embedded.temporal import EmbeddedTemporal
+from app.settings import Settings
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 60.0
@@ -60,6 +69,44 @@ async def started(data_dir: Path) -> AsyncIterator[Holdfast]:
         yield Holdfast(url, (data_dir / "api-key").read_text().strip(), seconds)
     finally:
         await process.stop()
+
+
+@asynccontextmanager
+async def started_with(data_dir: Path, worker: str) -> AsyncIterator[Holdfast]:
+    """The servers of `holdfast dev` with another worker: the module of that name, run as a program."""
+    settings = Settings(
+        data_dir=data_dir,
+        api_port=free_port(),
+        temporal_port=free_port(),
+        egress_allow=(LOOPBACK,),
+        encryption_keys=(SecretStr(Fernet.generate_key().decode()),),
+    )
+    logs = data_dir / "logs"
+    async with AsyncExitStack() as running:
+        postgres = EmbeddedPostgres(data_dir)
+        await postgres.start()
+        running.push_async_callback(postgres.stop)
+        await asyncio.to_thread(migrate, postgres.owner_url, postgres.app_url)
+        settings = settings.model_copy(update={"database_url": postgres.app_url})
+        temporal = EmbeddedTemporal(
+            data_dir=data_dir, port=settings.temporal_port, ui_port=None, log=logs / "temporal.log"
+        )
+        await temporal.start()
+        running.push_async_callback(temporal.stop)
+        key = await api_key(settings)
+        api = api_server(settings)
+        await api.start()
+        running.push_async_callback(api.stop)
+        process = Child(
+            "worker",
+            [sys.executable, "-m", worker],
+            log=logs / "worker.log",
+            environment=environment(settings),
+            stop_seconds=STOP_SECONDS,
+        )
+        process.start()
+        running.push_async_callback(process.stop)
+        yield Holdfast(settings.resolved_api_url, key)
 
 
 async def _until_ready(url: str, process: Child) -> None:
