@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from temporalio import workflow
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecution, WorkflowHistory
 from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime, TelemetryConfig
@@ -19,6 +20,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from app.json import Json
 from worker.registry import WORKFLOWS
 
+_TASK_COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 _RUN_PREFIX = "run-"
 _MESSAGE = re.compile(r'message: "((?:[^"\\]|\\["\\nrt])+)"')
 
@@ -65,15 +67,26 @@ async def replay(client: Client, query: str, *, limit: int | None = None) -> Asy
         # Its own log of what does not replay would go to standard output, where the answers are.
         runtime=Runtime(telemetry=TelemetryConfig(logging=None)),
     )
-    async with replayer.workflow_replay_iterator(_histories(client, query, limit)) as results:
+    undecided: list[Replayed] = []
+    async with replayer.workflow_replay_iterator(_histories(client, query, limit, undecided)) as results:
         async for result in results:
             yield await _told(client.data_converter, result.history, result.replay_failure)
+    for found in undecided:
+        yield found
 
 
-async def _histories(client: Client, query: str, limit: int | None) -> AsyncIterator[WorkflowHistory]:
+async def _histories(
+    client: Client, query: str, limit: int | None, undecided: list[Replayed]
+) -> AsyncIterator[WorkflowHistory]:
+    """Histories that hold a decision; `undecided` takes the others, which the replayer would wait for for ever."""
     async for execution in client.list_workflows(query, limit=limit):
-        if history := await _history(client, execution):
+        history = await _history(client, execution)
+        if history is None:
+            continue
+        if any(event.event_type == _TASK_COMPLETED for event in history.events):
             yield history
+        else:
+            undecided.append(Replayed(_run_id(history), history.run_id, len(history.events)))
 
 
 async def _history(client: Client, execution: WorkflowExecution) -> WorkflowHistory | None:
@@ -86,17 +99,20 @@ async def _history(client: Client, execution: WorkflowExecution) -> WorkflowHist
 
 
 async def _told(converter: DataConverter, history: WorkflowHistory, failure: Exception | None) -> Replayed:
-    run_id = history.workflow_id.removeprefix(_RUN_PREFIX)
     if failure is None:
-        return Replayed(run_id, history.run_id, len(history.events))
+        return Replayed(_run_id(history), history.run_id, len(history.events))
     return Replayed(
-        run_id,
+        _run_id(history),
         history.run_id,
         len(history.events),
         workflow=await _workflow_name(converter, history),
         kind="nondeterminism" if isinstance(failure, workflow.NondeterminismError) else "error",
         problem=_reason(str(failure)),
     )
+
+
+def _run_id(history: WorkflowHistory) -> str:
+    return history.workflow_id.removeprefix(_RUN_PREFIX)
 
 
 def _reason(text: str) -> str:

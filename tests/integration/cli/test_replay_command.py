@@ -1,14 +1,17 @@
 """`holdfast replay` against the runs of a real server: what replays, what does not, and how it is said."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 import worker.replay
 from app.cli.exits import ExitCode
 from app.db.models import Run
 from app.embedded.ports import free_port
+from app.json import JsonObject
 from app.services.platform import Platform
 from app.settings import Settings
 from app.temporal import names
@@ -16,12 +19,14 @@ from app.temporal.messages import RunInput
 from tests.conftest import TestWorkspace
 from tests.integration.cli.on_servers import on_servers
 from tests.support.cli import Ended, holdfast
-from tests.support.engine import Engine
+from tests.support.engine import Engine, http
+from tests.support.http_stub import Answer, HttpStub
 from tests.support.waiting import eventually
+from workflows import history
 
 pytestmark = pytest.mark.usefixtures("worker")
 
-WAITS = {"steps": [{"id": "answer", "type": "wait_for_event", "event": "crm.reply.received"}]}
+WAITS: JsonObject = {"steps": [{"id": "answer", "type": "wait_for_event", "event": "crm.reply.received"}]}
 
 Replay = Callable[..., Awaitable[Ended]]
 
@@ -34,6 +39,16 @@ class SleepsInstead:
     async def run(self, input: RunInput) -> None:
         """Sleep for an hour."""
         await workflow.sleep(3600)
+
+
+@workflow.defn(name=names.AUTOMATION_WORKFLOW)
+class LooksFirst:
+    """A walk that begins with a local activity nobody did."""
+
+    @workflow.run
+    async def run(self, input: RunInput) -> None:
+        """Wait for what nobody does."""
+        await workflow.execute_local_activity("look", start_to_close_timeout=timedelta(seconds=5))
 
 
 @workflow.defn(name=names.AUTOMATION_WORKFLOW)
@@ -116,6 +131,17 @@ async def test_a_run_that_would_not_go_on_is_named_with_its_reason(
     assert capfd.readouterr().out == ""  # nothing beside what the command prints, which is caught before it gets here
 
 
+async def test_a_local_activity_that_the_history_does_not_have_is_told_and_not_waited_for(
+    engine: Engine, replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await waiting(engine, 1)
+    monkeypatch.setattr(worker.replay, "WORKFLOWS", {names.AUTOMATION_WORKFLOW: LooksFirst})
+
+    told = (await replay("--json")).json_lines()[0]["data"]
+
+    assert told["kind"] == "nondeterminism"
+
+
 async def test_a_bug_that_shows_before_the_history_differs_is_told_as_one(
     engine: Engine, replay: Replay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +152,65 @@ async def test_a_bug_that_shows_before_the_history_differs_is_told_as_one(
 
     assert told["kind"] == "error"
     assert told["problem"] == "no such 'branch'"
+
+
+async def test_of_a_run_that_went_on_in_a_new_execution_the_open_one_is_replayed(
+    engine: Engine, replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "MOST_EVENTS", 12)
+    run = await engine.start({"steps": [{**WAITS["steps"][0], "id": id} for id in ("first", "second")]})
+    await engine.at(run, "first")
+    await engine.send("crm.reply.received")
+    await engine.at(run, "second")
+    executions = await engine.executions(run)
+    assert len(executions) == 2
+    await found(engine, 1)
+
+    first, _ = (await replay("--json")).json_lines()
+
+    assert (first["data"]["temporal_run_id"], first["data"]["replays"]) == (executions[-1].run_id, True)
+
+
+async def test_an_execution_no_worker_did_anything_of_yet_is_not_waited_for(engine: Engine, replay: Replay) -> None:
+    """As the next execution of a run is, before its first task: there is nothing in its history to replay."""
+    client = await engine.platform.temporal.client()
+    handle = await client.start_workflow(
+        names.AUTOMATION_WORKFLOW,
+        id=f"run-{engine.workspace_id}",
+        task_queue=names.TASK_QUEUE,
+        start_delay=timedelta(hours=1),
+        search_attributes=TypedSearchAttributes([SearchAttributePair(names.WORKSPACE, str(engine.workspace_id))]),
+    )
+    await found(engine, 1)
+
+    ended = await replay("--json")
+
+    assert ended.json_lines()[0]["data"] == {
+        "run_id": str(engine.workspace_id),
+        "temporal_run_id": handle.first_execution_run_id,
+        "events": 1,
+        "replays": True,
+        "workflow": None,
+        "kind": None,
+        "problem": None,
+    }
+    await handle.terminate()
+
+
+async def test_a_run_in_the_middle_of_an_effect_is_replayed_up_to_there(
+    engine: Engine, replay: Replay, http_stub: HttpStub
+) -> None:
+    http_stub.answer("/", Answer(hang=True))
+    run = await engine.start({"steps": [*WAITS["steps"], http("fetch", f"{http_stub.url}/", timeout="3s")]})
+    await engine.at(run, "answer")
+    await engine.send("crm.reply.received")
+    await eventually(lambda: http_stub.requests, what="the effect is under way")
+    await found(engine, 1)
+
+    ended = await replay()
+
+    assert ended.out == "1 of 1 replay\n"
+    await (await engine.handle(run)).terminate()
 
 
 async def test_a_limit_says_how_many_were_left_out(engine: Engine, replay: Replay) -> None:
