@@ -6,7 +6,7 @@ ended is never moved again.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -128,6 +128,7 @@ async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
     until = _moment(wait.until)
     registration = _records(wait.batch).open_wait(
         wait.path,
+        generation=max((step.generation for step in wait.batch.steps if step.path == wait.path), default=1),
         event=wait.event,
         match=wait.match,
         context=wait.context,
@@ -135,10 +136,12 @@ async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
         moment=None if wait.since in ("wait_start", "run_start") else _moment(wait.since),
         until=until,
     )
-    written = await _write(platform, wait.batch, *_batch(wait.batch), registration)
+    # Its own earlier generation may have just ended; nothing else may close what is opened here.
+    before = replace(wait.batch, closed_waits=[path for path in wait.batch.closed_waits if path != wait.path])
+    written = await _write(platform, wait.batch, registration, *_batch(before))
     if written is None:
         return OpenedWait(since=_text(datetime.now(UTC)))
-    ((since,),) = written[-1]
+    ((since,),) = written[0]
     workspace_id = UUID(wait.batch.workspace_id)
     async with platform.database.transaction(workspace_id) as session:
         async for event in events.received(session, workspace_id, wait.event, since=since, until=until):

@@ -126,8 +126,9 @@ _CLOSE_WAITS = """
       AND (%(paths)s::text[] IS NULL OR path = ANY(%(paths)s))
 """
 
-# A wait that is open already keeps its `since`, so that a repeat of the registration misses nothing; one that was
-# closed (the step is walked again) begins anew.
+# Within a generation of its step a wait keeps its `since`, so that a repeat of the registration misses nothing; even a
+# closed one does, since a worker that died may have gone on with an event that nobody else knows of. A later generation
+# begins anew. To be sent before the step's own row is brought up to date.
 _OPEN_WAIT = """
     INSERT INTO waits AS kept (workspace_id, run_id, path, event, match, context, since, until)
     VALUES (
@@ -142,7 +143,11 @@ _OPEN_WAIT = """
         %(until)s)
     ON CONFLICT (workspace_id, run_id, path) DO UPDATE SET
         event = excluded.event, match = excluded.match, context = excluded.context, until = excluded.until,
-        since = CASE WHEN kept.closed_at IS NULL THEN kept.since ELSE excluded.since END, closed_at = NULL
+        closed_at = NULL,
+        since = CASE WHEN EXISTS (
+                SELECT FROM steps WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND path = %(path)s
+                AND generation = %(generation)s)
+            THEN kept.since ELSE excluded.since END
     RETURNING since
 """
 
@@ -249,6 +254,7 @@ class RunRecords:
         self,
         path: str,
         *,
+        generation: int,
         event: str,
         match: Json,
         context: JsonObject,
@@ -262,6 +268,7 @@ class RunRecords:
         """
         wait = {
             "path": path,
+            "generation": generation,
             "event": event,
             "match": _json(match),
             "context": Jsonb(context),

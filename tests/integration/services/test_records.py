@@ -326,12 +326,23 @@ class TestWaits:
         assert second.found is not None
         assert second.found["id"] == event.id
 
-    async def test_a_wait_that_was_closed_begins_anew(self, platform, workspace, run_id):
+    async def test_a_wait_that_was_closed_begins_anew_with_a_generation_of_its_step(self, platform, workspace, run_id):
         first = await records.open_wait(platform, self.wait(workspace, run_id))
-        await records.record_batch(platform, a_batch(workspace.id, run_id, closed_waits=["w"]))
-        second = await records.open_wait(platform, self.wait(workspace, run_id))
+        again = a_record("w", "waiting", generation=2)
+        batch = a_batch(workspace.id, run_id, again, status="waiting", closed_waits=["w"])
+        second = await records.open_wait(platform, self.wait(workspace, run_id, batch=batch))
         assert second.since > first.since
         assert (await wait_row(platform, workspace, run_id, "w")).closed_at is None
+
+    async def test_what_a_worker_took_before_it_died_is_found_again(self, platform, workspace, run_id):
+        first = await records.open_wait(platform, self.wait(workspace, run_id))
+        event = await an_event(platform, workspace.id, "crm.deal.won")
+        taken = a_batch(workspace.id, run_id, a_record("w", "completed"), closed_waits=["w"])
+        await records.record_batch(platform, taken)
+        second = await records.open_wait(platform, self.wait(workspace, run_id))
+        assert second.since == first.since
+        assert second.found is not None
+        assert second.found["id"] == event.id
 
     async def test_a_wait_of_a_run_that_is_gone_is_let_go(self, platform, workspace):
         assert (await records.open_wait(platform, self.wait(workspace, uuid7()))).found is None
