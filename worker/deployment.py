@@ -1,4 +1,4 @@
-"""Which version of the code this worker is, for Temporal: the deployment's name, the build id, and what runs do with it.
+"""Which version of the code this worker is: the deployment's name, the build id, and what Temporal does with them.
 
 Routing between versions is Temporal's own work, and promoting one is `app.temporal.deployments`'.
 """
