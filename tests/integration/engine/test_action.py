@@ -11,6 +11,7 @@ from activities.http_client import HttpClient
 from activities.runner import ActionRunner
 from app.services import connections
 from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan
+from tests.integration.services.building import a_run
 from tests.support.engine import Engine, http
 from tests.support.http_stub import Answer, HttpStub
 from tests.support.waiting import eventually
@@ -274,7 +275,7 @@ async def test_secrets_in_inputs_are_hidden_in_the_record(engine: Engine, http_s
 
 
 async def test_a_repeated_attempt_answers_with_the_stored_outcome(engine: Engine, http_stub: HttpStub) -> None:
-    run = (await engine.steps({"id": "nothing", "type": "transform", "mapping": {"done": True}})).run
+    run_id = await a_run(engine.platform, engine.workspace_id)
     client = HttpClient(engine.platform.settings)
     perform = next(
         activity
@@ -283,13 +284,13 @@ async def test_a_repeated_attempt_answers_with_the_stored_outcome(engine: Engine
     )
     call = ActionCall(
         workspace_id=str(engine.workspace_id),
-        run_id=str(run.id),
-        workflow_id=str(run.workflow_id),
+        run_id=str(run_id),
+        workflow_id=str(run_id),
         path="fetch",
         step_id="fetch",
         name="fetch",
         action="http.request",
-        key=f"{run.id}/fetch",
+        key=f"{run_id}/fetch",
         inputs={"url": f"{http_stub.url}/"},
         connection=None,
         timeout=5,
