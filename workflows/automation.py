@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from app.json import Json
     from app.temporal import names
     from app.temporal.messages import (
+        WALK,
         Decision,
         DeliveredEvent,
         JournalState,
@@ -165,7 +166,7 @@ class Automation:
         carry = as_plain(state.carry())
         size = json_size(carry)
         if size <= MOST_CARRIED:
-            workflow.continue_as_new(args=[as_plain(replace(state.input, carry=None)) | {"carry": carry}])
+            workflow.continue_as_new(args=[as_plain(replace(state.input, carry=None, walk=WALK)) | {"carry": carry}])
         state.must_stay = True
         if state.ending is None:
             ending.begin(state, ending.too_large(size, MOST_CARRIED))

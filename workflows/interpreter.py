@@ -88,7 +88,7 @@ async def _to_its_end(scope: Scope, step: Step, record: StepRecord) -> StepRecor
                 return record
             holding.hold(scope, step, record, failed)
         except RunStopped:
-            _finish(scope, step, record, "completed")
+            _finish(scope, step, record, "completed", stopped=True)
             raise
         except asyncio.CancelledError:
             _finish(scope, step, record, "cancelled")
@@ -176,7 +176,7 @@ def _fresh(scope: Scope, step: Step) -> StepRecord:
     )
 
 
-def _finish(scope: Scope, step: Step, record: StepRecord, status: str) -> None:
+def _finish(scope: Scope, step: Step, record: StepRecord, status: str, *, stopped: bool = False) -> None:
     """However it ended, the step is seen from now on: `error_steps` and `finally` look at failed ones, too."""
     record.status = status
     record.finished_at = record.finished_at or now_text()
@@ -186,8 +186,8 @@ def _finish(scope: Scope, step: Step, record: StepRecord, status: str) -> None:
     effect = record.action is not None and record.inputs is not None and status == "completed"
     if next(step.children(), None) is not None:
         scope.journal.abandon(record.path, record.finished_at)
-    scope.journal.finish(record, written=effect)
+    scope.journal.finish(record, written=effect, stopped=stopped)
     scope.publish(step, record)
-    if status == "completed" and step.compensate:
+    if status == "completed" and step.compensate and not stopped:
         scope.journal.compensations.append(scope.compensation(step, record))
     scope.state.show()

@@ -118,6 +118,8 @@ class Journal:
             fresh.generation = old.generation + 1
             fresh.effect = old.effect + (old.status in ("failed", "held"))
             self.begun.pop(fresh.path, None)
+            if fresh.effect > old.effect:
+                self.keys.pop(fresh.path, None)
         self._begun += 1
         fresh.order = self._begun
         self.records[fresh.path] = fresh
@@ -125,11 +127,14 @@ class Journal:
 
     # Ending
 
-    def finish(self, record: StepRecord, *, written: bool) -> None:
-        """Note that a step is over. `written`: its row is in the database already (an effect commits its own)."""
+    def finish(self, record: StepRecord, *, written: bool, stopped: bool = False) -> None:
+        """Note that a step is over. `written`: its row is in the database already (an effect commits its own).
+
+        `stopped`: by a `stop` inside it; how far it got stays known, for a redrive.
+        """
         if is_over(record):
             self.completed += 1
-            for memory in (self.loops, self.repeats, self.begun, self.keys):
+            for memory in () if stopped else (self.loops, self.repeats, self.begun, self.keys):
                 memory.pop(record.path, None)
         if record.type == "wait_for_event" and (record.status != "skipped" or record.decision is not None):
             self._unwritten.closed_waits.append(record.path)

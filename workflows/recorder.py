@@ -36,7 +36,6 @@ _FOREVER = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_int
 _LOCAL_RETRIES = timedelta(seconds=10)
 """Pauses longer than this are Temporal's timers: a worker that holds on to its task keeps adding to the history."""
 _ATTEMPT = timedelta(seconds=30)
-_CLOSES_WAITS = "closes-waits-at-once"
 
 ResultT = TypeVar("ResultT")
 
@@ -53,9 +52,7 @@ class Recorder:
         Also what lets a long walk of pure steps breathe between activations.
         """
         journal = self._state.journal
-        if journal.unwritten >= BATCH:
-            await self.flush()
-        elif journal.has_closed_waits and self._state.waits and workflow.patched(_CLOSES_WAITS):
+        if journal.unwritten >= BATCH or (journal.has_closed_waits and self._state.waits and self._state.one_at_a_time):
             await self.flush()
 
     async def show_status(self) -> None:
@@ -111,7 +108,7 @@ class Recorder:
             workspace_id=run.workspace_id, workflow_id=run.workflow_id, run_id=run.run_id, path=path, values=values
         )
         self._state.history.local(0)
-        await _execute(names.SET_VARIABLES_ACTIVITY, kept, NoneType, "keep " + ", ".join(values))
+        await self._execute(names.SET_VARIABLES_ACTIVITY, kept, NoneType, "keep " + ", ".join(values))
 
     def _update(self) -> RunUpdate:
         state = self._state
@@ -148,11 +145,15 @@ class Recorder:
         self, activity: str, arg: object, taken: Unwritten, result: type[ResultT], summary: str
     ) -> ResultT:
         try:
-            return await _execute(activity, arg, result, summary)
+            return await self._execute(activity, arg, result, summary)
         except BaseException:
             # Only a cancellation gets here. What it interrupted must still be written before the run ends.
             self._state.journal.give_back(taken)
             raise
+
+    async def _execute(self, activity: str, arg: object, result: type[ResultT], summary: str) -> ResultT:
+        async with self._state.local_slot():
+            return await _execute(activity, arg, result, summary)
 
 
 async def _execute(activity: str, arg: object, result: type[ResultT], summary: str) -> ResultT:

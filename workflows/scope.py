@@ -4,12 +4,13 @@ A condition, a parallel branch and error steps share the names of the scope arou
 kinds get a scope and nothing else; they reach the walk through `scope.run`, so that no kind imports the interpreter.
 """
 
+import asyncio
 import json
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from temporalio import workflow
 
@@ -24,6 +25,7 @@ from workflows.failures import Suspended, fail
 from workflows.recorder import Recorder
 from workflows.resting import until_true
 from workflows.state import RunState, moment, now_text
+from workflows.tasks import Tasks, until_decided
 
 MOST_WORK = 400_000
 """Units of work (about a microsecond each) in one workflow task; with what one step may add, less than a second."""
@@ -115,6 +117,20 @@ class Scope:
             names={**self._names, **(names or {})},
             asks=asks,
         )
+
+    async def side_by_side(self, parts: Sequence[Coroutine[Any, Any, Any]], decided: Callable[[Tasks], bool]) -> Tasks:
+        """Walk several parts at once until all have ended, or it is decided that the others need not; see
+        `tasks.until_decided`. Answers with the parts' tasks, all of them done."""
+        state = self.state
+        state.walkers += len(parts) - 1
+        tasks = [asyncio.create_task(part) for part in parts]
+        for task in tasks:
+            task.add_done_callback(state.leave)
+        try:
+            await until_decided(tasks, lambda: decided(tasks))
+        finally:
+            state.walkers += 1
+        return tasks
 
     def forget(self, step: Step, index: int) -> None:
         """Let go of a finished item's steps: what they gave is kept as the item's result."""

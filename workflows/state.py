@@ -3,6 +3,8 @@
 Mutable, and only ever changed by the walk and the message handlers of the same run. What it means is decided elsewhere.
 """
 
+import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from itertools import islice
 from typing import Literal
@@ -60,6 +62,10 @@ class RunState:
         self.current_step: str | None = None
         self.work = 0
         """Units of computing since the walk last gave its task back."""
+        self.walkers = 1
+        """Parts of the walk that go on side by side."""
+        self.one_at_a_time = input.walk >= 2
+        self._local_slot = asyncio.Lock()
         self.busy = 0
         """Effects under way: while one is, the run is running even if another branch waits."""
         self._announced: tuple[str, ...] = tuple(carry.announced) if carry and carry.announced else ("running", "")
@@ -68,6 +74,23 @@ class RunState:
     def suspending(self) -> bool:
         """Whether the walk has to stop where it is, to go on in the next execution."""
         return self.moved and self.history.full and not self.must_stay
+
+    @property
+    def alone(self) -> bool:
+        """Whether one walker walks, so that its effect may be a local activity: nothing else has to wait for that."""
+        return self.walkers <= 1 or not self.one_at_a_time
+
+    def leave(self, _walker: object) -> None:
+        """A part of the walk has ended."""
+        self.walkers -= 1
+
+    def local_slot(self) -> AbstractAsyncContextManager[None]:
+        """Held while a local activity is under way: there is never another one.
+
+        A replay hands over the results of several together, and in another order than they came in; what they woke
+        would go on in that order, and begin local activities that get each other's results.
+        """
+        return self._local_slot if self.one_at_a_time else nullcontext()
 
     def note_message(self, size: int) -> None:
         """A signal or an update of so many bytes came."""

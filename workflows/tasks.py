@@ -12,6 +12,7 @@ from temporalio import workflow
 from workflows.failures import RunStopped, Suspended
 
 T = TypeVar("T")
+Tasks = list["asyncio.Task[Any]"]
 
 
 class LimitReached(Exception):

@@ -8,6 +8,13 @@ from dataclasses import dataclass, field
 
 from app.json import Json, JsonObject
 
+WALK = 2
+"""How runs are walked now; an execution keeps the number it began with. A change of the walk takes the next one where
+Temporal's own patch marker would cost each run too much.
+
+2: never two local activities at a time, and a wait that ends beside others is closed at once.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TriggerInfo:
@@ -37,6 +44,8 @@ class RunInput:
     """Values over the definition's own variables: kept workflow variables, then what the request gave."""
     carry: "Carry | None" = None
     """What the run brings along: from its execution before this one, or from the run it is a redrive of."""
+    walk: int = 1
+    """Which way of walking the execution began with: `WALK` for new ones. Replays go the way their run went."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,7 @@ async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRe
 def _local_first(scope: Scope, entry: Action, call: ActionCall) -> bool:
     """While a local activity is under way, messages and timers of the run wait, and so does a worker that stops."""
     asked = scope.state.definition.settings.dispatch == "local_first"
-    return asked and entry.short and call.timeout <= LONGEST_LOCAL_ATTEMPT
+    return asked and entry.short and call.timeout <= LONGEST_LOCAL_ATTEMPT and scope.state.alone
 
 
 def _after_first_failure(
@@ -103,15 +103,16 @@ def _after_first_failure(
 async def _attempt_here(scope: Scope, call: ActionCall, step: ActionStep) -> ActionOutcome:
     size = LARGEST_LOCAL_ANSWER
     try:
-        outcome: ActionOutcome = await workflow.execute_local_activity(
-            call.action,
-            call,
-            result_type=ActionOutcome,
-            start_to_close_timeout=timedelta(seconds=call.timeout) + COMMIT_ALLOWANCE,
-            retry_policy=RetryPolicy(maximum_attempts=1),
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=step.title,
-        )
+        async with scope.state.local_slot():
+            outcome: ActionOutcome = await workflow.execute_local_activity(
+                call.action,
+                call,
+                result_type=ActionOutcome,
+                start_to_close_timeout=timedelta(seconds=call.timeout) + COMMIT_ALLOWANCE,
+                retry_policy=RetryPolicy(maximum_attempts=1),
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                summary=step.title,
+            )
         size = json_size([outcome.output, outcome.inputs])
         scope.state.history.local(size, seconds_between(outcome.started_at, outcome.finished_at))
         return outcome

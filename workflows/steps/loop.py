@@ -1,7 +1,5 @@
 """`loop`: walk the steps once for each item, some at a time. Finished items are kept as results, not as steps."""
 
-import asyncio
-
 from app.catalog.errors import ErrorType
 from app.definition.steps import LoopStep
 from app.json import Json
@@ -9,7 +7,7 @@ from app.temporal.messages import StepRecord
 from workflows.failures import fail
 from workflows.journal import Progress
 from workflows.scope import Scope
-from workflows.tasks import failure, until_decided
+from workflows.tasks import failure
 
 
 async def run(scope: Scope, step: LoopStep, record: StepRecord) -> Json:
@@ -46,8 +44,8 @@ async def _several(scope: Scope, step: LoopStep, progress: Progress, left: list[
             await _item(scope, step, progress, index)
         await scope.recorder.show_status()
 
-    tasks = [asyncio.create_task(walker()) for _ in range(min(step.concurrency, len(left)))]
-    await until_decided(tasks, lambda: failure(tasks) is not None)
+    walkers = [walker() for _ in range(min(step.concurrency, len(left)))]
+    tasks = await scope.side_by_side(walkers, lambda tasks: failure(tasks) is not None)
     error = failure(tasks)
     if error is not None:
         raise error

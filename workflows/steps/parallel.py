@@ -7,23 +7,21 @@ from app.definition.steps import ParallelStep
 from app.json import Json
 from app.temporal.messages import StepRecord
 from workflows.scope import Scope
-from workflows.tasks import failure, until_decided
-
-Tasks = list["asyncio.Task[Any]"]
+from workflows.tasks import Tasks, failure
 
 
 async def run(scope: Scope, step: ParallelStep, record: StepRecord) -> Json:
     """The output of each branch that ended well, by name: that of its last step."""
     inside = scope.inside(step)
-    tasks: Tasks = [asyncio.create_task(_branch(inside, step, index)) for index in range(len(step.branches))]
     needed = _needed(step)
 
-    def decided() -> bool:
+    def decided(tasks: Tasks) -> bool:
         if sum(map(_ended_well, tasks)) >= needed and step.wait_for != "all":
             return True
         return _hopeless(tasks, needed) and step.on_branch_error == "cancel"
 
-    await until_decided(tasks, decided)
+    branches = [_branch(inside, step, index) for index in range(len(step.branches))]
+    tasks = await scope.side_by_side(branches, decided)
     error = failure(tasks)
     if error is not None and (not isinstance(error, Exception) or sum(map(_ended_well, tasks)) < needed):
         raise error
