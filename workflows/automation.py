@@ -166,7 +166,11 @@ class Automation:
         carry = as_plain(state.carry())
         size = json_size(carry)
         if size <= MOST_CARRIED:
-            workflow.continue_as_new(args=[as_plain(replace(state.input, carry=None, walk=WALK)) | {"carry": carry}])
+            workflow.continue_as_new(
+                args=[as_plain(replace(state.input, carry=None, walk=WALK)) | {"carry": carry}],
+                # The moment at which a run that is pinned to a version of the workers moves to the current one.
+                initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
+            )
         state.must_stay = True
         if state.ending is None:
             ending.begin(state, ending.too_large(size, MOST_CARRIED))

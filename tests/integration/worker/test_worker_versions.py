@@ -15,6 +15,7 @@ from tests.conftest import TestWorkspace
 from tests.support.engine import Engine
 from tests.support.versions import Versions, builds
 from tests.support.waiting import eventually
+from workflows import history
 
 WAITS_TWICE: JsonObject = {
     "steps": [
@@ -87,6 +88,26 @@ async def test_a_pinned_run_ends_where_it_began_and_new_ones_begin_at_the_promot
 
         assert [builds(execution) for execution in (await engine.end(old)).executions] == [{"one"}]
         assert [builds(execution) for execution in (await engine.end(new)).executions] == [{"two"}]
+
+
+async def test_a_pinned_run_moves_to_the_promoted_version_when_it_goes_on_in_a_new_execution(
+    versions: Callable[[str], Versions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "MOST_EVENTS", 12)
+    pinned = versions("pinned")
+    engine = pinned.engine
+    async with pinned.worker("one"), pinned.worker("two"):
+        await promote(pinned, "one")
+        run = await engine.start(WAITS_TWICE)
+        await engine.at(run, "first")
+        await promote(pinned, "two")
+        await engine.send("go.first")
+        await engine.at(run, "second")
+        await engine.send("go.second")
+        done = await engine.end(run)
+
+        assert len(done.executions) == 2
+        assert [builds(execution) for execution in done.executions] == [{"one"}, {"two"}]
 
 
 async def test_without_versioning_a_worker_takes_runs_at_once_and_still_shows_its_version(
