@@ -21,8 +21,8 @@ from app.db.values import dump_json
 from app.settings import Settings
 
 CONNECT_TIMEOUT_SECONDS = 5
-POOL_SIZE = 10
-POOL_OVERFLOW = 10
+POOL_SIZE = 20
+"""Connections of a process. None beyond them for a moment: to open and close one costs more than most queries."""
 POOL_TIMEOUT_SECONDS = 10
 
 _ON_CONNECT = """
@@ -76,7 +76,9 @@ class Database:
         self._engine = create_async_engine(
             driver_url(settings.database_url),
             pool_size=POOL_SIZE,
-            max_overflow=POOL_OVERFLOW,
+            max_overflow=0,
+            # The one used last knows the statements already; those not needed stay idle.
+            pool_use_lifo=True,
             pool_timeout=POOL_TIMEOUT_SECONDS,
             json_serializer=dump_json,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "holdfast"},
