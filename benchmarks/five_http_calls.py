@@ -28,6 +28,8 @@ CALLS = 5
 WARM_UP_RUNS = 20
 WAIT_SECONDS = 60
 LOOK_SECONDS = 1.0
+KEEP_ALIVE_SECONDS = 2.0
+"""Less than the API's: a connection it is about to close must not be given a run to start."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ async def _round(runner: Runner, plan: Plan) -> Round:
 
 async def measure(holdfast: Holdfast, called: Endpoint, plan: Plan) -> list[Round]:
     """All rounds against one server, after a warm-up that is not counted."""
-    limit = aiohttp.TCPConnector(limit=0)
+    limit = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
     headers = {"Authorization": f"Bearer {holdfast.key}"}
     async with aiohttp.ClientSession(connector=limit, headers=headers) as session:
         runner = Runner(session, holdfast.url)

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.json import JsonObject
-from benchmarks.five_http_calls import CALLS, WARM_UP_RUNS, Runner, definition, many
+from benchmarks.five_http_calls import CALLS, KEEP_ALIVE_SECONDS, WARM_UP_RUNS, Runner, definition, many
 from benchmarks.servers import Endpoint, Holdfast, endpoint, started_with
 from benchmarks.worker_without_outcomes import UNKEPT
 
@@ -64,7 +64,9 @@ def _processor_seconds() -> float:
 async def measure(holdfast: Holdfast, called: Endpoint, *, rounds: int, runs: int, at_once: int) -> list[Round]:
     """All rounds, each of both kinds; which comes first alternates. A warm-up before them is not counted."""
     headers = {"Authorization": f"Bearer {holdfast.key}"}
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as session:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS), headers=headers
+    ) as session:
         kept, unkept = Runner(session, holdfast.url), Runner(session, holdfast.url)
         await kept.publish(definition(called.url))
         await unkept.publish(definition(called.url, UNKEPT))

@@ -190,9 +190,9 @@ async def test_a_database_that_is_away_holds_the_run_up_and_no_more(
     bench: Bench, workspace: "TestWorkspace", run_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = a_journal(3_000_000)
-    monkeypatch.setattr(payload_storage, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(payload_storage, "PATIENCE_SECONDS", 1.0)
     handle = await started(bench, workspace, run_id, journal, executions=2)
-    bench.database.refuses = 3
+    bench.database.refuses = 6
     assert (await handle.result())["journal"] == [record.output for record in journal.records]
     assert bench.database.refuses == 0
     histories = await executions(bench.client, handle)
