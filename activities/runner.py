@@ -40,6 +40,8 @@ HEARTBEAT_SECONDS = 2.0
 SLOW_SECONDS = 1.0
 """After this long an attempt under way is written down, so that people see what a run is doing."""
 LAST_COMMIT_SECONDS = 10.0
+LONGEST_LOCAL_COMMIT = 60.0
+"""Seconds in which a local activity keeps its outcome; then the run gets it as it is, and writes the row later."""
 LONGEST_RETRY_AFTER = 24 * 3600.0
 """A provider that asks for a longer pause is tried again after this long."""
 _CATEGORIES = {ErrorType.INTERNAL: ApplicationErrorCategory.UNSPECIFIED}
@@ -93,7 +95,14 @@ class ActionRunner:
         except ActionError as error:
             # What caused it stays here: the text of a library's error may repeat a secret, and Temporal keeps causes.
             raise await self._failed(registered, call, error, number, started_at) from None
-        await _finished(_until_available(lambda: records.commit_outcome(self._platform, call, outcome)))
+        local = activity.info().is_local
+        small = not answer(outcome, local=local).kept
+        kept = await _finished(
+            _until_available(lambda: records.commit_outcome(self._platform, call, outcome)),
+            patience=LONGEST_LOCAL_COMMIT if local and small else None,
+        )
+        if not kept:
+            return answer(replace(outcome, unkept=True), local=True)
         if call.connection is not None and registered.entry.connection is not None:
             await self._use.note(UUID(call.workspace_id), call.connection, None)
         return answer(outcome, local=activity.info().is_local)
@@ -257,20 +266,28 @@ async def _until_available(call: Callable[[], Awaitable[T]]) -> T:
             pause = min(pause * 2, 5.0)
 
 
-async def _finished(commit: Coroutine[Any, Any, None]) -> None:
+async def _finished(commit: Coroutine[Any, Any, None], *, patience: float | None) -> bool:
     """See a commit through. The effect has happened, so a cancellation that comes now is too late to be one.
 
     While the database is away a cancelled attempt (its worker stops, say) waits only so long; the next one has the key.
+    False when it was not done within `patience` seconds: Temporal lets a local activity go on for half an hour and then
+    has it made again.
     """
     task = asyncio.create_task(commit)
     try:
-        await asyncio.shield(task)
+        done, _ = await asyncio.wait([task], timeout=patience)
+        if not done:
+            task.cancel()
+            await asyncio.wait([task])
+            return not task.cancelled() and task.exception() is None
+        task.result()
     except asyncio.CancelledError:
         await asyncio.wait([task], timeout=LAST_COMMIT_SECONDS)
         if not task.done():
             task.cancel()
             raise
         task.result()
+    return True
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         Timeline,
     )
     from app.temporal.payloads import json_size
-    from app.temporal.plain import as_plain
+    from app.temporal.plain import CarriedInput, as_plain
     from workflows import ending, messages
     from workflows.failures import Suspended
     from workflows.interpreter import run_steps
@@ -167,7 +167,7 @@ class Automation:
         size = json_size(carry)
         if size <= MOST_CARRIED:
             workflow.continue_as_new(
-                args=[as_plain(replace(state.input, carry=None, walk=WALK)) | {"carry": carry}],
+                args=[CarriedInput(as_plain(replace(state.input, carry=None, walk=WALK)), carry=carry)],
                 # The moment at which a run that is pinned to a version of the workers moves to the current one.
                 initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
             )

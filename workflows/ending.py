@@ -21,6 +21,8 @@ from workflows.state import RunState, now_text
 from workflows.tasks import LimitReached
 
 MAX_OUTPUT_BYTES = 1024 * 1024
+MOST_TOLD = 10
+"""Compensations that failed are named up to here, and counted from there on."""
 
 
 async def ending_of(walk: Awaitable[Json], state: RunState) -> RunResult:
@@ -51,6 +53,8 @@ async def close(scope: Scope, ending: RunResult) -> RunResult:
     if ending.status != "completed":
         # Cancelling what undoes would leave half of it done.
         await _seen_through(_compensate(scope))
+        state.ending = _with_what_was_not_undone(state.ending or ending)
+        state.ending = replace(state.ending, not_undone=[], failed_compensations=0)
     elif state.journal.compensations:
         state.journal.compensations.clear()
     return _bounded(await _finally(scope, state.ending or ending))
@@ -95,11 +99,25 @@ async def _compensate(scope: Scope) -> None:
         except RunStopped:
             pass  # publishing lets no `stop` in; there is nothing more to stop
         state.journal.compensations.pop()
+        if "[" in entry.path:
+            # As many as a loop has items: what undid them is in the rows.
+            state.journal.forget_below(f"{entry.path}.compensate.")
+        await scope.recorder.flush_if_due()
+        await scope.breathe()
 
 
 def _not_undone(ending: RunResult, path: str, failed: StepFailed) -> RunResult:
+    told = [*ending.not_undone, f"{path} ({failed.message})"][:MOST_TOLD]
+    return replace(ending, not_undone=told, failed_compensations=ending.failed_compensations + 1)
+
+
+def _with_what_was_not_undone(ending: RunResult) -> RunResult:
+    if not ending.not_undone:
+        return ending
     error = dict(ending.error or {})
-    error["message"] = f"{error.get('message', '')}; {path} could not be compensated: {failed.message}"
+    more = ending.failed_compensations - len(ending.not_undone)
+    told = ", ".join(ending.not_undone) + (f" and {more} more" if more else "")
+    error["message"] = f"{error.get('message', '')}; could not be compensated: {told}"
     return replace(ending, error=error)
 
 

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from app.temporal.payloads import LARGEST_INLINE, LARGEST_OUTCOME
+
 MOST_EVENTS = 6_000
-MOST_BYTES = 5 * 1024 * 1024
-"""From here on the walk suspends. Temporal warns at 10,240 events or 10 MiB and terminates at 51,200 or 50 MiB.
+MOST_BYTES = 3 * 1024 * 1024
+"""From here on the walk suspends. Temporal warns at 10,240 events or 10 MiB and terminates at 51,200 or 50 MiB;
+a hundred effects under way may still answer six megabytes.
 
 Where a run continues is part of its history: other numbers need `workflow.patched`, like any change of the walk.
 """
@@ -19,9 +22,7 @@ PATIENCE = 1.3
 
 _TASK_EVENTS = 3
 """A workflow task is scheduled, started and completed."""
-_EVENT_BYTES = 150
-_LARGEST_INLINE = 256 * 1024
-"""A larger value is kept outside the history, which holds a reference."""
+_EVENT_BYTES = 400
 _HEARTBEAT_SECONDS = 7.0
 """A workflow task with a local activity under way is renewed about this often."""
 
@@ -68,11 +69,11 @@ class History:
 
     def answered(self, size: int) -> None:
         """A regular activity answered so many bytes."""
-        self._bytes += min(size, _LARGEST_INLINE)
+        self._bytes += min(size, LARGEST_OUTCOME)
 
     def _add(self, events: int, size: int = 0) -> None:
         self._events += events
-        self._bytes += events * _EVENT_BYTES + min(size, _LARGEST_INLINE)
+        self._bytes += events * _EVENT_BYTES + min(size, LARGEST_INLINE)
 
 
 def seconds_between(start: str, end: str) -> float:

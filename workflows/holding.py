@@ -2,7 +2,7 @@
 
 from app.definition.steps import Step
 from app.temporal.messages import StepRecord
-from workflows.failures import StepFailed, recorded_failure
+from workflows.failures import StepFailed, Suspended, recorded_failure
 from workflows.resting import until_true
 from workflows.scope import Scope
 from workflows.state import now_text
@@ -23,6 +23,7 @@ def hold(scope: Scope, step: Step, record: StepRecord, failed: StepFailed) -> No
     failed.at(step.id, record.path)
     record.status, record.error, record.failed_path = "held", failed.as_step_error(), failed.path
     record.again_at, record.deadline, record.wait = None, None, None
+    scope.state.decisions.pop(record.path, None)
     scope.journal.abandon(record.path, now_text())
 
 
@@ -37,6 +38,12 @@ async def decided(scope: Scope, step: Step, record: StepRecord) -> StepRecord:
         await scope.recorder.show_status()
         # A decision while the run is paused is carried out when it is resumed.
         await until_true(state, lambda: record.path in state.decisions and not state.paused)
+    except Suspended:
+        raise
+    except BaseException:
+        # What was decided about this failure must not decide about another one.
+        state.decisions.pop(record.path, None)
+        raise
     finally:
         del state.held[record.path]
     decision = state.decisions.pop(record.path)

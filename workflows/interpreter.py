@@ -183,7 +183,7 @@ def _finish(scope: Scope, step: Step, record: StepRecord, status: str, *, stoppe
     record.again_at = None
     scope.state.moved = True
     # An effect that ended well has committed its own row; everything else is written in batches.
-    effect = record.action is not None and record.inputs is not None and status == "completed"
+    effect = record.action is not None and record.inputs is not None and status == "completed" and not record.unkept
     if next(step.children(), None) is not None:
         scope.journal.abandon(record.path, record.finished_at)
     scope.journal.finish(record, written=effect, stopped=stopped)

@@ -6,6 +6,7 @@ decides nothing: what a record means for the walk is the interpreter's business.
 
 from dataclasses import dataclass, field, replace
 
+from app.catalog.errors import ErrorType
 from app.json import Json, JsonObject
 from app.temporal.messages import (
     Assignment,
@@ -18,6 +19,8 @@ from app.temporal.messages import (
 )
 
 FINISHED = ("completed", "skipped")
+UNANSWERED = (ErrorType.TIMEOUT, ErrorType.WORKER_LOST, ErrorType.CONNECTION_FAILED)
+"""Failures after which the effect may have happened."""
 OPEN = ("pending", "running", "waiting", "held")
 
 
@@ -60,7 +63,10 @@ class Journal:
         """Steps that ended (completed, skipped, or failed with the failure handled), forgotten ones included."""
         self._assignments: dict[str, Assignment] = dict(state.assignments)
         self._begun = state.begun_steps
-        self._unwritten = Unwritten()
+        # Whatever an execution takes along, the one before has put into its history.
+        self._unwritten = Unwritten(dropped=list(state.dropped))
+        self._drops = 0
+        self._to_drop: dict[int, str] = {}
 
     def state(self) -> JournalState:
         """All of it but what is unwritten, sharing its values."""
@@ -82,6 +88,7 @@ class Journal:
             variables=self.variables,
             first_variables=self.first_variables,
             run_started_at=self.run_started_at,
+            dropped=list(self._to_drop.values()),
         )
 
     # Beginning
@@ -112,11 +119,12 @@ class Journal:
             record.renew = record.status == "cancelled" or (record.status == "failed" and not record.handled)
 
     def _begin(self, fresh: StepRecord, old: StepRecord | None) -> StepRecord:
-        """A new generation after a failure brings a new effect, which must not be answered with the old failure; after
-        a cancellation nobody knows whether the effect happened, and the same key finds out."""
+        """A new generation after a failure brings a new effect, which must not be answered with the old failure; where
+        nobody knows whether the effect happened (it was cancelled, or no answer came), the same key finds out."""
         if old is not None:
+            failed = old.status in ("failed", "held")
             fresh.generation = old.generation + 1
-            fresh.effect = old.effect + (old.status in ("failed", "held"))
+            fresh.effect = old.effect + (failed and (old.error or {}).get("type") not in UNANSWERED)
             self.begun.pop(fresh.path, None)
             if fresh.effect > old.effect:
                 self.keys.pop(fresh.path, None)
@@ -156,13 +164,17 @@ class Journal:
     def forget(self, path: str, index: int) -> None:
         """Drop what lies below a finished loop item, so that the journal stays small. Unwritten rows are kept."""
         prefix = f"{path}[{index}]."
+        self.forget_below(prefix)
+        self._fold_assignments(path, prefix)
+
+    def forget_below(self, prefix: str) -> None:
+        """Drop what stands at paths that begin so. Unwritten rows are kept."""
         memories: tuple[dict[str, object], ...] = (
             self.records, self.loops, self.repeats, self.begun, self.keys,
         )  # type: ignore[assignment]  # fmt: skip
         for memory in memories:
             for inner in [inner for inner in memory if inner.startswith(prefix)]:
                 del memory[inner]
-        self._fold_assignments(path, prefix)
 
     def _fold_assignments(self, path: str, prefix: str) -> None:
         """What the items of a loop set is kept as one."""
@@ -203,8 +215,22 @@ class Journal:
         self._unwritten.attempts.append(attempt)
 
     def drop_rows(self, prefix: str) -> None:
-        """The rows of an old iteration are let go."""
-        self._unwritten.dropped.append(prefix)
+        """The rows of an old iteration are let go, once what they tell is certain to be in Temporal's history.
+
+        Until then they are what keeps an effect from being done again.
+        """
+        self._drops += 1
+        self._to_drop[self._drops] = prefix
+
+    @property
+    def drops(self) -> int:
+        """A mark for `release_drops`: what was let go so far."""
+        return self._drops
+
+    def release_drops(self, mark: int) -> None:
+        """What was let go up to the mark is in the history."""
+        for number in [number for number in self._to_drop if number <= mark]:
+            self._unwritten.dropped.append(self._to_drop.pop(number))
 
     def take_unwritten(self) -> Unwritten:
         """Hand over what has to be written; the caller writes it, however long that takes."""

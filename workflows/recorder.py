@@ -5,6 +5,7 @@ write their own rows and do not pass here.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from types import NoneType
 from typing import TypeVar
@@ -22,6 +23,7 @@ from app.temporal.messages import (
     RecordBatch,
     RunResult,
     RunUpdate,
+    StepRecord,
     WorkflowVariables,
 )
 from app.temporal.payloads import json_size
@@ -45,6 +47,8 @@ class Recorder:
 
     def __init__(self, state: RunState) -> None:
         self._state = state
+        self._shown: dict[str, tuple[str, int, int]] = {}
+        """Status, generation and attempt with which an open step was last written."""
 
     async def flush_if_due(self) -> None:
         """Write when a batch is full, or a wait has ended while the run waits for something else as well.
@@ -85,16 +89,15 @@ class Recorder:
         self, *, path: str, event: str, match: Json, context: JsonObject, since: str, until: str | None
     ) -> OpenedWait:
         """Register the wait and everything before it; answers with an event that is there already, if any."""
-        taken = self._state.journal.take_unwritten()
-        wait = OpenWait(
-            batch=self._batch(self._update(), taken),
-            path=path,
-            event=event,
-            match=match,
-            context=context,
-            since=since,
-            until=until,
-        )
+        began, taken = workflow.now(), self._state.journal.take_unwritten()
+        batch = self._batch(self._update(), taken)
+
+        def wait() -> OpenWait:
+            age = (workflow.now() - began).total_seconds()
+            return OpenWait(
+                batch=batch, path=path, event=event, match=match, context=context, since=since, until=until, age=age
+            )
+
         opened = await self._write(names.OPEN_WAIT_ACTIVITY, wait, taken, OpenedWait, f"wait for {event}")
         size = json_size(opened.found)
         self._state.history.local(size)
@@ -108,7 +111,7 @@ class Recorder:
             workspace_id=run.workspace_id, workflow_id=run.workflow_id, run_id=run.run_id, path=path, values=values
         )
         self._state.history.local(0)
-        await self._execute(names.SET_VARIABLES_ACTIVITY, kept, NoneType, "keep " + ", ".join(values))
+        await self._execute(names.SET_VARIABLES_ACTIVITY, lambda: kept, NoneType, "keep " + ", ".join(values))
 
     def _update(self) -> RunUpdate:
         state = self._state
@@ -125,7 +128,7 @@ class Recorder:
 
     def _batch(self, update: RunUpdate, taken: Unwritten, journal: JournalState | None = None) -> RecordBatch:
         run = self._state.input
-        waiting = [record for record in self._state.journal.records.values() if record.status in ("waiting", "held")]
+        waiting = [record for record in self._state.journal.records.values() if self._is_news(record)]
         return RecordBatch(
             workspace_id=run.workspace_id,
             run_id=run.run_id,
@@ -137,23 +140,33 @@ class Recorder:
             journal=journal,
         )
 
+    def _is_news(self, record: StepRecord) -> bool:
+        """Whether an open step is other than it was last written; what was never open is not asked about."""
+        now = (record.status, record.generation, record.attempt)
+        if record.status not in ("waiting", "held") or self._shown.get(record.path) == now:
+            return False
+        self._shown[record.path] = now
+        return True
+
     async def _record(self, batch: RecordBatch, taken: Unwritten) -> None:
         self._state.history.local(0)
-        await self._write(names.RECORD_ACTIVITY, batch, taken, NoneType, f"record {batch.run.status}")
+        await self._write(names.RECORD_ACTIVITY, lambda: batch, taken, NoneType, f"record {batch.run.status}")
 
     async def _write(
-        self, activity: str, arg: object, taken: Unwritten, result: type[ResultT], summary: str
+        self, activity: str, arg: Callable[[], object], taken: Unwritten, result: type[ResultT], summary: str
     ) -> ResultT:
         try:
             return await self._execute(activity, arg, result, summary)
         except BaseException:
             # Only a cancellation gets here. What it interrupted must still be written before the run ends.
             self._state.journal.give_back(taken)
+            self._shown.clear()
             raise
 
-    async def _execute(self, activity: str, arg: object, result: type[ResultT], summary: str) -> ResultT:
+    async def _execute(self, activity: str, arg: Callable[[], object], result: type[ResultT], summary: str) -> ResultT:
+        """`arg` is asked for when it is this activity's turn."""
         async with self._state.local_slot():
-            return await _execute(activity, arg, result, summary)
+            return await _execute(activity, arg(), result, summary)
 
 
 async def _execute(activity: str, arg: object, result: type[ResultT], summary: str) -> ResultT:

@@ -29,12 +29,13 @@ async def until_true(
     state: RunState, condition: Callable[[], bool], *, until: datetime | None = None, summary: str | None = None
 ) -> bool:
     """Wait until the condition holds; False when `until` came first. Raises `Suspended` when the walk has to stop."""
-    seconds = remaining(until)
+    seconds, mark = remaining(until), state.journal.drops
     if seconds is not None:
         state.history.timer()
     try:
         await workflow.wait_condition(lambda: condition() or state.suspending, timeout=seconds, timeout_summary=summary)
     except TimeoutError:
+        state.journal.release_drops(mark)
         # Deadline and condition may come with the same task; it was in time then.
         return condition()
     if condition():

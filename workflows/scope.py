@@ -80,7 +80,8 @@ class Scope:
 
     def item(self, step: Step, index: int, names: JsonObject) -> "Scope":
         """The scope of one loop item: sees what is outside, keeps its own steps to itself."""
-        own: ChainMap[str, Json] = ChainMap({}, self._views)
+        views = self._views
+        own = views.new_child() if isinstance(views, ChainMap) else ChainMap[str, Json]({}, views)
         return self._child(f"{self.path(step)}[{index}].", own, names, asks=self._asks_inside(step))
 
     def closing(self, names: JsonObject) -> "Scope":

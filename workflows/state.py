@@ -16,6 +16,7 @@ from app.definition.model import Definition
 from app.json import JsonObject
 from app.temporal import names
 from app.temporal.messages import Carry, Decision, RunInput, RunResult, StepRecord
+from app.temporal.plain import read_carry
 from workflows.failures import step_id_of
 from workflows.history import History
 from workflows.inbox import Inbox
@@ -32,7 +33,7 @@ class RunState:
     """One run as it stands."""
 
     def __init__(self, input: RunInput) -> None:
-        carry = input.carry
+        carry = read_carry(input.carry) if input.carry else None
         self.input = input
         self.definition = Definition()
         self.is_new = carry is None or carry.started_at is None

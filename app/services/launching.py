@@ -21,6 +21,7 @@ from app.services.platform import Platform
 from app.store import journals, run_state, runs, versions, workspaces
 from app.temporal import names
 from app.temporal.messages import WALK, Carry, JournalState, RunInput, RunResult, TriggerInfo
+from app.temporal.plain import as_plain
 
 START_SECONDS = 5.0
 PENDING_FOR = timedelta(seconds=2)
@@ -160,7 +161,7 @@ def _input(run: Run, version: Version, workspace_name: str, journal: JournalStat
         created_at=run.created_at.isoformat(),
         variables=run.variables,
         walk=WALK,
-        carry=None if journal is None else Carry(journal=journal),
+        carry=None if journal is None else as_plain(Carry(journal=journal)),
     )
 
 

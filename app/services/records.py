@@ -133,6 +133,7 @@ async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
         match=wait.match,
         context=wait.context,
         since=wait.since,
+        age=wait.age,
         moment=None if wait.since in ("wait_start", "run_start") else _moment(wait.since),
         until=until,
     )

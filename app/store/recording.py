@@ -134,7 +134,7 @@ _OPEN_WAIT = """
     VALUES (
         %(workspace_id)s, %(run_id)s, %(path)s, %(event)s, %(match)s, %(context)s,
         CASE %(since)s::text
-            WHEN 'wait_start' THEN clock_timestamp()
+            WHEN 'wait_start' THEN clock_timestamp() - make_interval(secs => %(age)s)
             WHEN 'run_start' THEN COALESCE(
                 (SELECT created_at FROM runs WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s),
                 clock_timestamp())
@@ -261,10 +261,11 @@ class RunRecords:
         since: str,
         moment: datetime | None,
         until: datetime | None,
+        age: float = 0.0,
     ) -> Statement:
-        """Register a wait; answers `(since,)`. `since` is wait_start, run_start, or else `moment` counts.
+        """Register a wait that began `age` seconds ago; answers `(since,)`.
 
-        Times are the database's: a wait that starts now starts when its row is written.
+        `since` is wait_start, run_start, or else `moment` counts. Times are the database's.
         """
         wait = {
             "path": path,
@@ -275,6 +276,7 @@ class RunRecords:
             "since": since,
             "moment": moment,
             "until": until,
+            "age": age,
         }
         return Statement(_OPEN_WAIT, {**self._run, **wait})
 

@@ -42,8 +42,9 @@ class RunInput:
     created_at: str
     variables: JsonObject = field(default_factory=dict)
     """Values over the definition's own variables: kept workflow variables, then what the request gave."""
-    carry: "Carry | None" = None
-    """What the run brings along: from its execution before this one, or from the run it is a redrive of."""
+    carry: Json = None
+    """What the run brings along, from its execution before this one or from the run it is a redrive of: a `Carry` as
+    `plain.as_plain` writes it."""
     walk: int = 1
     """Which way of walking the execution began with: `WALK` for new ones. Replays go the way their run went."""
 
@@ -56,6 +57,9 @@ class RunResult:
     output: Json = None
     error: JsonObject | None = None
     """`{type, message, step_id, path}`"""
+    not_undone: list[str] = field(default_factory=list)
+    """What could not be compensated and why: the first ones."""
+    failed_compensations: int = 0
 
 
 @dataclass(kw_only=True)
@@ -93,6 +97,8 @@ class StepRecord:
     """When the next attempt is due, while the step pauses between two."""
     decision: JsonObject | None = None
     """What an operator decided while the step was held: `{decision, by, at}`."""
+    unkept: bool = False
+    """The effect was done while the database was away: its row is still to be written."""
     renew: bool = False
     """The step failed or was cancelled inside something that is tried again: it begins anew when it is reached."""
 
@@ -153,6 +159,8 @@ class ActionOutcome:
     """True when a stored outcome answered and nothing was done again."""
     kept: bool = False
     """The output is too large for a local activity's answer and is kept in the database, to be asked for by key."""
+    unkept: bool = False
+    """The database was away: this answer is all there is, and its row is the run's to write."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +227,8 @@ class OpenWait:
     context: JsonObject = field(default_factory=dict)
     since: str = "wait_start"
     until: str | None = None
+    age: float = 0.0
+    """Seconds since the wait began: its registration had to wait for its turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +286,8 @@ class RepeatProgress:
     begun: bool = False
     output: Json = None
     again_at: str | None = None
+    base: int = 0
+    """Iterations before the latest time that all allowed ones were not enough; a retry is allowed as many again."""
 
 
 @dataclass(kw_only=True)
@@ -323,6 +335,8 @@ class JournalState:
     """The run's variables before any step set one."""
     run_started_at: str | None = None
     """When the run, or the run it is a redrive of, was asked for: what `since: run_start` means."""
+    dropped: list[str] = field(default_factory=list)
+    """Beginnings of paths whose rows the next execution lets go."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,8 @@ from temporalio.converter import (
 )
 
 from app.temporal import names
-from app.temporal.messages import OpenWait, RecordBatch, RunInput
+from app.temporal.messages import ActionOutcome, OpenWait, RecordBatch, RunInput
+from app.temporal.plain import CarriedInput
 
 LARGEST_PAYLOAD = 1_750_000
 """Bytes of JSON in one value that a step hands on; a little more is wrapped around it."""
@@ -37,6 +38,9 @@ LARGEST_VALUE = 16_000_000
 LARGEST_RUN_INPUT = 256 * 1024
 """Bytes of a run's input in its history. It stands there twice, at the end of one execution and the start of the next,
 and is fetched with the history each time the run is replayed; from here on it is stored apart."""
+LARGEST_OUTCOME = 64 * 1024
+"""Bytes of an effect's outcome in a history; a larger one is stored apart. It was committed the moment before, so that
+the database is there; and a hundred effects may answer at once."""
 LARGEST_INLINE = 2_000_000
 """Bytes of any other payload in a history; from here on it is stored apart, since Temporal would refuse it.
 
@@ -45,9 +49,16 @@ up by its absence.
 """
 
 _STORED = "holdfast-stored"
-_EARLY, _NEVER = b"early", b"never"
+_INPUT, _OUTCOME, _NEVER = b"input", b"outcome", b"never"
 # Inputs of local activities never leave the worker, however large: no history holds them.
-_WHEN_STORED = {RunInput.__name__: _EARLY, RecordBatch.__name__: _NEVER, OpenWait.__name__: _NEVER}
+_WHEN_STORED = {
+    RunInput.__name__: _INPUT,
+    CarriedInput.__name__: _INPUT,
+    ActionOutcome.__name__: _OUTCOME,
+    RecordBatch.__name__: _NEVER,
+    OpenWait.__name__: _NEVER,
+}
+_STORED_FROM = {_INPUT: LARGEST_RUN_INPUT, _OUTCOME: LARGEST_OUTCOME}
 
 
 class Utf8JsonConverter(JSONPlainPayloadConverter):
@@ -90,7 +101,7 @@ def data_converter(driver: StorageDriver) -> DataConverter:
     def select(context: StorageDriverSelectContext, payload: Payload) -> StorageDriver | None:
         return driver if _is_stored(context, payload) else None
 
-    storage = ExternalStorage(drivers=[driver], driver_selector=select, payload_size_threshold=LARGEST_RUN_INPUT)
+    storage = ExternalStorage(drivers=[driver], driver_selector=select, payload_size_threshold=LARGEST_OUTCOME)
     return replace(DATA_CONVERTER, external_storage=storage)
 
 
@@ -103,5 +114,5 @@ def _is_stored(context: StorageDriverSelectContext, payload: Payload) -> bool:
     target = context.target
     if not isinstance(target, StorageDriverWorkflowInfo) or names.run_of(target.id) is None:
         return False
-    when = payload.metadata.get(_STORED)
-    return when == _EARLY or (when is None and payload.ByteSize() >= LARGEST_INLINE)
+    when = payload.metadata.get(_STORED, b"")
+    return when != _NEVER and payload.ByteSize() >= _STORED_FROM.get(when, LARGEST_INLINE)

@@ -46,14 +46,14 @@ async def run(scope: Scope, step: ActionStep, record: StepRecord) -> Json:
     record.action = entry.id
     if entry.where == "inline":
         with scope.metered(MAX_ITEM_OPERATIONS) as budget:
-            return guarded("inputs", INLINE[entry.id], step.inputs, scope.context(), budget)
+            return guarded("inputs", INLINE[entry.id], _inputs(scope, step, record), scope.context(), budget)
     scope.state.busy += 1
     try:
         await scope.recorder.show_status()
         outcome = await _perform(scope, step, entry, record)
     finally:
         scope.state.busy -= 1
-    record.inputs, record.attempt = outcome.inputs, outcome.attempt
+    record.inputs, record.attempt, record.unkept = outcome.inputs, outcome.attempt, outcome.unkept
     record.finished_at = outcome.finished_at
     return outcome.output
 
@@ -76,7 +76,23 @@ async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRe
             await between_attempts(scope.state, scope.recorder, record, record.attempt + 1)
         finally:
             scope.state.busy += 1
-    return await _attempts_scheduled(scope, call, step, record)
+    try:
+        return await _attempts_scheduled(scope, call, step, record)
+    except StepFailed as failed:
+        if failed.type != ErrorType.WORKER_LOST or call.kept:
+            raise
+        return await _kept_outcome(scope, call, step, record, failed)
+
+
+async def _kept_outcome(
+    scope: Scope, call: ActionCall, step: ActionStep, record: StepRecord, failed: StepFailed
+) -> ActionOutcome:
+    """The worker was lost; its effect may have been done and kept all the same. Raises `failed` when it was not."""
+    try:
+        return await _attempts_scheduled(scope, replace(call, kept=True, previous_attempts=0), step, record)
+    except StepFailed:
+        record.error = failed.as_step_error()
+        raise failed from None
 
 
 def _local_first(scope: Scope, entry: Action, call: ActionCall) -> bool:
@@ -154,8 +170,8 @@ async def _attempts_scheduled(scope: Scope, call: ActionCall, step: ActionStep, 
 
 def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> ActionCall:
     run = scope.state.input
-    begun = scope.journal.begun.get(record.path)
-    inputs = begun["inputs"] if begun else scope.evaluate(step.inputs, "inputs")
+    begun = record.path in scope.journal.begun
+    inputs = _inputs(scope, step, record) if begun else scope.evaluate(step.inputs, "inputs")
     size = json_size(inputs)
     if size > LARGEST_TASK:
         fail(ErrorType.LIMIT_EXCEEDED, f"inputs: {size:,} bytes are more than the {LARGEST_TASK:,} a step may be given")
@@ -180,6 +196,13 @@ def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> 
         started_at=record.started_at,
         decision=record.decision,
     )
+
+
+def _inputs(scope: Scope, step: ActionStep, record: StepRecord) -> JsonObject:
+    """What the step goes on with, or an operator gave it; else its inputs as they are written."""
+    begun = scope.journal.begun.get(record.path)
+    inputs: JsonObject = begun["inputs"] if begun else step.inputs
+    return inputs
 
 
 def _effect_key(run_id: str, record: StepRecord) -> str:

@@ -16,7 +16,7 @@ async def run(scope: Scope, step: RepeatStep, record: StepRecord) -> Json:
     """`{iterations, done, output}`: the output of the last iteration, and whether the repeat came to its own end."""
     progress = scope.journal.repeats.setdefault(record.path, RepeatProgress())
     done = False
-    while not done and (progress.begun or progress.index < step.max_iterations):
+    while not done and (progress.begun or progress.index < progress.base + step.max_iterations):
         if progress.again_at is not None:
             record.wait = {"kind": "delay", "event": None, "until": progress.again_at}
             await rest(scope.state, scope.recorder, record, kind="delay", until=progress.again_at, summary=step.title)
@@ -33,6 +33,7 @@ async def run(scope: Scope, step: RepeatStep, record: StepRecord) -> Json:
         # As many iterations as are allowed may have been enough.
         done = not scope.item(step, progress.index, {"loop": _loop(progress.index)}).holds(step.while_, "while")
     if not done and step.on_exhausted == "fail":
+        progress.base = progress.index
         fail(ErrorType.LIMIT_EXCEEDED, f"max_iterations: {step.max_iterations} iterations were not enough")
     return {"iterations": progress.index, "done": done, "output": progress.output}
 
@@ -45,7 +46,7 @@ def _next(
     inside: Scope, scope: Scope, step: RepeatStep, record: StepRecord, progress: RepeatProgress, *, done: bool
 ) -> None:
     """The iteration is over: its steps are forgotten, and the pause before the next one begins."""
-    if step.interval is not None and not done and progress.index + 1 < step.max_iterations:
+    if step.interval is not None and not done and progress.index + 1 < progress.base + step.max_iterations:
         progress.again_at = due(inside.duration(step.interval, "interval").total_seconds())
     scope.forget(step, progress.index)
     if progress.index >= KEPT_ITERATIONS:
