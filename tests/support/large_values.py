@@ -8,6 +8,7 @@ from temporalio import workflow
 from app.json import JsonObject
 from app.temporal import names
 from app.temporal.messages import Carry, JournalState, RecordBatch, RunInput, RunUpdate, StepRecord
+from app.temporal.plain import CarriedInput, as_plain, read_carry
 
 
 @workflow.defn(name="LargeValues")
@@ -22,18 +23,19 @@ class LargeValues:
     async def run(self, run: RunInput) -> JsonObject:
         """Answers with what the journal holds that it ends with: all that the first execution began with."""
         assert run.carry is not None
-        self._journal = run.carry.journal
+        carried = read_carry(run.carry)
+        self._journal = carried.journal
         await workflow.execute_local_activity(
             names.RECORD_ACTIVITY,
             self._batch(run),
             start_to_close_timeout=timedelta(seconds=30),
             result_type=type(None),
         )
-        if run.carry.executions < run.variables["executions"]:
-            carry = Carry(journal=self._journal, executions=run.carry.executions + 1)
-            workflow.continue_as_new(replace(run, carry=carry))
+        if carried.executions < run.variables["executions"]:
+            carry = as_plain(Carry(journal=self._journal, executions=carried.executions + 1))
+            workflow.continue_as_new(CarriedInput(as_plain(replace(run, carry=None)), carry=carry))
         await workflow.wait_condition(lambda: self._ends or not run.variables["stays"])
-        return {"executions": run.carry.executions, "journal": [record.output for record in self._journal.records]}
+        return {"executions": carried.executions, "journal": [record.output for record in self._journal.records]}
 
     @workflow.signal
     def end(self) -> None:

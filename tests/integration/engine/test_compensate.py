@@ -216,7 +216,7 @@ async def test_what_cannot_be_undone_is_said_and_the_rest_is_undone(engine: Engi
     assert done.run.status == "failed"
     assert (done.error["type"], done.error["path"]) == ("expression", "bad")
     assert "nothing" in done.error["message"], "the first cause still stands"
-    assert "b could not be compensated" in done.error["message"]
+    assert "could not be compensated: b (" in done.error["message"]
     assert "404" in done.error["message"]
     assert "a could not" not in done.error["message"]
     assert done.steps["b.compensate.undo_b"].status == "failed"
@@ -230,7 +230,7 @@ async def test_a_cancelled_run_says_what_could_not_be_undone(engine: Engine, htt
     await engine.cancel(run)
     done = await engine.end(run)
     assert done.run.status == "cancelled"
-    assert "a could not be compensated" in done.error["message"]
+    assert "could not be compensated: a (" in done.error["message"]
 
 
 async def test_an_effect_that_ends_well_while_it_is_cancelled_is_undone(
@@ -289,3 +289,21 @@ async def test_a_run_says_that_it_is_under_way_while_it_undoes(engine: Engine, h
     await engine.send("go")
     assert (await engine.end(run)).run.status == "failed"
     await eventually(lambda: undone(http_stub) == ["a"])
+
+
+async def test_in_loops_inside_loops_the_steps_of_the_outer_item_are_seen(engine: Engine, http_stub: HttpStub) -> None:
+    undo = http("undo", "{{ trigger.url }}/undo/{{ steps.outer.output.value }}-{{ item }}")
+    inner = loop("inner", [1, 2], http("act", "{{ trigger.url }}/act", compensate=[undo]))
+    outer = loop("each", ["a", "b"], put("outer", "{{ name }}"), inner, item_variable="name")
+    await ends(engine, http_stub, outer, BAD)
+    assert undone(http_stub) == ["b-2", "b-1", "a-2", "a-1"]
+
+
+async def test_very_many_that_cannot_be_undone_are_counted_and_the_first_are_named(
+    engine: Engine, http_stub: HttpStub
+) -> None:
+    bad = {"id": "undo", "type": "transform", "mapping": {"x": "{{ trigger.nothing }}"}}
+    done = await ends(engine, http_stub, loop("each", "{{ range(400) | list }}", put("a", compensate=[bad])), BAD)
+    assert done.error["message"].count("each[") == 10
+    assert done.error["message"].endswith("and 390 more")
+    assert len(done.error["message"]) < 4_000

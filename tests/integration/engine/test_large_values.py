@@ -28,6 +28,7 @@ from app.temporal import names
 from app.temporal.connect import TemporalConnection
 from app.temporal.messages import Carry, JournalState, RunInput, StepRecord, TriggerInfo
 from app.temporal.payloads import data_converter, json_size
+from app.temporal.plain import as_plain
 from tests.integration.services.building import a_run
 from tests.support.engine import Engine
 from tests.support.large_values import LargeValues
@@ -124,7 +125,7 @@ async def started(
         trigger=TriggerInfo(type="manual"),
         created_at="2030-01-01T00:00:00Z",
         variables={"executions": executions, "stays": stays},
-        carry=Carry(journal=journal),
+        carry=as_plain(Carry(journal=journal)),
     )
     handle: Handle = await bench.client.start_workflow(
         LargeValues.run, run, id=names.workflow_id(str(run_id)), task_queue=QUEUE

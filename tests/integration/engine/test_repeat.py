@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.definition.steps import Step
 from app.json import JsonObject
 from tests.support.engine import Engine, http
 from tests.support.executions import replay
@@ -11,6 +12,7 @@ from tests.support.http_stub import Answer, HttpStub
 from tests.support.steps import BAD, ONCE, QUICK, delay, group, let, loop, parallel, put, repeat, stop, wait
 from tests.support.waiting import eventually
 from workflows import history
+from workflows.scope import Scope
 
 DONE = "{{ steps.poll.output }}"
 
@@ -184,25 +186,70 @@ async def test_waits_of_iterations_are_waits_of_their_own(engine: Engine) -> Non
 async def test_only_the_latest_hundred_iterations_keep_their_rows(engine: Engine) -> None:
     done = await engine.steps(
         put("before"),
-        repeat("poll", put("a", "{{ loop.index }}"), group("g", put("b")), until="{{ loop.number == 250 }}"),
+        repeat(
+            "poll", put("a", "{{ loop.index }}"), group("g", put("b")), until="{{ loop.number == 250 }}", interval="3ms"
+        ),
         put("after"),
         output=DONE,
     )
     assert done.output["iterations"] == 250
     kept = [path for path in done.steps if path.startswith("poll[") and path.endswith(".a")]
-    assert kept == [f"poll[{n}].a" for n in range(150, 250)]
-    assert len(done.steps) == 3 + 3 * 100
+    # The last ones are let go with the next timer, when what they tell is certain to be in the history.
+    assert kept[-100:] == [f"poll[{n}].a" for n in range(150, 250)]
+    assert len(kept) < 105
+    assert len(done.steps) == 3 + 3 * len(kept)
     assert done.run.steps_completed == 2 + 1 + 3 * 250
 
 
 async def test_effects_and_their_attempts_are_let_go_with_their_iteration(engine: Engine, http_stub: HttpStub) -> None:
     http_stub.answer("/5", Answer(status=503), Answer())
     check = http("check", f"{http_stub.url}/{{{{ loop.index }}}}", retry=QUICK)
-    done = await engine.steps(repeat("poll", check, until="{{ loop.number == 130 }}"))
+    done = await engine.steps(repeat("poll", check, until="{{ loop.number == 130 }}", interval="3ms"))
     assert done.run.status == "completed"
     assert len(http_stub.requests) == 131
-    assert [path for path in done.steps if "[" in path] == [f"poll[{n}].check" for n in range(30, 130)]
+    kept = [path for path in done.steps if "[" in path]
+    assert kept[-100:] == [f"poll[{n}].check" for n in range(30, 130)]
+    assert len(kept) < 105
     assert await engine.attempts(done.run) == []
+
+
+async def test_a_task_that_is_made_again_does_no_effect_of_an_old_iteration_again(
+    engine: Engine, http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the task has ended, rows alone know of the effects in it: they must not be let go before."""
+    unharmed, failed = Scope.forget, []
+
+    def forget(scope: Scope, step: Step, index: int) -> None:
+        if index == 230 and not failed:
+            failed.append(index)
+            raise RuntimeError("the worker broke")
+        unharmed(scope, step, index)
+
+    monkeypatch.setattr(Scope, "forget", forget)
+    poll = repeat("poll", http("check", f"{http_stub.url}/"), until="{{ loop.number == 240 }}")
+    done = await engine.run({"steps": [poll], "output": DONE}, within=60)
+    assert failed
+    assert done.output["iterations"] == 240
+    assert set(http_stub.effects(done.run.id).values()) == {1}
+
+
+async def test_an_operator_may_allow_an_exhausted_repeat_as_many_iterations_again(
+    engine: Engine, http_stub: HttpStub
+) -> None:
+    http_stub.answer("/", Answer(json=1), Answer(json=2), Answer(json=3))
+    poll = repeat(
+        "poll",
+        http("check", f"{http_stub.url}/"),
+        until="{{ steps.check.output.body == 3 }}",
+        max_iterations=2,
+        on_error="hold",
+    )
+    run = await engine.start({"steps": [poll], "output": DONE})
+    await engine.is_(run, "held")
+    await engine.decide(run, "poll", "retry")
+    done = await engine.end(run)
+    assert done.output == {"iterations": 3, "done": True, "output": done.output["output"]}
+    assert http_stub.effects(run.id) == {f"poll[{n}].check": 1 for n in range(3)}
 
 
 async def test_thousands_of_iterations_continue_as_new(

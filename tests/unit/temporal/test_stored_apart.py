@@ -27,7 +27,15 @@ from app.temporal.messages import (
     StepRecord,
     TriggerInfo,
 )
-from app.temporal.payloads import DATA_CONVERTER, LARGEST_INLINE, LARGEST_PAYLOAD, LARGEST_RUN_INPUT, data_converter
+from app.temporal.payloads import (
+    DATA_CONVERTER,
+    LARGEST_INLINE,
+    LARGEST_OUTCOME,
+    LARGEST_PAYLOAD,
+    LARGEST_RUN_INPUT,
+    data_converter,
+)
+from app.temporal.plain import CarriedInput
 
 RUN = "0197a3f2-0000-7000-8000-000000000001"
 OF_A_RUN = StorageDriverWorkflowInfo(namespace="default", id=names.workflow_id(RUN))
@@ -91,7 +99,10 @@ def outcome(size: int) -> ActionOutcome:
     [
         pytest.param(run_input(LARGEST_RUN_INPUT - 1000), False, id="a small input of a run"),
         pytest.param(run_input(LARGEST_RUN_INPUT), True, id="a large input of a run"),
-        pytest.param(outcome(LARGEST_PAYLOAD), False, id="the largest answer of an activity"),
+        pytest.param(outcome(LARGEST_OUTCOME - 1000), False, id="an answer of an activity"),
+        pytest.param(outcome(LARGEST_OUTCOME), True, id="a large answer of an activity"),
+        pytest.param(outcome(LARGEST_PAYLOAD), True, id="the largest answer of an activity"),
+        pytest.param(CarriedInput(a="x" * LARGEST_RUN_INPUT), True, id="a large input of a run's next execution"),
         pytest.param(batch(5_000_000), False, id="records on their way to a local activity"),
         pytest.param(OpenWait(batch=batch(5_000_000), path="a", event="e"), False, id="a wait on its way to one"),
         pytest.param(
