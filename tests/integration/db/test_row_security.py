@@ -12,7 +12,7 @@ from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Integer, Ta
 from sqlalchemy.dialects.postgresql import JSONB
 from uuid_utils.compat import uuid7
 
-from app.db.engine import Database, RoleBypassesRowSecurity
+from app.db.engine import Database, RoleBypassesRowSecurity, Statement
 from app.db.models import Base
 from app.settings import Settings
 from tests.conftest import DatabaseUrls
@@ -174,10 +174,12 @@ class TestTheApplicationsRole:
         with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="versions are immutable"):
             await connection.execute("UPDATE versions SET comment = 'other'")
 
-    async def test_that_bypasses_row_security_is_refused_before_its_first_query(self, database_urls):
+    async def test_that_bypasses_row_security_is_refused_before_its_first_query(self, database_urls, theirs):
         database = Database(Settings(database_url=database_urls.owner))
         try:
             with pytest.raises(RoleBypassesRowSecurity, match="can bypass row-level security"):
                 await database.scalar("SELECT 1")
+            with pytest.raises(RoleBypassesRowSecurity, match="can bypass row-level security"):
+                await database.run(theirs, Statement("SELECT count(*) FROM runs", {}))
         finally:
             await database.close()
