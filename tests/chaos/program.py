@@ -21,6 +21,8 @@ from tests.chaos.orders import REQUEST_SECONDS, Customers
 from tests.chaos.plan import Order, Plan
 from tests.chaos.verdict import Promise, figures, promises
 
+STANDSTILL_SECONDS = 90.0
+"""Longer than a worker's death can hold up anything."""
 SETTLE_SECONDS = 60.0
 """How long after the last effect an ending may be unwritten, a dispatch unfinished."""
 _LOOK_SECONDS = 0.5
@@ -74,9 +76,9 @@ async def _under_chaos(plan: Plan, installation: Installation, provider: Provide
         watching.say(f"{len(orders)} orders, {len(strikes)} strikes")
         try:
             async with asyncio.timeout(plan.seconds):
-                await _all(_placed(customers, orders), agent.run(strikes))
-        except TimeoutError:
-            watching.say(f"not done within {plan.seconds:g} seconds: looking at what there is")
+                await _moving(_all(_placed(customers, orders), agent.run(strikes)), ledger)
+        except TimeoutError as error:
+            watching.say(f"{error or f'not done within {plan.seconds:g} seconds'}: looking at what there is")
             await installation.mend()
     rows = await _settled(installation)
     facts = Facts(
@@ -115,6 +117,21 @@ async def _placed(customers: Customers, orders: list[Order]) -> None:
         await _all(*map(customers.order, orders))
     finally:
         looking.cancel()
+
+
+async def _moving(work: Coroutine[None, None, None], ledger: Ledger) -> None:
+    """Do the work; raises `TimeoutError` when the ledger is asked for nothing new for too long."""
+    working = asyncio.ensure_future(work)
+    try:
+        while not working.done():
+            effects = ledger.effects
+            await asyncio.wait({working}, timeout=STANDSTILL_SECONDS)
+            if not working.done() and ledger.effects == effects:
+                raise TimeoutError(f"nothing was done for {STANDSTILL_SECONDS:g} seconds")
+    finally:
+        working.cancel()
+        await asyncio.wait({working})
+    working.result()
 
 
 async def _settled(installation: Installation) -> Rows:
