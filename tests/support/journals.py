@@ -100,3 +100,12 @@ def redriven(
 def statuses(made: Seed) -> dict[str, str]:
     """Status by path of the records a seed begins with."""
     return {one.path: one.status for one in made.journal.records}
+
+
+FIVE = definition(*(step(id) for id in "abcde"))
+"""Five steps in a row."""
+
+
+def after_c() -> JournalState:
+    """The journal of a run of `FIVE` that failed at its third step."""
+    return journal(record("a"), record("b"), record("c", "failed"))

@@ -47,15 +47,15 @@ async def test_many_at_once_stay_within_bounds(
     monkeypatch.setattr(history, "MOST_EVENTS", 300)
     prepare(http_stub)
     steps = [
-        loop("each", 300, get("fetch", "/{{ item }}"), delay("pause", "1ms"), concurrency=30, collect="{{ item }}")
+        loop("each", 150, get("fetch", "/{{ item }}"), delay("pause", "1ms"), concurrency=30, collect="{{ item }}")
     ]
     done = await engine.run(
         {"steps": steps, "output": "{{ steps.each.output.results }}"}, input={"url": http_stub.url}, within=100
     )
-    assert done.output == list(range(300))
+    assert done.output == list(range(150))
     assert most_events(done) < 800
     assert set(http_stub.effects(done.run.id).values()) == {1}
-    assert len(http_stub.requests) == 300
+    assert len(http_stub.requests) == 150
 
 
 async def test_scheduled_effects_stay_within_bounds(
@@ -63,7 +63,7 @@ async def test_scheduled_effects_stay_within_bounds(
 ) -> None:
     monkeypatch.setattr(history, "MOST_EVENTS", 200)
     prepare(http_stub)
-    definition = {"settings": SCHEDULED, "steps": [loop("each", 100, get("fetch", "/{{ item }}"), concurrency=10)]}
+    definition = {"settings": SCHEDULED, "steps": [loop("each", 60, get("fetch", "/{{ item }}"), concurrency=10)]}
     done = await engine.run(definition, input={"url": http_stub.url}, within=100)
     assert done.run.status == "completed"
     assert len(done.executions) > 2
@@ -128,10 +128,10 @@ async def test_a_run_that_waits_and_is_signalled_for_ever_continues(
 
 async def test_updates_that_pour_in_do_not_fill_the_history(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that waits for a month may be paused and resumed every minute."""
-    monkeypatch.setattr(history, "MOST_EVENTS", 150)
+    monkeypatch.setattr(history, "MOST_EVENTS", 100)
     run = await engine.start({"steps": [wait("wait", timeout="1h"), put("after")]})
     await engine.at(run, "wait")
-    for _ in range(60):
+    for _ in range(40):
         await engine.pause(run)
         with refused(names.ALREADY_PAUSED):
             await engine.pause(run)
@@ -153,7 +153,7 @@ async def test_a_branch_that_stands_at_an_effect_for_long_does_not_keep_the_run_
     steps = parallel(
         "both",
         [get("slow", "/slow"), put("told", "{{ steps.slow.output.body }}")],
-        [loop("each", 100, delay("pause", "1ms"), get("fetch", "/{{ item }}"))],
+        [loop("each", 40, delay("pause", "1ms"), get("fetch", "/{{ item }}"))],
     )
     definition = {"settings": SCHEDULED, "steps": [steps], "output": "{{ steps.told.output.value }}"}
     done = await engine.run(definition, input={"url": http_stub.url}, within=60)
@@ -171,7 +171,7 @@ async def test_a_retry_that_takes_days_does_not_hold_the_other_branch_up(
     http_stub.answer("/down", Answer(status=503))
     retry = {"max_attempts": 5, "initial_interval": "1h", "jitter": 0}
     steps = parallel(
-        "both", [get("down", "/down", retry=retry)], [wait("begin"), loop("each", 80, get("fetch"), concurrency=2)]
+        "both", [get("down", "/down", retry=retry)], [wait("begin"), loop("each", 30, get("fetch"), concurrency=2)]
     )
     run = await engine.start({"steps": [steps]}, input={"url": http_stub.url})
     await engine.at(run, "both.begin")

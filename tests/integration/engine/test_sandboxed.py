@@ -1,6 +1,5 @@
 """Every kind under Temporal's sandbox, by a worker that forgets each run at once and replays it at every task."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,8 @@ from app.temporal import names
 from tests.replay.case import prepare
 from tests.replay.cases import CASES
 from tests.replay.record import limits
-from tests.support.engine import Engine, http
-from tests.support.executions import replay
+from tests.support.engine import Engine
 from tests.support.http_stub import HttpStub
-from tests.support.steps import delay, loop, parallel, put, repeat, wait
 from worker.main import build_worker
 
 if TYPE_CHECKING:
@@ -62,30 +59,3 @@ async def test_a_run_ends_as_it_must(sandboxed: Engine, http_stub: HttpStub, nam
     assert not any(execution.task_failures for execution in done.executions)
     keys = [request.headers["Idempotency-Key"] for request in http_stub.requests if request.path == "/ok"]
     assert len(keys) == len(set(keys)), "no effect twice"
-
-
-async def test_much_that_happens_at_once_is_told_the_same_way_again(sandboxed: Engine, http_stub: HttpStub) -> None:
-    """Events, effects and records of several walkers fall into the same tasks; each task is made from a replay."""
-    wanted = {"n": "{{ item }}"}
-    walkers = loop(
-        "each", 16, wait("reply", match=wanted, timeout="1h"), http("told", f"{http_stub.url}/ok"), put("after"),
-        concurrency=4, collect="{{ item }}",
-    )  # fmt: skip
-    busy = repeat("busy", delay("breath", "15ms"), put("round"), until="{{ vars.over }}")
-    over = {"id": "enough", "type": "set_variable", "variables": {"over": True}}
-    run = await sandboxed.start(
-        {
-            "variables": {"over": False},
-            "steps": [parallel("both", [busy], [walkers, over])],
-            "output": "{{ steps.each.output.results }}",
-        }
-    )
-    for first in range(0, 16, 4):
-        for number in range(first, first + 4):
-            await sandboxed.at(run, f"both.each[{number}].reply")
-        await asyncio.gather(*(sandboxed.send("go", {"n": number}) for number in range(first, first + 4)))
-    done = await sandboxed.end(run)
-    assert done.output == list(range(16))
-    assert not any(execution.task_failures for execution in done.executions)
-    assert http_stub.effects(run.id) == {f"both.each[{number}].told": 1 for number in range(16)}
-    await replay(await sandboxed.platform.temporal.client(), done.executions)
