@@ -336,12 +336,7 @@ WALKS: Mapping[str, Walk] = {
     "waits in a row": Walk(
         {
             "steps": [
-                loop(
-                    "each",
-                    6,
-                    wait("answer", match={"n": "{{ item }}"}, timeout="1h"),
-                    collect="{{ steps.answer.output.n }}",
-                )
+                loop("each", 6, wait("answer", match={"n": "{{ item }}"}), collect="{{ steps.answer.output.n }}")
             ],
             "output": "{{ steps.each.output.results }}",
         },
