@@ -26,7 +26,8 @@ from app.temporal.messages import (
     StepRecord,
     WorkflowVariables,
 )
-from app.temporal.payloads import json_size
+from app.temporal.payloads import LARGEST_TASK, json_size
+from app.temporal.plain import as_plain
 from workflows.journal import Unwritten
 from workflows.state import RunState
 from workflows.tasks import leave_if_cancelled
@@ -164,9 +165,46 @@ class Recorder:
             raise
 
     async def _execute(self, activity: str, arg: Callable[[], object], result: type[ResultT], summary: str) -> ResultT:
-        """`arg` is asked for when it is this activity's turn."""
-        async with self._state.local_slot():
-            return await _execute(activity, arg(), result, summary)
+        """`arg` is asked for when it is this activity's turn.
+
+        A task may end with its local activity and the next one begin at once. What other walkers then do falls into
+        that one, and into the one before in a replay: beside others, a record is a regular activity.
+        """
+        state = self._state
+        if not state.records_apart:
+            async with state.local_slot():
+                return await _execute(activity, arg(), result, summary)
+        given = arg()
+        size = json_size(as_plain(given))
+        if size > LARGEST_TASK:
+            async with state.local_slot():
+                return await _execute(activity, given, result, summary)
+        mark = await state.outbox.put(size)
+        try:
+            with state.history.scheduled(size):
+                return await _execute_apart(activity, given, result, summary)
+        finally:
+            state.outbox.sent(mark)
+
+
+async def _execute_apart(activity: str, arg: object, result: type[ResultT], summary: str) -> ResultT:
+    """As `_execute`, by a regular activity."""
+    try:
+        answer: ResultT = await workflow.execute_activity(
+            activity,
+            arg,
+            result_type=result,
+            start_to_close_timeout=_ATTEMPT,
+            retry_policy=_FOREVER,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=summary,
+        )
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise asyncio.CancelledError from error
+        raise
+    leave_if_cancelled()
+    return answer
 
 
 async def _execute(activity: str, arg: object, result: type[ResultT], summary: str) -> ResultT:

@@ -81,6 +81,11 @@ class RunState:
         """Whether one walker walks, so that its effect may be a local activity: nothing else has to wait for that."""
         return self.walkers <= 1 or not self.one_at_a_time
 
+    @property
+    def records_apart(self) -> bool:
+        """Whether what is written now is written by a regular activity, because others walk beside."""
+        return self.walkers > 1 and self.input.walk >= 3
+
     def leave(self, _walker: object) -> None:
         """A part of the walk has ended."""
         self.walkers -= 1

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from app.json import Json, JsonObject
 
-WALK = 2
+WALK = 3
 """How runs are walked now; an execution keeps the number it began with. A change of the walk takes the next one where
 Temporal's own patch marker would cost each run too much.
 
 2: never two local activities at a time, and a wait that ends beside others is closed at once.
+3: local activities only while one walker walks.
 """
 
 

@@ -127,9 +127,12 @@ async def test_an_odd_retry_after_does_no_harm(
     assert (await failure(call, f"{http_stub.url}/x")).retry_after == expected
 
 
-async def test_a_refusal_does_not_ask_for_a_pause(call: ActionCaller, http_stub: HttpStub) -> None:
+async def test_a_refusal_may_ask_for_a_pause_for_steps_that_are_tried_again_after_it(
+    call: ActionCaller, http_stub: HttpStub
+) -> None:
     http_stub.answer("/x", Answer(status=404, headers={"Retry-After": "17"}))
-    assert (await failure(call, f"{http_stub.url}/x")).retry_after is None
+    error = await failure(call, f"{http_stub.url}/x")
+    assert (error.type.retryable, error.retry_after) == (False, 17.0)
 
 
 # Size and time
