@@ -23,6 +23,8 @@ from tests.support.waiting import eventually
 from tests.support.walks import get
 from workflows import history
 
+pytestmark = pytest.mark.soak
+
 REFUSALS = {
     names.ALREADY_PAUSED,
     names.NOT_PAUSED,

@@ -21,6 +21,8 @@ from tests.support.waiting import eventually
 from tests.support.walks import get, prepare
 from workflows import history
 
+pytestmark = pytest.mark.soak
+
 
 @pytest.fixture(autouse=True)
 def short_executions(monkeypatch: pytest.MonkeyPatch, http_stub: HttpStub) -> None:
