@@ -5,6 +5,7 @@ How the body ended is kept in the run's state before any of this begins, so that
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import replace
 
 from temporalio import workflow
@@ -93,11 +94,11 @@ async def _compensate(scope: Scope) -> None:
         assert ending is not None, "the body has ended"
         inside = scope.compensating(entry, {"error": ending.error, "status": ending.status})
         try:
-            await inside.run(steps[entry.step_id].compensate)
+            # Publishing lets no `stop` in; one that is there all the same has nothing more to stop.
+            with suppress(RunStopped):
+                await inside.run(steps[entry.step_id].compensate)
         except StepFailed as failed:
             state.ending = _not_undone(ending, entry.path, failed)
-        except RunStopped:
-            pass  # publishing lets no `stop` in; there is nothing more to stop
         state.journal.compensations.pop()
         if "[" in entry.path:
             # As many as a loop has items: what undid them is in the rows.

@@ -5,7 +5,7 @@ write their own rows and do not pass here.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import NoneType
 from typing import TypeVar
@@ -189,8 +189,8 @@ class Recorder:
 
 async def _execute_apart(activity: str, arg: object, result: type[ResultT], summary: str) -> ResultT:
     """As `_execute`, by a regular activity."""
-    try:
-        answer: ResultT = await workflow.execute_activity(
+    return await _ended(
+        workflow.execute_activity(
             activity,
             arg,
             result_type=result,
@@ -199,18 +199,13 @@ async def _execute_apart(activity: str, arg: object, result: type[ResultT], summ
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=summary,
         )
-    except ActivityError as error:
-        if is_cancelled_exception(error):
-            raise asyncio.CancelledError from error
-        raise
-    leave_if_cancelled()
-    return answer
+    )
 
 
 async def _execute(activity: str, arg: object, result: type[ResultT], summary: str) -> ResultT:
-    """Raises nothing but `CancelledError`: a cancelled activity comes as its own error, or ends well after all."""
-    try:
-        answer: ResultT = await workflow.execute_local_activity(
+    """By a local activity."""
+    return await _ended(
+        workflow.execute_local_activity(
             activity,
             arg,
             result_type=result,
@@ -221,6 +216,13 @@ async def _execute(activity: str, arg: object, result: type[ResultT], summary: s
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=summary,
         )
+    )
+
+
+async def _ended(activity: Awaitable[ResultT]) -> ResultT:
+    """Its answer. Raises nothing but `CancelledError`: a cancelled one comes as its own error, or ends well."""
+    try:
+        answer = await activity
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise asyncio.CancelledError from error
