@@ -20,6 +20,7 @@ from app.services.platform import Platform, open_platform
 from app.settings import Settings
 from app.temporal.names import TASK_QUEUE
 from worker.deployment import deployment, routing
+from worker.queries import QueriesWait
 from worker.registry import WORKFLOWS
 from worker.upkeep import schedule_upkeep
 
@@ -54,7 +55,7 @@ def build_worker(
             *UpkeepActivities(platform).activities(),
         ],
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.
-        workflow_runner=workflow_runner or UnsandboxedWorkflowRunner(),
+        workflow_runner=QueriesWait(workflow_runner or UnsandboxedWorkflowRunner()),
         max_cached_workflows=cached_workflows,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),

@@ -46,8 +46,11 @@ async def until_decided(tasks: Sequence["asyncio.Task[Any]"], decided: Callable[
 
     try:
         await workflow.wait_condition(over)
-    finally:
+    except asyncio.CancelledError:
         await end(tasks)
+        raise
+    # Not in a `finally`: a run that is put out of the worker's memory is closed, and must not wait for anything then.
+    await end(tasks)
     if _suspended(tasks) and not stopped(tasks):
         raise Suspended
 

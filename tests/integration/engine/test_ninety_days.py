@@ -98,9 +98,10 @@ async def test_a_poll_of_a_year_ends_with_histories_of_bounded_length(
     assert len(done.executions) > 1
     assert max(execution.events for execution in done.executions) < 10_000
     assert max(execution.size for execution in done.executions) < 10 * 1024 * 1024
-    assert [path for path in done.steps if "[" in path] == [
-        f"both.poll[{number}].check" for number in range(1360, 1460)
-    ]
+    # Old rows go with the pause that follows; after the last iteration there is none.
+    kept = [path for path in done.steps if "[" in path]
+    assert kept[-100:] == [f"both.poll[{number}].check" for number in range(1360, 1460)]
+    assert len(kept) <= 101
     wait = done.steps["both.reply"]
     assert wait.started_at is not None
     assert wait.finished_at is not None

@@ -79,11 +79,11 @@ HOSTILE = {
 
 @pytest.mark.parametrize("template", HOSTILE.values(), ids=HOSTILE.keys())
 def test_it_ends_soon_with_an_error(template: str) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     with pytest.raises(ExpressionError) as caught:
         evaluate(template, CONTEXT)
     # Processor time, so that a busy machine does not fail the test; the bound is 100 ms on an idle one.
-    assert time.process_time() - started < 0.4
+    assert time.thread_time() - started < 0.4
     assert caught.value.message
     assert len(str(caught.value)) < 1_000
 
@@ -101,9 +101,9 @@ def test_it_ends_soon_with_an_error(template: str) -> None:
     ],
 )
 def test_honest_work_on_much_data_is_done_in_time(template: str) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     assert evaluate(template, CONTEXT) is not None
-    assert time.process_time() - started < 0.4
+    assert time.thread_time() - started < 0.4
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_values_nested_deeper_than_the_interpreter_goes_are_an_error() -> None:
 def test_a_small_expression_takes_microseconds() -> None:
     context = {"trigger": {"contact": {"email": "ada@example.com"}}}
     evaluate("{{ trigger.contact.email }}", context)
-    started = time.process_time()
+    started = time.thread_time()
     for _ in range(1_000):
         evaluate("{{ trigger.contact.email }}", context)
-    assert (time.process_time() - started) / 1_000 < 0.0001
+    assert (time.thread_time() - started) / 1_000 < 0.0001

@@ -1,0 +1,105 @@
+"""Which activations of a workflow are held back: queries alone, and only while a local activity is under way."""
+
+from typing import Any
+
+import pytest
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance
+
+from worker.queries import LEGACY_QUERY, QueriesWait
+
+
+class Walk:
+    """A workflow instance that begins a local activity whenever it is started or told that one ended."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        completion = WorkflowActivationCompletion(run_id=act.run_id)
+        completion.successful.SetInParent()
+        for job in act.jobs:
+            variant = str(job.WhichOneof("variant"))
+            self.asked.append(variant)
+            command = completion.successful.commands.add()
+            if variant == "query_workflow":
+                command.respond_to_query.query_id = job.query_workflow.query_id
+            elif variant == "initialize_workflow":
+                command.schedule_local_activity.seq = 1
+            else:
+                command.start_timer.seq = 1
+        return completion
+
+
+class Runner(UnsandboxedWorkflowRunner):
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+
+    def create_instance(self, det: Any) -> WorkflowInstance:
+        walk: Any = self.walk
+        return walk
+
+
+@pytest.fixture
+def walk() -> Walk:
+    return Walk()
+
+
+@pytest.fixture
+def instance(walk: Walk) -> WorkflowInstance:
+    details: Any = None
+    return QueriesWait(Runner(walk)).create_instance(details)
+
+
+def started() -> WorkflowActivation:
+    act = WorkflowActivation(run_id="r")
+    act.jobs.add().initialize_workflow.SetInParent()
+    return act
+
+
+def ended(*, local: bool = True) -> WorkflowActivation:
+    act = WorkflowActivation(run_id="r")
+    resolved = act.jobs.add().resolve_activity
+    resolved.seq, resolved.is_local = 1, local
+    return act
+
+
+def query(id: str = "q1") -> WorkflowActivation:
+    act = WorkflowActivation(run_id="r")
+    act.jobs.add().query_workflow.query_id = id
+    return act
+
+
+def commands(completion: WorkflowActivationCompletion) -> list[str | None]:
+    assert completion.run_id == "r"
+    assert completion.HasField("successful")
+    return [command.WhichOneof("variant") for command in completion.successful.commands]
+
+
+def test_a_query_is_left_unanswered_while_a_local_activity_is_under_way(instance: WorkflowInstance, walk: Walk) -> None:
+    assert commands(instance.activate(started())) == ["schedule_local_activity"]
+    assert commands(instance.activate(query())) == []
+    assert walk.asked == ["initialize_workflow"], "the workflow has not heard of it"
+    instance.activate(ended())
+    assert commands(instance.activate(query())) == ["respond_to_query"]
+
+
+def test_another_activity_that_ends_changes_nothing(instance: WorkflowInstance) -> None:
+    instance.activate(started())
+    instance.activate(ended(local=False))
+    assert commands(instance.activate(query())) == []
+
+
+def test_a_query_with_a_task_to_itself_is_always_answered(instance: WorkflowInstance) -> None:
+    instance.activate(started())
+    assert commands(instance.activate(query(LEGACY_QUERY))) == ["respond_to_query"]
+
+
+def test_what_is_no_query_always_reaches_the_workflow(instance: WorkflowInstance, walk: Walk) -> None:
+    instance.activate(started())
+    act = query()
+    act.jobs.add().signal_workflow.SetInParent()
+    assert commands(instance.activate(act)) == ["respond_to_query", "start_timer"]
+    instance.activate(WorkflowActivation(run_id="r"))
+    assert walk.asked == ["initialize_workflow", "query_workflow", "signal_workflow"]

@@ -1,0 +1,75 @@
+"""Queries wait while a local activity of their run is under way.
+
+A query that comes with a workflow task is answered as part of it, and the SDK's core ends the task with that answer at
+once, also in the moment in which a local activity has ended but the run has not been told. What the run then does falls
+into the next task, behind the messages that came meanwhile, and before them in a replay. Such a history may not replay:
+a look at a run could stop it. Left unanswered, the query is asked again by the server once the task is over.
+
+Nothing of a run is decided here.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation, WorkflowActivationJob
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.converter import SerializationContext, StorageDriverStoreContext
+from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.workflow import Info
+
+LEGACY_QUERY = "legacy_query"
+"""The id of a query that has a task to itself; nothing else goes with its answer."""
+
+
+class QueriesWait(WorkflowRunner):
+    """Runs workflows by another runner and leaves queries unanswered while a local activity is under way."""
+
+    def __init__(self, runner: WorkflowRunner) -> None:
+        self._runner = runner
+
+    def prepare_workflow(self, defn: Any) -> None:
+        self._runner.prepare_workflow(defn)
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        return _Instance(self._runner.create_instance(det))
+
+    def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
+        self._runner.set_worker_level_failure_exception_types(types)
+
+
+class _Instance(WorkflowInstance):
+    """A workflow, and which of its local activities are under way."""
+
+    def __init__(self, instance: WorkflowInstance) -> None:
+        self._instance = instance
+        self._local: set[int] = set()
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        for job in act.jobs:
+            if job.HasField("resolve_activity") and job.resolve_activity.is_local:
+                self._local.discard(job.resolve_activity.seq)
+        if self._local and act.jobs and all(_may_wait(job) for job in act.jobs):
+            unanswered = WorkflowActivationCompletion(run_id=act.run_id)
+            unanswered.successful.SetInParent()
+            return unanswered
+        completion = self._instance.activate(act)
+        for command in completion.successful.commands:
+            if command.HasField("schedule_local_activity"):
+                self._local.add(command.schedule_local_activity.seq)
+        return completion
+
+    def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
+        return self._instance.get_serialization_context(command_info)
+
+    def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:
+        return self._instance.get_external_store_context(command_info)
+
+    def get_info(self) -> Info:
+        return self._instance.get_info()
+
+    def get_thread_id(self) -> int | None:
+        return self._instance.get_thread_id()
+
+
+def _may_wait(job: WorkflowActivationJob) -> bool:
+    return job.HasField("query_workflow") and job.query_workflow.query_id != LEGACY_QUERY
