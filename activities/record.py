@@ -8,7 +8,7 @@ from temporalio import activity
 from app.services import records
 from app.services.platform import Platform
 from app.temporal import names
-from app.temporal.messages import OpenedWait, OpenWait, RecordBatch, WorkflowVariables
+from app.temporal.record_messages import KeptEffects, OpenedWait, OpenWait, RecordBatch, WorkflowVariables
 
 
 class RecordActivities:
@@ -19,7 +19,7 @@ class RecordActivities:
 
     def activities(self) -> list[Callable[..., Any]]:
         """Everything here, for the worker."""
-        return [self.record, self.open_wait, self.set_workflow_variables]
+        return [self.record, self.open_wait, self.set_workflow_variables, self.kept_effects]
 
     @activity.defn(name=names.RECORD_ACTIVITY)
     async def record(self, batch: RecordBatch) -> None:
@@ -35,3 +35,8 @@ class RecordActivities:
     async def set_workflow_variables(self, values: WorkflowVariables) -> None:
         """Keep variables for later runs."""
         await records.set_workflow_variables(self._platform, values)
+
+    @activity.defn(name=names.KEPT_EFFECTS_ACTIVITY)
+    async def kept_effects(self, asked: KeptEffects) -> list[str]:
+        """Paths of effects that are done, in the order they began."""
+        return await records.kept_effects(self._platform, asked)

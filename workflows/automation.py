@@ -132,6 +132,7 @@ class Automation:
         state = self._state
         if state.ending is None:
             ended = await ending.ending_of(self._whole(), state)
+            await ending.take_in_what_got_lost(self._scope, ended)
             ending.begin(state, ended)
         else:
             ended = state.ending

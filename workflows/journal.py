@@ -11,12 +11,12 @@ from app.json import Json, JsonObject
 from app.temporal.messages import (
     Assignment,
     Compensation,
-    FailedAttempt,
     JournalState,
     LoopProgress,
     RepeatProgress,
     StepRecord,
 )
+from app.temporal.record_messages import FailedAttempt
 
 FINISHED = ("completed", "skipped")
 UNANSWERED = (ErrorType.TIMEOUT, ErrorType.WORKER_LOST, ErrorType.CONNECTION_FAILED)
@@ -62,6 +62,8 @@ class Journal:
         self.completed = state.completed
         """Steps that ended (completed, skipped, or failed with the failure handled), forgotten ones included."""
         self._assignments: dict[str, Assignment] = dict(state.assignments)
+        self.latest_effect = state.latest_effect
+        """The highest `order` of an effect that is done."""
         self._begun = state.begun_steps
         # Whatever an execution takes along, the one before has put into its history.
         self._unwritten = Unwritten(dropped=list(state.dropped))
@@ -85,6 +87,7 @@ class Journal:
             keys=self.keys,
             completed=self.completed,
             begun_steps=self._begun,
+            latest_effect=self.latest_effect,
             variables=self.variables,
             first_variables=self.first_variables,
             run_started_at=self.run_started_at,
@@ -144,6 +147,8 @@ class Journal:
             self.completed += 1
             for memory in () if stopped else (self.loops, self.repeats, self.begun, self.keys):
                 memory.pop(record.path, None)
+        if record.action is not None and record.status == "completed":
+            self.latest_effect = max(self.latest_effect, record.order)
         if record.type == "wait_for_event" and (record.status != "skipped" or record.decision is not None):
             self._unwritten.closed_waits.append(record.path)
         if not written:

@@ -16,18 +16,10 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from app.json import Json, JsonObject
 from app.temporal import names
-from app.temporal.messages import (
-    JournalState,
-    OpenedWait,
-    OpenWait,
-    RecordBatch,
-    RunResult,
-    RunUpdate,
-    StepRecord,
-    WorkflowVariables,
-)
+from app.temporal.messages import JournalState, RunResult, StepRecord
 from app.temporal.payloads import LARGEST_TASK, json_size
 from app.temporal.plain import as_plain
+from app.temporal.record_messages import KeptEffects, OpenedWait, OpenWait, RecordBatch, RunUpdate, WorkflowVariables
 from workflows.journal import Unwritten
 from workflows.state import RunState
 from workflows.tasks import leave_if_cancelled
@@ -113,6 +105,15 @@ class Recorder:
         )
         self._state.history.local(0)
         await self._execute(names.SET_VARIABLES_ACTIVITY, lambda: kept, NoneType, "keep " + ", ".join(values))
+
+    async def kept_effects(self) -> list[str]:
+        """Paths of the effects that are done without the walk knowing, in the order they began."""
+        run, after = self._state.input, self._state.journal.latest_effect
+        asked = KeptEffects(workspace_id=run.workspace_id, run_id=run.run_id, after=after)
+        self._state.history.local(0)
+        return await self._execute(
+            names.KEPT_EFFECTS_ACTIVITY, lambda: asked, list[str], "look for effects of a lost task"
+        )
 
     def _update(self) -> RunUpdate:
         state = self._state

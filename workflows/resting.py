@@ -3,6 +3,7 @@
 Whatever waits in a walk waits here: a wait that did not look at `suspending` would keep its run from ever continuing.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -29,6 +30,9 @@ async def until_true(
     state: RunState, condition: Callable[[], bool], *, until: datetime | None = None, summary: str | None = None
 ) -> bool:
     """Wait until the condition holds; False when `until` came first. Raises `Suspended` when the walk has to stop."""
+    if state.lost is not None and not condition():
+        # Whatever took time was not in the task that got lost.
+        raise asyncio.CancelledError
     seconds, mark = remaining(until), state.journal.drops
     if seconds is not None:
         state.history.timer()

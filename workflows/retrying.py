@@ -3,7 +3,8 @@
 from temporalio import workflow
 
 from app.definition.steps import Retry
-from app.temporal.messages import FailedAttempt, RetryPlan, StepRecord
+from app.temporal.messages import RetryPlan, StepRecord
+from app.temporal.record_messages import FailedAttempt
 from workflows.failures import StepFailed
 from workflows.recorder import Recorder
 from workflows.resting import rest

@@ -131,6 +131,8 @@ class Scope:
             await until_decided(tasks, lambda: decided(tasks))
         finally:
             state.walkers += 1
+        if state.lost is not None and any(task.cancelled() for task in tasks):
+            raise asyncio.CancelledError
         return tasks
 
     def forget(self, step: Step, index: int) -> None:
@@ -214,6 +216,10 @@ class Scope:
         A step that was begun already is none of a pause's business: its wait goes on meanwhile.
         """
         state = self.state
+        if state.lost is not None:
+            if not state.lost:
+                raise asyncio.CancelledError
+            return
         if self.journal.knows(path):
             return
         if state.suspending:

@@ -55,6 +55,8 @@ class RunState:
         self.history = History()
         self.moved = False
         """Something happened in this execution: without that, a run with very many waits would only ever continue."""
+        self.lost: dict[str, None] | None = None
+        """Paths of effects done in a task that got lost, while the walk is on its way to them; then it ends."""
         self.must_stay = False
         """The journal is too large to travel: the run ends in this execution."""
         self.waits: dict[str, JsonObject] = {}
@@ -74,7 +76,7 @@ class RunState:
     @property
     def suspending(self) -> bool:
         """Whether the walk has to stop where it is, to go on in the next execution."""
-        return self.moved and self.history.full and not self.must_stay
+        return self.moved and self.history.full and not self.must_stay and self.lost is None
 
     @property
     def alone(self) -> bool:

@@ -60,6 +60,13 @@ _OUTCOME = """
     WHERE runs.workspace_id = %(workspace_id)s AND runs.id = %(run_id)s
 """
 
+_EFFECTS = """
+    SELECT path FROM steps
+    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND sequence > %(after)s
+      AND status = 'completed' AND effect_key IS NOT NULL
+    ORDER BY sequence LIMIT %(limit)s
+"""
+
 _ADD_ATTEMPT = """
     INSERT INTO step_attempts (
         workspace_id, run_id, path, generation, attempt, error, next_attempt_at, started_at, finished_at)
@@ -173,6 +180,10 @@ class RunRecords:
         `(ended, committed, inputs, output, attempt, started_at, finished_at)`; no row for a run that is gone.
         """
         return Statement(_OUTCOME, {**self._run, "path": path, "effect_key": effect_key, "ended": list(ENDED)})
+
+    def effects(self, after: int, limit: int) -> Statement:
+        """Paths of completed effects whose `sequence` is higher than `after`, in its order."""
+        return Statement(_EFFECTS, {**self._run, "after": after, "limit": limit})
 
     def add_attempt(
         self,

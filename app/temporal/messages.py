@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from app.json import Json, JsonObject
 
-WALK = 3
+WALK = 4
 """How runs are walked now; an execution keeps the number it began with. A change of the walk takes the next one where
 Temporal's own patch marker would cost each run too much.
 
 2: never two local activities at a time, and a wait that ends beside others is closed at once.
 3: local activities only while one walker walks.
+4: a run that is cancelled or timed out first takes in the effects of a task that got lost with its worker.
 """
 
 
@@ -165,98 +166,11 @@ class ActionOutcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunUpdate:
-    """The run's row as it should stand now; None leaves a field as it is, but clears `waiting_for`, `current_step` and
-    `error`: that of a held step is shown until the run goes on."""
-
-    status: str
-    steps_completed: int = 0
-    current_step: str | None = None
-    waiting_for: JsonObject | None = None
-    output: Json = None
-    error: JsonObject | None = None
-    variables: JsonObject | None = None
-    finished_at: str | None = None
-    temporal_run_id: str | None = None
-    """The Temporal execution the run is in: another one after each continue-as-new."""
-    number: int = 0
-    """Counts the run's reports: an older one that comes late changes nothing. 0 = always counts."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailedAttempt:
-    """A failed attempt of a step that holds others: an effect writes its own."""
-
-    path: str
-    generation: int
-    attempt: int
-    error: JsonObject
-    started_at: str
-    finished_at: str
-    next_attempt_at: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordBatch:
-    """Finished step records and the run's state, written in one transaction; writing it twice changes nothing."""
-
-    workspace_id: str
-    run_id: str
-    steps: list[StepRecord]
-    run: RunUpdate
-    closed_waits: list[str] = field(default_factory=list)
-    """Paths of waits that are over."""
-    attempts: list[FailedAttempt] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-    """Beginnings of paths whose rows are let go: all but the latest iterations of a long `repeat`."""
-    journal: "JournalState | None" = None
-    """Kept when a run ended other than completed, so that it can be redriven when Temporal has forgotten it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenWait:
-    """Register a wait, with the records that precede it, then look for an event that is already there.
-
-    `match` is a normalised condition, `context` the names of the run it uses. `since` is wait_start, run_start or a
-    moment.
-    """
-
-    batch: RecordBatch
-    path: str
-    event: str
-    match: Json = None
-    context: JsonObject = field(default_factory=dict)
-    since: str = "wait_start"
-    until: str | None = None
-    age: float = 0.0
-    """Seconds since the wait began: its registration had to wait for its turn."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenedWait:
-    """`since` as fixed by the database's clock; `found`: the earliest event since then that matches, if any."""
-
-    since: str
-    found: JsonObject | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class DeliveredEvent:
     """Signal: this event matches the waits at these paths. `event` is the envelope with `data`."""
 
     event: JsonObject
     paths: list[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkflowVariables:
-    """Values to keep for the workflow's later runs."""
-
-    workspace_id: str
-    workflow_id: str
-    run_id: str
-    path: str
-    values: JsonObject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,6 +232,8 @@ class JournalState:
 
     records: list[StepRecord] = field(default_factory=list)
     """In the order the steps began. Records below a finished loop item are not among them."""
+    latest_effect: int = 0
+    """The highest `order` of an effect that is done."""
     loops: dict[str, LoopProgress] = field(default_factory=dict)
     repeats: dict[str, RepeatProgress] = field(default_factory=dict)
     begun: dict[str, JsonObject] = field(default_factory=dict)

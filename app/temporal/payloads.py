@@ -24,8 +24,9 @@ from temporalio.converter import (
 )
 
 from app.temporal import names
-from app.temporal.messages import ActionOutcome, OpenWait, RecordBatch, RunInput
+from app.temporal.messages import ActionOutcome, RunInput
 from app.temporal.plain import CarriedInput
+from app.temporal.record_messages import OpenWait, RecordBatch
 
 LARGEST_PAYLOAD = 1_750_000
 """Bytes of JSON in one value that a step hands on; a little more is wrapped around it."""

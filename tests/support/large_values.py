@@ -7,8 +7,9 @@ from temporalio import workflow
 
 from app.json import JsonObject
 from app.temporal import names
-from app.temporal.messages import Carry, JournalState, RecordBatch, RunInput, RunUpdate, StepRecord
+from app.temporal.messages import Carry, JournalState, RunInput, StepRecord
 from app.temporal.plain import CarriedInput, as_plain, read_carry
+from app.temporal.record_messages import RecordBatch, RunUpdate
 
 
 @workflow.defn(name="LargeValues")

@@ -49,8 +49,11 @@ async def run(scope: Scope, step: ActionStep, record: StepRecord) -> Json:
             return guarded("inputs", INLINE[entry.id], _inputs(scope, step, record), scope.context(), budget)
     scope.state.busy += 1
     try:
-        await scope.recorder.show_status()
-        outcome = await _perform(scope, step, entry, record)
+        if scope.state.lost is not None:
+            outcome = await _take_in(scope, scope.state.lost, step, entry, record)
+        else:
+            await scope.recorder.show_status()
+            outcome = await _perform(scope, step, entry, record)
     finally:
         scope.state.busy -= 1
     record.inputs, record.attempt, record.unkept = outcome.inputs, outcome.attempt, outcome.unkept
@@ -82,6 +85,17 @@ async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRe
         if failed.type != ErrorType.WORKER_LOST or call.kept:
             raise
         return await _kept_outcome(scope, call, step, record, failed)
+
+
+async def _take_in(
+    scope: Scope, lost: dict[str, None], step: ActionStep, entry: Action, record: StepRecord
+) -> ActionOutcome:
+    """The outcome of an effect of a lost task; another one is not begun."""
+    if record.path not in lost:
+        raise asyncio.CancelledError
+    outcome = await _attempts_scheduled(scope, replace(_call(scope, step, entry, record), kept=True), step, record)
+    del lost[record.path]
+    return outcome
 
 
 async def _kept_outcome(

@@ -9,7 +9,8 @@ from uuid_utils.compat import uuid7
 from app.db.models import Event, Run
 from app.json import Json, JsonObject
 from app.services.platform import Platform
-from app.temporal.messages import ActionCall, ActionOutcome, RecordBatch, RetryPlan, RunUpdate, StepRecord
+from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan, StepRecord
+from app.temporal.record_messages import RecordBatch, RunUpdate
 
 
 async def a_run(platform: Platform, workspace_id: UUID, **columns: Any) -> UUID:

@@ -12,7 +12,8 @@ from app.db.models import Journal, Run, Step, StepAttempt, Wait
 from app.services import records
 from app.services.platform import Platform
 from app.store import journals
-from app.temporal.messages import Assignment, FailedAttempt, JournalState, LoopProgress, OpenWait, RecordBatch
+from app.temporal.messages import Assignment, JournalState, LoopProgress
+from app.temporal.record_messages import FailedAttempt, OpenWait, RecordBatch
 from tests.conftest import TestWorkspace
 from tests.integration.services.building import a_batch, a_call, a_record, a_run, an_outcome
 

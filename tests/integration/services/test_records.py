@@ -13,7 +13,7 @@ from app.json import Json
 from app.services import records
 from app.services.platform import Platform
 from app.store import workflow_variables
-from app.temporal.messages import OpenWait, WorkflowVariables
+from app.temporal.record_messages import OpenWait, WorkflowVariables
 from tests.conftest import TestWorkspace
 from tests.integration.services.building import a_batch, a_call, a_record, a_run, an_event, an_outcome, now
 

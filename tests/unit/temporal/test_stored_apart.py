@@ -20,10 +20,7 @@ from app.temporal import names
 from app.temporal.messages import (
     ActionOutcome,
     JournalState,
-    OpenWait,
-    RecordBatch,
     RunInput,
-    RunUpdate,
     StepRecord,
     TriggerInfo,
 )
@@ -36,6 +33,7 @@ from app.temporal.payloads import (
     data_converter,
 )
 from app.temporal.plain import CarriedInput
+from app.temporal.record_messages import OpenWait, RecordBatch, RunUpdate
 
 RUN = "0197a3f2-0000-7000-8000-000000000001"
 OF_A_RUN = StorageDriverWorkflowInfo(namespace="default", id=names.workflow_id(RUN))
