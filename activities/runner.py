@@ -213,7 +213,10 @@ class ActionRunner:
                 finished_at=finished_at,
                 next_attempt_at=None if delay is None else finished_at + timedelta(seconds=delay),
             )
+        # Named only where it is so: what is told of other failures stays as it was.
+        pauses = delay is not None and call.longest_pause is not None and delay > call.longest_pause
         details = {
+            **({names.PAUSES: True} if pauses else {}),
             "attempt": number,
             "inputs": brief(registered.mask(call.inputs)),
             "provider_code": error.provider_code,
@@ -223,7 +226,7 @@ class ActionRunner:
             error.message,
             details,
             type=error.type.value,
-            non_retryable=not again,
+            non_retryable=not again or pauses,
             next_retry_delay=None if delay is None else timedelta(seconds=delay),
             # What a provider answers belongs in the attempt's row, not as a stack trace in the worker's log.
             category=_CATEGORIES.get(error.type, ApplicationErrorCategory.BENIGN),

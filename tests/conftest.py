@@ -83,7 +83,14 @@ async def temporal_server(server_dir: Path) -> AsyncIterator[str]:
     from app.embedded.temporal import EmbeddedTemporal
 
     log = server_dir / "logs" / "temporal.log"
-    server = EmbeddedTemporal(data_dir=server_dir, port=free_port(), ui_port=None, log=log)
+    server = EmbeddedTemporal(
+        data_dir=server_dir,
+        port=free_port(),
+        ui_port=None,
+        log=log,
+        # Else the executions of a run begin a second apart at least; many tests let them do little each.
+        dynamic_config=['history.workflowIdReuseMinimalInterval="0s"'],
+    )
     try:
         await server.start()
         yield server.address

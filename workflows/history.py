@@ -20,6 +20,9 @@ Where a run continues is part of its history: other numbers need `workflow.patch
 PATIENCE = 1.3
 """With an effect under way that may be retried for days, the other branches get this many times as much."""
 
+ROOM = 4
+"""At least a quarter of this is left for what comes, however many waits an execution begins with."""
+
 _TASK_EVENTS = 3
 """A workflow task is scheduled, started and completed."""
 _EVENT_BYTES = 400
@@ -34,12 +37,20 @@ class History:
         self._events = 5
         self._bytes = 0
         self._waiting_effects = 0
+        self._begun_with = (0, 0)
 
     @property
     def full(self) -> bool:
         """Whether the walk should go on in a new execution."""
         patience = PATIENCE if self._waiting_effects else 1.0
-        return self._events > MOST_EVENTS * patience or self._bytes > MOST_BYTES * patience
+        events, size = self._begun_with
+        return self._events > max(MOST_EVENTS * patience, events + MOST_EVENTS // ROOM) or self._bytes > max(
+            MOST_BYTES * patience, size + MOST_BYTES // ROOM
+        )
+
+    def begun(self) -> None:
+        """What the run came along with is under way again: from here on the execution gets something done."""
+        self._begun_with = (self._events, self._bytes)
 
     def command(self) -> None:
         """Something that is one event."""

@@ -61,7 +61,8 @@ async def run_step(scope: Scope, step: Step) -> StepRecord:
         scope.publish_again(step)
     else:
         scope.state.current_step = record.path
-        scope.state.moved |= record.status == "pending"
+        if record.status == "pending":
+            scope.state.move()
         record = await _to_its_end(scope, step, record)
         # An effect that was done nevertheless is done; the cancellation goes on from here.
         leave_if_cancelled()
@@ -181,7 +182,7 @@ def _finish(scope: Scope, step: Step, record: StepRecord, status: str, *, stoppe
     record.status = status
     record.finished_at = record.finished_at or now_text()
     record.again_at = None
-    scope.state.moved = True
+    scope.state.move()
     # An effect that ended well has committed its own row; everything else is written in batches.
     effect = record.action is not None and record.inputs is not None and status == "completed" and not record.unkept
     if next(step.children(), None) is not None:

@@ -23,6 +23,8 @@ from workflows.inbox import Inbox
 from workflows.journal import Journal, is_over
 from workflows.outbox import Outbox
 
+WITH_ROOM = 4
+"""The walk from which on an execution has room for something to happen, whatever it begins with."""
 SHOWN = 12
 """Steps in the table that Temporal's UI shows."""
 
@@ -53,8 +55,7 @@ class RunState:
         """How the run looked in its last report."""
         self.outbox = Outbox()
         self.history = History()
-        self.moved = False
-        """Something happened in this execution: without that, a run with very many waits would only ever continue."""
+        self._moved = False
         self.lost: dict[str, None] | None = None
         """Paths of effects done in a task that got lost, while the walk is on its way to them; then it ends."""
         self.must_stay = False
@@ -76,7 +77,13 @@ class RunState:
     @property
     def suspending(self) -> bool:
         """Whether the walk has to stop where it is, to go on in the next execution."""
-        return self.moved and self.history.full and not self.must_stay and self.lost is None
+        return self._moved and self.history.full and not self.must_stay and self.lost is None
+
+    def move(self) -> None:
+        """Something happens in this execution: without that, a run with very many waits would only ever continue."""
+        if not self._moved and self.input.walk >= WITH_ROOM:
+            self.history.begun()
+        self._moved = True
 
     @property
     def alone(self) -> bool:
@@ -102,7 +109,7 @@ class RunState:
 
     def note_message(self, size: int) -> None:
         """A signal or an update of so many bytes came."""
-        self.moved = True
+        self.move()
         self.history.message(size)
 
     def carry(self) -> Carry:

@@ -40,14 +40,22 @@ class EmbeddedTemporal:
     name = "Temporal"
 
     def __init__(
-        self, *, data_dir: Path | None, port: int, ui_port: int | None, log: Path, namespace: str = "default"
+        self,
+        *,
+        data_dir: Path | None,
+        port: int,
+        ui_port: int | None,
+        log: Path,
+        namespace: str = "default",
+        dynamic_config: Sequence[str] = (),
     ) -> None:
-        """`ui_port` None starts it without its UI."""
+        """`ui_port` None starts it without its UI; `dynamic_config` has further settings, as `key=JSON`."""
         self._database = data_dir.absolute() / "temporal.db" if data_dir else None
         self._port = port
         self._ui_port = ui_port
         self._log = log
         self._namespace = namespace
+        self._dynamic_config = (*_DYNAMIC_CONFIG, *dynamic_config)
         self.child: Child | None = None
 
     @property
@@ -86,7 +94,7 @@ class EmbeddedTemporal:
         if self._database:
             arguments += ["--db-filename", str(self._database)]
             arguments += _repeated("--sqlite-pragma", _SQLITE_PRAGMAS)
-        arguments += _repeated("--dynamic-config-value", _DYNAMIC_CONFIG)
+        arguments += _repeated("--dynamic-config-value", self._dynamic_config)
         arguments += _repeated("--search-attribute", [f"{key.name}=Keyword" for key in names.SEARCH_ATTRIBUTES])
         return arguments
 

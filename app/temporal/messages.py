@@ -14,7 +14,9 @@ Temporal's own patch marker would cost each run too much.
 
 2: never two local activities at a time, and a wait that ends beside others is closed at once.
 3: local activities only while one walker walks.
-4: a run that is cancelled or timed out first takes in the effects of a task that got lost with its worker.
+4: a run that is cancelled or timed out first takes in the effects of a task that got lost with its worker, and an
+execution that begins with very many waits still has room for something to happen; a long pause between attempts does
+not keep what goes on beside it from going on in a new execution.
 """
 
 
@@ -146,6 +148,8 @@ class ActionCall:
     """The effect was done: its kept outcome is asked for, and nothing must be done again."""
     decision: JsonObject | None = None
     """The operator's decision that had the effect done again."""
+    longest_pause: float | None = None
+    """Seconds up to which Temporal makes the pause before the next attempt; a longer one is the run's. None: any."""
 
 
 @dataclass(frozen=True, kw_only=True)

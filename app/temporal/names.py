@@ -35,6 +35,8 @@ KEPT_EFFECTS_ACTIVITY = "holdfast.kept_effects"
 
 # Type of the failure of a local activity that did nothing, because the database was away.
 NOT_TRIED = "not_tried"
+# In the details of a failure after which the run itself pauses before the next attempt.
+PAUSES = "pauses"
 
 WORKSPACE = SearchAttributeKey.for_keyword("HoldfastWorkspace")
 WORKFLOW = SearchAttributeKey.for_keyword("HoldfastWorkflow")

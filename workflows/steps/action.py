@@ -34,6 +34,10 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 """A worker that is silent for this long is taken for dead, and the attempt made elsewhere."""
 LONGEST_LOCAL_ATTEMPT = 30.0
 """Seconds an attempt may take to be made as a local activity."""
+LONGEST_PAUSE_BESIDE = 10.0
+"""Seconds Temporal may pause between attempts while others go on: until the activity ends, no new execution begins."""
+PAUSES_ITSELF = 4
+"""The walk from which on longer ones are the run's."""
 COMMIT_ALLOWANCE = timedelta(days=7)
 """Time beyond the attempt's own limit in which a worker may wait for the database to keep the outcome."""
 
@@ -72,19 +76,27 @@ async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRe
             if not outcome.kept:
                 return outcome
             call = replace(call, kept=True)
-    if record.again_at is not None:
-        call = replace(call, previous_attempts=record.attempt)
-        scope.state.busy -= 1
+    while True:
+        if record.again_at is not None:
+            call = replace(call, previous_attempts=record.attempt)
+            await _paused(scope, record)
         try:
-            await between_attempts(scope.state, scope.recorder, record, record.attempt + 1)
-        finally:
-            scope.state.busy += 1
+            return await _attempts_scheduled(scope, call, step, record)
+        except StepFailed as failed:
+            if record.again_at is not None:
+                continue
+            if failed.type != ErrorType.WORKER_LOST or call.kept:
+                raise
+            return await _kept_outcome(scope, call, step, record, failed)
+
+
+async def _paused(scope: Scope, record: StepRecord) -> None:
+    """The pause before the next attempt: no effect is under way meanwhile."""
+    scope.state.busy -= 1
     try:
-        return await _attempts_scheduled(scope, call, step, record)
-    except StepFailed as failed:
-        if failed.type != ErrorType.WORKER_LOST or call.kept:
-            raise
-        return await _kept_outcome(scope, call, step, record, failed)
+        await between_attempts(scope.state, scope.recorder, record, record.attempt + 1)
+    finally:
+        scope.state.busy += 1
 
 
 async def _take_in(
@@ -126,8 +138,14 @@ def _after_first_failure(
     leave_if_cancelled()
     if not failed.retryable or call.retry.max_attempts <= 1:
         raise failed from error
+    _pause(scope, call, record, _details(error).get("retry_delay") or call.retry.initial_interval)
+
+
+def _pause(scope: Scope, call: ActionCall, record: StepRecord, seconds: float) -> None:
+    """Another attempt is due then, with the same inputs."""
     scope.journal.begun[record.path] = {"inputs": call.inputs}
-    pause_until(record, due(float(_details(error).get("retry_delay") or call.retry.initial_interval)))
+    record.error = {**(record.error or {}), "retryable": True}
+    pause_until(record, due(float(seconds)))
 
 
 async def _attempt_here(scope: Scope, call: ActionCall, step: ActionStep) -> ActionOutcome:
@@ -175,6 +193,8 @@ async def _attempts_scheduled(scope: Scope, call: ActionCall, step: ActionStep, 
     except ActivityError as error:
         failed = _failure(error, record)
         leave_if_cancelled()
+        if _details(error.cause).get(names.PAUSES):
+            _pause(scope, call, record, _details(error.cause)["retry_delay"])
         raise failed from error
     finally:
         outbox.sent(mark)
@@ -209,6 +229,9 @@ def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> 
         generation=record.generation,
         started_at=record.started_at,
         decision=record.decision,
+        longest_pause=LONGEST_PAUSE_BESIDE
+        if scope.state.input.walk >= PAUSES_ITSELF and not scope.state.alone
+        else None,
     )
 
 
@@ -247,6 +270,6 @@ def _failure(error: FailureError, record: StepRecord) -> StepFailed:
     return failed
 
 
-def _details(error: FailureError) -> JsonObject:
+def _details(error: BaseException | None) -> JsonObject:
     """What the activity tells of a failed attempt: `{attempt, inputs, provider_code, retry_delay}`."""
     return error.details[0] if isinstance(error, ApplicationError) and error.details else {}

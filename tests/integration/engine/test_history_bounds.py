@@ -68,7 +68,7 @@ async def test_scheduled_effects_stay_within_bounds(
     definition = {"settings": SCHEDULED, "steps": [loop("each", 60, get("fetch", "/{{ item }}"), concurrency=10)]}
     done = await engine.run(definition, input={"url": http_stub.url}, within=100)
     assert done.run.status == "completed"
-    assert len(done.executions) > 2
+    assert len(done.executions) > 1
     assert most_events(done) < 500
     assert set(http_stub.effects(done.run.id).values()) == {1}
 
@@ -86,7 +86,7 @@ async def test_large_answers_stay_within_bounds(
         {"settings": {"dispatch": dispatch}, "steps": steps}, input={"url": http_stub.url}, within=60
     )
     assert done.run.status == "completed"
-    assert len(done.executions) > 3
+    assert len(done.executions) > 2
     assert most_bytes(done) < 1_500_000
     assert max(execution.arrived_with for execution in done.executions) < 500_000
     assert set(http_stub.effects(done.run.id).values()) == {1}
