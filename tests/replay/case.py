@@ -20,20 +20,21 @@ class Case:
     """`drive` sends what the run waits for, and answers the run to record where that is another one.
 
     `status` is how the run must end. With `most_events` its executions are so short that it continues as new: recording
-    and replaying must agree about it.
+    and replaying must agree about it. `loses_a_task`: one of its workflow tasks fails on purpose.
     """
 
     definition: JsonObject
     status: str = "completed"
     drive: Drive = _leave
     most_events: int | None = None
+    loses_a_task: bool = False
 
 
 def prepare(stub: HttpStub) -> None:
     """The provider: `/ok`, `/large`, `/gone`, `/flaky/<name>` (is down once), `/lost/<name>` (is not there once)."""
     stub.answer("/large", Answer(body="x" * 20_000))
     stub.answer("/gone", Answer(status=404))
-    for name in ("plain", "scheduled", "group"):
+    for name in ("plain", "scheduled", "group", "beside"):
         stub.answer(f"/flaky/{name}", Answer(status=503), Answer(json={"ok": True}))
     for name in ("held", "on_failure", "retry_on", "group_retry_on", "redriven"):
         stub.answer(f"/lost/{name}", Answer(status=404), Answer(json={"ok": True}))

@@ -8,10 +8,13 @@ from app.json import JsonObject
 from app.services import redriving
 from tests.replay.case import Case, Drive
 from tests.support.engine import Engine, http
+from tests.support.lost_task import cancel_while_lost, tasks_lost
 from tests.support.steps import BAD, ONCE, QUICK, delay, group, let, loop, parallel, put, repeat, wait
 
 HOLD: JsonObject = {"on_error": "hold"}
 LAST = put("last", "{{ status }}")
+LONG_PAUSE: JsonObject = {"max_attempts": 3, "initial_interval": "11s", "jitter": 0}
+"""Longer than Temporal makes one while others go on beside it."""
 
 
 def _get(id: str, path: str = "/ok", **more: Any) -> JsonObject:
@@ -79,6 +82,13 @@ async def _pauses_and_cancels(engine: Engine, run: Run) -> None:
     await engine.at(run, "a")
     await engine.pause(run)
     await engine.cancel(run)
+
+
+async def _cancels_while_lost(engine: Engine, run: Run) -> None:
+    await engine.at(run, "a")
+    async with tasks_lost():
+        await engine.send("x.go")
+        await cancel_while_lost(engine, run)
 
 
 async def _redrives(engine: Engine, run: Run) -> Run:
@@ -258,5 +268,24 @@ SURVIVING: Mapping[str, Case] = {
             "output": "{{ steps.last.output.value }}",
         },
         drive=_redrives,
+    ),
+    "cancelled_while_lost": Case(
+        {
+            "variables": {"n": 0},
+            "steps": [
+                wait("a", "x.go"),
+                _get("first", **UNDONE),
+                let("one", n=1),
+                loop("each", 2, _get("inside", compensate=[_get("undo_inside")])),
+                _get("last"),
+            ],
+            "finally": [put("told", "{{ status }}")],
+        },
+        status="cancelled",
+        drive=_cancels_while_lost,
+        loses_a_task=True,
+    ),
+    "long_pause_beside": Case(
+        {"steps": [parallel("both", [_get("down", "/flaky/beside", retry=LONG_PAUSE)], [_get("other"), put("n")])]}
     ),
 }

@@ -81,7 +81,7 @@ class Operator:
                 raise
             self.refused.append(why.type)
         except RPCError as error:
-            if "completed" not in error.message and "not found" not in error.message:
+            if not any(word in error.message for word in ("completed", "not found", "aborted by closing workflow")):
                 raise
 
     async def _do(self, what: str) -> None:
