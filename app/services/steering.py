@@ -41,17 +41,7 @@ _DONE_ALREADY = {
 
 _REFUSALS: dict[str, type[ServiceError]] = {
     names.INVALID_DECISION: Invalid,
-    **dict.fromkeys(
-        (
-            names.ALREADY_PAUSED,
-            names.NOT_PAUSED,
-            names.NOT_HELD,
-            names.NOT_WAITING,
-            names.EVENT_DOES_NOT_MATCH,
-            names.RUN_ENDING,
-        ),
-        Conflict,
-    ),
+    **dict.fromkeys(names.OTHER_STATE, Conflict),
 }
 
 # The execution ended while the update was on its way, a task of it failed, or the run is very busy.

@@ -23,6 +23,8 @@ INVALID_DECISION = "invalid_decision"
 NOT_WAITING = "run_not_waiting"
 EVENT_DOES_NOT_MATCH = "event_does_not_match"
 RUN_ENDING = "run_ending"
+# Those by which the run says that it is in another state than what was asked for needs.
+OTHER_STATE = (ALREADY_PAUSED, NOT_PAUSED, NOT_HELD, NOT_WAITING, EVENT_DOES_NOT_MATCH, RUN_ENDING)
 
 UPKEEP_WORKFLOW = "Upkeep"
 UPKEEP_SCHEDULE = "holdfast-upkeep"

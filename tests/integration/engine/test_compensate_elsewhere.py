@@ -1,19 +1,13 @@
 """A worker that dies in the middle of undoing, and a second cancellation: the rest is undone, nothing of it twice."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from temporalio.worker import Worker
 
-import worker.main
-from activities.http_client import HttpClient
 from app.json import JsonObject
-from app.temporal import names
 from tests.support.engine import Engine, http
 from tests.support.http_stub import Answer, HttpStub
+from tests.support.own_worker import engine_without_worker, running_worker
 from tests.support.steps import BAD, loop, wait
 from tests.support.waiting import eventually
 
@@ -25,22 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def engine(platform: "Platform", workspace: "TestWorkspace", monkeypatch: pytest.MonkeyPatch) -> Engine:
     """A workspace whose runs only the workers of this module take."""
-    monkeypatch.setattr(names, "TASK_QUEUE", f"holdfast-{workspace.id}")
-    monkeypatch.setattr(worker.main, "GRACE", timedelta(milliseconds=300))
-    return Engine(platform, workspace.id)
-
-
-@asynccontextmanager
-async def running_worker(engine: Engine) -> AsyncIterator[Worker]:
-    requests = HttpClient(engine.platform.settings)
-    client = await engine.platform.temporal.client()
-    try:
-        async with worker.main.build_worker(
-            engine.platform, client, task_queue=names.TASK_QUEUE, http=requests
-        ) as running:
-            yield running
-    finally:
-        await requests.close()
+    return engine_without_worker(platform, workspace.id, monkeypatch)
 
 
 def booking(dispatch: str, last: JsonObject) -> JsonObject:
