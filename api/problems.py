@@ -99,7 +99,7 @@ def status_of(error: errors.ServiceError) -> int:
 async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
     status = status_of(error)
     if status == 503:
-        logger.warning("%s %s: %s", request.method, request.url.path, error.detail, exc_info=error)
+        logger.warning("%s %s: %s (%r)", request.method, request.url.path, error.detail, error.__cause__)
     return answer(request, status, error.code, error.detail, problems=error.problems)
 
 

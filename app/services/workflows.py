@@ -5,6 +5,7 @@ How a draft becomes a version is `publishing.py`, how its steps are edited one b
 
 from collections.abc import Sequence
 from datetime import datetime
+from secrets import token_hex
 from typing import Annotated
 from uuid import UUID
 
@@ -274,7 +275,11 @@ async def _add(session: AsyncSession, workflow: Workflow) -> None:
         return
     base = slug_of(workflow.name)
     for attempt in range(SLUG_ATTEMPTS):
-        workflow.slug = free_slug(base, await workflows.slugs_like(session, workflow.workspace_id, base))
+        if attempt < SLUG_ATTEMPTS - 1:
+            workflow.slug = free_slug(base, await workflows.slugs_like(session, workflow.workspace_id, base))
+        else:
+            # So many ask for this name at once that counting up comes too late each time.
+            workflow.slug = f"{base}-{token_hex(3)}"
         try:
             async with session.begin_nested():
                 session.add(workflow)

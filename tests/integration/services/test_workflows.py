@@ -31,6 +31,12 @@ class TestMaking:
         row = await workflows.get(platform, workspace.id, made.id)
         return row.name, row.slug, row.tags, row.category
 
+    async def test_many_of_one_name_at_once_get_slugs_of_their_own(self, platform, workspace):
+        made = await asyncio.gather(*(make(platform, workspace, "Same") for _ in range(24)))
+        slugs = [(await self.stored(platform, workspace, one))[1] for one in made]
+        assert len(set(slugs)) == 24
+        assert all(slug.startswith("same") for slug in slugs)
+
     async def test_without_a_definition_the_draft_is_empty(self, platform, workspace):
         assert (await make(platform, workspace)).draft == {}
 
