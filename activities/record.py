@@ -8,7 +8,7 @@ from temporalio import activity
 from app.services import records
 from app.services.platform import Platform
 from app.temporal import names
-from app.temporal.record_messages import KeptEffects, OpenedWait, OpenWait, RecordBatch, WorkflowVariables
+from app.temporal.record_messages import LostEffect, LostEffects, OpenedWait, OpenWait, RecordBatch, WorkflowVariables
 
 
 class RecordActivities:
@@ -19,7 +19,7 @@ class RecordActivities:
 
     def activities(self) -> list[Callable[..., Any]]:
         """Everything here, for the worker."""
-        return [self.record, self.open_wait, self.set_workflow_variables, self.kept_effects]
+        return [self.record, self.open_wait, self.set_workflow_variables, self.lost_effects]
 
     @activity.defn(name=names.RECORD_ACTIVITY)
     async def record(self, batch: RecordBatch) -> None:
@@ -36,7 +36,7 @@ class RecordActivities:
         """Keep variables for later runs."""
         await records.set_workflow_variables(self._platform, values)
 
-    @activity.defn(name=names.KEPT_EFFECTS_ACTIVITY)
-    async def kept_effects(self, asked: KeptEffects) -> list[str]:
-        """Paths of effects that are done, in the order they began."""
-        return await records.kept_effects(self._platform, asked)
+    @activity.defn(name=names.LOST_EFFECTS_ACTIVITY)
+    async def lost_effects(self, asked: LostEffects) -> list[LostEffect]:
+        """Effects that are over, in the order they began."""
+        return await records.lost_effects(self._platform, asked)

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from app.temporal.payloads import json_size
     from app.temporal.plain import CarriedInput, as_plain
-    from workflows import ending, messages
+    from workflows import ending, lost, messages
     from workflows.failures import Suspended
     from workflows.interpreter import run_steps
     from workflows.recorder import Recorder
@@ -132,7 +132,7 @@ class Automation:
         state = self._state
         if state.ending is None:
             ended = await ending.ending_of(self._whole(), state)
-            await ending.take_in_what_got_lost(self._scope, ended)
+            await lost.take_in(self._scope, ended)
             ending.begin(state, ended)
         else:
             ended = state.ending

@@ -21,8 +21,6 @@ from workflows.scope import Scope
 from workflows.state import RunState, now_text
 from workflows.tasks import LimitReached
 
-LOOKS_FOR_LOST_EFFECTS = 4
-"""The walk from which on a run looks for them."""
 MAX_OUTPUT_BYTES = 1024 * 1024
 MOST_TOLD = 10
 """Compensations that failed are named up to here, and counted from there on."""
@@ -44,27 +42,6 @@ async def ending_of(walk: Awaitable[Json], state: RunState) -> RunResult:
         return cancelled()
 
 
-async def take_in_what_got_lost(scope: Scope, ending: RunResult) -> None:
-    """Walk once more over the effects that were done in a task whose worker died, so that they are undone as well.
-
-    A run that is told to end before that task is made again has not heard of them. `Suspended` does not come.
-    """
-    state = scope.state
-    if ending.status not in ("cancelled", "timed_out") or state.input.walk < LOOKS_FOR_LOST_EFFECTS:
-        return
-    if not any(step.compensate for step in _steps(scope).values()):
-        return
-    await _seen_through(_take_in(scope))
-
-
-async def _take_in(scope: Scope) -> None:
-    state = scope.state
-    state.lost = dict.fromkeys(await scope.recorder.kept_effects())
-    if state.lost:
-        await ending_of(scope.run(state.definition.steps), state)
-    state.lost = None
-
-
 def begin(state: RunState, ending: RunResult) -> None:
     """The body has ended: what is still open in it is given up, and no pause keeps the end from coming."""
     state.ending, state.paused = ending, False
@@ -76,7 +53,7 @@ async def close(scope: Scope, ending: RunResult) -> RunResult:
     state = scope.state
     if ending.status != "completed":
         # Cancelling what undoes would leave half of it done.
-        await _seen_through(_compensate(scope))
+        await seen_through(_compensate(scope))
         state.ending = _with_what_was_not_undone(state.ending or ending)
         state.ending = replace(state.ending, not_undone=[], failed_compensations=0)
     elif state.journal.compensations:
@@ -145,7 +122,7 @@ def _with_what_was_not_undone(ending: RunResult) -> RunResult:
     return replace(ending, error=error)
 
 
-async def _seen_through(part: Awaitable[None]) -> None:
+async def seen_through(part: Awaitable[None]) -> None:
     """Await `part` to its end, though the run is cancelled meanwhile."""
     task = asyncio.ensure_future(part)
     while not task.done():

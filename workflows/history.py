@@ -25,6 +25,7 @@ ROOM = 4
 
 _TASK_EVENTS = 3
 """A workflow task is scheduled, started and completed."""
+_TIMER_EVENTS = 2 + _TASK_EVENTS
 _EVENT_BYTES = 400
 _HEARTBEAT_SECONDS = 7.0
 """A workflow task with a local activity under way is renewed about this often."""
@@ -33,24 +34,20 @@ _HEARTBEAT_SECONDS = 7.0
 class History:
     """One execution's count, on the safe side."""
 
-    def __init__(self) -> None:
+    def __init__(self, timers: int = 0) -> None:
+        """`timers`: how many it begins with, since its run goes on from an earlier execution."""
         self._events = 5
         self._bytes = 0
         self._waiting_effects = 0
-        self._begun_with = (0, 0)
+        self._begins_with = timers * _TIMER_EVENTS
 
     @property
     def full(self) -> bool:
         """Whether the walk should go on in a new execution."""
         patience = PATIENCE if self._waiting_effects else 1.0
-        events, size = self._begun_with
-        return self._events > max(MOST_EVENTS * patience, events + MOST_EVENTS // ROOM) or self._bytes > max(
-            MOST_BYTES * patience, size + MOST_BYTES // ROOM
-        )
-
-    def begun(self) -> None:
-        """What the run came along with is under way again: from here on the execution gets something done."""
-        self._begun_with = (self._events, self._bytes)
+        events = max(MOST_EVENTS * patience, self._begins_with + MOST_EVENTS // ROOM)
+        size = max(MOST_BYTES * patience, self._begins_with * _EVENT_BYTES + MOST_BYTES // ROOM)
+        return self._events > events or self._bytes > size
 
     def command(self) -> None:
         """Something that is one event."""
@@ -58,7 +55,7 @@ class History:
 
     def timer(self) -> None:
         """A timer that begins, ends or is cancelled, and the task it wakes."""
-        self._add(2 + _TASK_EVENTS)
+        self._add(_TIMER_EVENTS)
 
     def message(self, size: int) -> None:
         """A signal or an update of so many bytes, and its task."""

@@ -61,8 +61,7 @@ async def run_step(scope: Scope, step: Step) -> StepRecord:
         scope.publish_again(step)
     else:
         scope.state.current_step = record.path
-        if record.status == "pending":
-            scope.state.move()
+        scope.state.moved |= record.status == "pending"
         record = await _to_its_end(scope, step, record)
         # An effect that was done nevertheless is done; the cancellation goes on from here.
         leave_if_cancelled()
@@ -137,6 +136,10 @@ async def _attempt(scope: Scope, step: Step, record: StepRecord) -> Json:
     if record.deadline is None:
         record.deadline = due(scope.duration(step.timeout, "timeout").total_seconds())
     seconds = remaining(parse_moment(record.deadline)) or 0.0
+    if scope.state.lost is not None:
+        if seconds > 0:
+            return await kind(scope, step, record)
+        raise StepFailed(ErrorType.TIMEOUT, f"timeout: not done within {step.timeout}")
     scope.state.history.timer()
 
     async def part() -> Json:
@@ -179,10 +182,12 @@ def _fresh(scope: Scope, step: Step) -> StepRecord:
 
 def _finish(scope: Scope, step: Step, record: StepRecord, status: str, *, stopped: bool = False) -> None:
     """However it ended, the step is seen from now on: `error_steps` and `finally` look at failed ones, too."""
+    if status == "cancelled":
+        scope.journal.cancel(record)
     record.status = status
     record.finished_at = record.finished_at or now_text()
     record.again_at = None
-    scope.state.move()
+    scope.state.moved = True
     # An effect that ended well has committed its own row; everything else is written in batches.
     effect = record.action is not None and record.inputs is not None and status == "completed" and not record.unkept
     if next(step.children(), None) is not None:

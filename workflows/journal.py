@@ -4,6 +4,7 @@ It travels as `JournalState`, from execution to execution and into a redriven ru
 decides nothing: what a record means for the walk is the interpreter's business.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 
 from app.catalog.errors import ErrorType
@@ -21,6 +22,7 @@ from app.temporal.record_messages import FailedAttempt
 FINISHED = ("completed", "skipped")
 UNANSWERED = (ErrorType.TIMEOUT, ErrorType.WORKER_LOST, ErrorType.CONNECTION_FAILED)
 """Failures after which the effect may have happened."""
+_ITEM = re.compile(r"\[(\d+)\]\.")
 OPEN = ("pending", "running", "waiting", "held")
 
 
@@ -65,6 +67,8 @@ class Journal:
         self.latest_effect = state.latest_effect
         """The highest `order` of an effect that is done."""
         self._begun = state.begun_steps
+        self._closed: dict[str, tuple[str, str | None]] = {}
+        """Status and pause of steps before they were cancelled, in case they were so too early."""
         # Whatever an execution takes along, the one before has put into its history.
         self._unwritten = Unwritten(dropped=list(state.dropped))
         self._drops = 0
@@ -118,6 +122,7 @@ class Journal:
 
     def renew(self, path: str) -> None:
         """What failed or was cancelled below this step begins anew when it is reached again."""
+        self._keep_closed(path)
         for record in self.below(path):
             record.renew = record.status == "cancelled" or (record.status == "failed" and not record.handled)
 
@@ -131,6 +136,7 @@ class Journal:
             self.begun.pop(fresh.path, None)
             if fresh.effect > old.effect:
                 self.keys.pop(fresh.path, None)
+        self._closed.pop(fresh.path, None)
         self._begun += 1
         fresh.order = self._begun
         self.records[fresh.path] = fresh
@@ -147,7 +153,9 @@ class Journal:
             self.completed += 1
             for memory in () if stopped else (self.loops, self.repeats, self.begun, self.keys):
                 memory.pop(record.path, None)
-        if record.action is not None and record.status == "completed":
+        if record.status != "cancelled":
+            self._keep_closed(record.path)
+        if record.action is not None and record.inputs is not None and record.status == "completed":
             self.latest_effect = max(self.latest_effect, record.order)
         if record.type == "wait_for_event" and (record.status != "skipped" or record.decision is not None):
             self._unwritten.closed_waits.append(record.path)
@@ -158,8 +166,49 @@ class Journal:
         """What is still open below a step that is over was given up; an empty path means all of the run."""
         for record in self.below(path) if path else list(self.records.values()):
             if record.status in OPEN:
-                record.status, record.finished_at, record.again_at = "cancelled", finished_at, None
+                self.cancel(record)
+                record.finished_at = finished_at
                 self.finish(record, written=False)
+
+    def cancel(self, record: StepRecord) -> None:
+        """The step is cancelled. `finish` is still to be told."""
+        self._closed[record.path] = record.status, record.again_at
+        record.status, record.again_at = "cancelled", None
+
+    def reopen(self) -> None:
+        """Take back the cancellations that nothing has come after."""
+        for path, (status, again_at) in self._closed.items():
+            record = self.records.get(path)
+            if record is not None and record.status == "cancelled":
+                record.status, record.again_at, record.finished_at = status, again_at, None
+        self._closed.clear()
+
+    def _keep_closed(self, path: str) -> None:
+        """What was cancelled below this step stays so: the walk has gone on from there."""
+        for record in self.below(path) if self._closed else ():
+            self._closed.pop(record.path, None)
+
+    @property
+    def known_effects(self) -> int:
+        """Effects up to this `order` are known, but for those that are open or were cancelled."""
+        unsure = [
+            record.order - 1
+            for record in self.records.values()
+            if record.action is not None and (record.status in OPEN or record.path in self._closed)
+        ]
+        return min([self.latest_effect, *unsure])
+
+    def has_ended(self, path: str) -> bool:
+        """Whether the step at this path is over, or what is around it was done and forgotten."""
+        record = self.records.get(path)
+        if record is not None:
+            return record.path not in self._closed and record.status not in OPEN
+        return any(self._is_done(path[: item.start()], int(item[1])) for item in _ITEM.finditer(path))
+
+    def _is_done(self, path: str, index: int) -> bool:
+        """Whether the loop or repeat at this path has done with this item, if it is under way."""
+        loop, repeat = self.loops.get(path), self.repeats.get(path)
+        return (loop is not None and index in loop.results) or (repeat is not None and index < repeat.index)
 
     def assign(self, record: StepRecord, values: JsonObject) -> None:
         """A step has set variables."""

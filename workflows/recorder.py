@@ -19,7 +19,15 @@ from app.temporal import names
 from app.temporal.messages import JournalState, RunResult, StepRecord
 from app.temporal.payloads import LARGEST_TASK, json_size
 from app.temporal.plain import as_plain
-from app.temporal.record_messages import KeptEffects, OpenedWait, OpenWait, RecordBatch, RunUpdate, WorkflowVariables
+from app.temporal.record_messages import (
+    LostEffect,
+    LostEffects,
+    OpenedWait,
+    OpenWait,
+    RecordBatch,
+    RunUpdate,
+    WorkflowVariables,
+)
 from workflows.journal import Unwritten
 from workflows.state import RunState
 from workflows.tasks import leave_if_cancelled
@@ -106,14 +114,13 @@ class Recorder:
         self._state.history.local(0)
         await self._execute(names.SET_VARIABLES_ACTIVITY, lambda: kept, NoneType, "keep " + ", ".join(values))
 
-    async def kept_effects(self) -> list[str]:
-        """Paths of the effects that are done without the walk knowing, in the order they began."""
-        run, after = self._state.input, self._state.journal.latest_effect
-        asked = KeptEffects(workspace_id=run.workspace_id, run_id=run.run_id, after=after)
+    async def lost_effects(self, after: int) -> list[LostEffect]:
+        """Effects that began after the one with this number and are over, whether the walk knows of them or not."""
+        run = self._state.input
+        asked = LostEffects(workspace_id=run.workspace_id, run_id=run.run_id, after=after)
         self._state.history.local(0)
-        return await self._execute(
-            names.KEPT_EFFECTS_ACTIVITY, lambda: asked, list[str], "look for effects of a lost task"
-        )
+        activity, summary = names.LOST_EFFECTS_ACTIVITY, "look for effects of a lost task"
+        return await self._execute(activity, lambda: asked, list[LostEffect], summary)
 
     def _update(self) -> RunUpdate:
         state = self._state

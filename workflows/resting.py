@@ -3,7 +3,6 @@
 Whatever waits in a walk waits here: a wait that did not look at `suspending` would keep its run from ever continuing.
 """
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -31,8 +30,10 @@ async def until_true(
 ) -> bool:
     """Wait until the condition holds; False when `until` came first. Raises `Suspended` when the walk has to stop."""
     if state.lost is not None and not condition():
-        # Whatever took time was not in the task that got lost.
-        raise asyncio.CancelledError
+        # Whatever takes time now was not in the task that got lost.
+        if until is None or until > workflow.now():
+            raise Suspended
+        return False
     seconds, mark = remaining(until), state.journal.drops
     if seconds is not None:
         state.history.timer()

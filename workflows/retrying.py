@@ -37,7 +37,7 @@ def pause_after(plan: RetryPlan, attempt: int) -> float:
 
 def note_attempt(scope: Scope, record: StepRecord, failed: StepFailed, *, began: str, next_at: str | None) -> None:
     """Keep a failed attempt of a step that holds others, or waits; with when the next one is due, if there is one."""
-    scope.state.move()
+    scope.state.moved = True
     scope.journal.failed_attempt(
         FailedAttempt(
             path=record.path,

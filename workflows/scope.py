@@ -131,8 +131,6 @@ class Scope:
             await until_decided(tasks, lambda: decided(tasks))
         finally:
             state.walkers += 1
-        if state.lost is not None and any(task.cancelled() for task in tasks):
-            raise asyncio.CancelledError
         return tasks
 
     def forget(self, step: Step, index: int) -> None:
@@ -218,7 +216,7 @@ class Scope:
         state = self.state
         if state.lost is not None:
             if not state.lost:
-                raise asyncio.CancelledError
+                raise Suspended
             return
         if self.journal.knows(path):
             return

@@ -17,14 +17,13 @@ from app.json import JsonObject
 from app.temporal import names
 from app.temporal.messages import Carry, Decision, RunInput, RunResult, StepRecord
 from app.temporal.plain import read_carry
+from app.temporal.record_messages import LostEffect
 from workflows.failures import step_id_of
 from workflows.history import History
 from workflows.inbox import Inbox
 from workflows.journal import Journal, is_over
 from workflows.outbox import Outbox
 
-WITH_ROOM = 4
-"""The walk from which on an execution has room for something to happen, whatever it begins with."""
 SHOWN = 12
 """Steps in the table that Temporal's UI shows."""
 
@@ -54,10 +53,11 @@ class RunState:
         self.reported: list[str] = list(carry.reported) if carry else ["running", ""]
         """How the run looked in its last report."""
         self.outbox = Outbox()
-        self.history = History()
-        self._moved = False
-        self.lost: dict[str, None] | None = None
-        """Paths of effects done in a task that got lost, while the walk is on its way to them; then it ends."""
+        self.history = History(_timers(self.journal) if self.walks(4) else 0)
+        self.moved = False
+        """Something happened in this execution: without that, a run with very many waits would only ever continue."""
+        self.lost: dict[str, LostEffect] | None = None
+        """Effects of a task that got lost by path, while the walk is on its way to them; see `lost`."""
         self.must_stay = False
         """The journal is too large to travel: the run ends in this execution."""
         self.waits: dict[str, JsonObject] = {}
@@ -68,7 +68,7 @@ class RunState:
         """Units of computing since the walk last gave its task back."""
         self.walkers = 1
         """Parts of the walk that go on side by side."""
-        self.one_at_a_time = input.walk >= 2
+        self.one_at_a_time = self.walks(2)
         self._local_slot = asyncio.Lock()
         self.busy = 0
         """Effects under way: while one is, the run is running even if another branch waits."""
@@ -77,13 +77,11 @@ class RunState:
     @property
     def suspending(self) -> bool:
         """Whether the walk has to stop where it is, to go on in the next execution."""
-        return self._moved and self.history.full and not self.must_stay and self.lost is None
+        return self.moved and self.history.full and not self.must_stay and self.lost is None
 
-    def move(self) -> None:
-        """Something happens in this execution: without that, a run with very many waits would only ever continue."""
-        if not self._moved and self.input.walk >= WITH_ROOM:
-            self.history.begun()
-        self._moved = True
+    def walks(self, number: int) -> bool:
+        """Whether the run is walked in the way that came with this number, see `messages.WALK`, or in a later one."""
+        return self.input.walk >= number
 
     @property
     def alone(self) -> bool:
@@ -93,7 +91,7 @@ class RunState:
     @property
     def records_apart(self) -> bool:
         """Whether what is written now is written by a regular activity, because others walk beside."""
-        return self.walkers > 1 and self.input.walk >= 3
+        return self.walkers > 1 and self.walks(3)
 
     def leave(self, _walker: object) -> None:
         """A part of the walk has ended."""
@@ -109,7 +107,7 @@ class RunState:
 
     def note_message(self, size: int) -> None:
         """A signal or an update of so many bytes came."""
-        self.move()
+        self.moved = True
         self.history.message(size)
 
     def carry(self) -> Carry:
@@ -208,6 +206,12 @@ class RunState:
         for path, record in islice(self.held.items(), SHOWN):
             lines.append(f"- `{path}` is held: {_cell(str((record.error or {}).get('message', '')))}")
         return lines
+
+
+def _timers(journal: Journal) -> int:
+    """How many timers an execution begins with that goes on from there."""
+    waits = [record for record in journal.records.values() if not is_over(record)]
+    return sum(bool(record.deadline) + bool(record.wait and record.wait.get("until")) for record in waits)
 
 
 def _cell(text: str) -> str:

@@ -23,7 +23,7 @@ from app.store.recording import RunRecords
 from app.store.run_state import ENDED
 from app.temporal.messages import ActionCall, ActionOutcome, StepRecord
 from app.temporal.plain import as_plain
-from app.temporal.record_messages import KeptEffects, OpenedWait, OpenWait, RecordBatch, WorkflowVariables
+from app.temporal.record_messages import LostEffect, LostEffects, OpenedWait, OpenWait, RecordBatch, WorkflowVariables
 
 MOST_LOST = 10_000
 """Effects that one task may have made: it lasts some seconds, and an effect takes at least a millisecond."""
@@ -59,14 +59,14 @@ async def stored_outcome(platform: Platform, call: ActionCall) -> ActionOutcome 
     )
 
 
-async def kept_effects(platform: Platform, asked: KeptEffects) -> list[str]:
-    """Paths of the run's effects that are done and began after those it knows of, in that order; at most `MOST_LOST`.
+async def lost_effects(platform: Platform, asked: LostEffects) -> list[LostEffect]:
+    """The run's effects that are over and began after those it knows of, in that order; at most `MOST_LOST`.
 
-    There are some where a worker died before it could tell what it had done in its task.
+    There are some that it does not know of where a worker died before it could tell what it had done in its task.
     """
     statement = RunRecords(UUID(asked.workspace_id), UUID(asked.run_id)).effects(asked.after, MOST_LOST)
     (found,) = await platform.database.run(UUID(asked.workspace_id), statement)
-    return [path for (path,) in found]
+    return [LostEffect(path=path, key=key, error=error) for path, key, error in found]
 
 
 async def commit_outcome(platform: Platform, call: ActionCall, outcome: ActionOutcome) -> None:

@@ -15,10 +15,11 @@ from app.db.values import clean_text
 from app.json import Json, JsonObject
 from app.store.run_state import ENDED
 
-# A later generation of a step replaces an earlier one. Within a generation a finished step never goes back to an
-# unfinished one, and what an effect committed is never replaced at all: it is what a repeat of the effect is answered
-# with. What an operator decided about a step stays to be seen. What the run itself says of its steps counts until it
-# has ended: a task that Temporal has made again may tell another story then. One parameter takes a batch of any size.
+# A later generation of a step replaces an earlier one, but for an effect that was done. Within a generation a
+# finished step never goes back to an unfinished one, and what an effect committed is never replaced at all: it is what
+# a repeat of the effect is answered with. What an operator decided about a step stays to be seen. What the run itself
+# says of its steps counts until it has ended: a task that Temporal has made again may tell another story then. One
+# parameter takes a batch of any size.
 _WRITE_STEPS = """
     INSERT INTO steps AS kept (
         workspace_id, run_id, path, sequence, step_id, name, type, action, status, effect_key,
@@ -44,7 +45,8 @@ _WRITE_STEPS = """
         inputs = excluded.inputs, output = excluded.output, error = excluded.error, wait = excluded.wait,
         decision = COALESCE(excluded.decision, kept.decision),
         started_at = excluded.started_at, finished_at = excluded.finished_at
-    WHERE excluded.generation > kept.generation
+    WHERE (excluded.generation > kept.generation
+           AND NOT (kept.status = 'completed' AND kept.effect_key IS NOT NULL AND excluded.status <> 'completed'))
        OR (excluded.generation = kept.generation
            AND NOT (kept.status = 'completed' AND kept.effect_key IS NOT NULL)
            AND (kept.status NOT IN ('completed', 'failed', 'skipped', 'cancelled')
@@ -61,10 +63,13 @@ _OUTCOME = """
 """
 
 _EFFECTS = """
-    SELECT path FROM steps
-    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND sequence > %(after)s
-      AND status = 'completed' AND effect_key IS NOT NULL
-    ORDER BY sequence LIMIT %(limit)s
+    SELECT kept.path, kept.effect_key, failed.error
+    FROM steps AS kept LEFT JOIN step_attempts AS failed
+      ON failed.workspace_id = kept.workspace_id AND failed.run_id = kept.run_id AND failed.path = kept.path
+     AND failed.generation = kept.generation AND failed.next_attempt_at IS NULL AND kept.status <> 'completed'
+    WHERE kept.workspace_id = %(workspace_id)s AND kept.run_id = %(run_id)s AND kept.sequence > %(after)s
+      AND ((kept.status = 'completed' AND kept.effect_key IS NOT NULL) OR failed.error IS NOT NULL)
+    ORDER BY kept.sequence LIMIT %(limit)s
 """
 
 _ADD_ATTEMPT = """
@@ -182,7 +187,8 @@ class RunRecords:
         return Statement(_OUTCOME, {**self._run, "path": path, "effect_key": effect_key, "ended": list(ENDED)})
 
     def effects(self, after: int, limit: int) -> Statement:
-        """Paths of completed effects whose `sequence` is higher than `after`, in its order."""
+        """Effects that are over and whose `sequence` is higher than `after`, in its order: `(path, effect_key, error)`,
+        with an error where the last attempt failed."""
         return Statement(_EFFECTS, {**self._run, "after": after, "limit": limit})
 
     def add_attempt(

@@ -33,7 +33,7 @@ UPKEEP_SCHEDULE = "holdfast-upkeep"
 RECORD_ACTIVITY = "holdfast.record"
 OPEN_WAIT_ACTIVITY = "holdfast.open_wait"
 SET_VARIABLES_ACTIVITY = "holdfast.set_workflow_variables"
-KEPT_EFFECTS_ACTIVITY = "holdfast.kept_effects"
+LOST_EFFECTS_ACTIVITY = "holdfast.lost_effects"
 
 # Type of the failure of a local activity that did nothing, because the database was away.
 NOT_TRIED = "not_tried"

@@ -98,9 +98,18 @@ class WorkflowVariables:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptEffects:
-    """Which effects of the run are done and kept, of those that began after the one with the number `after`?"""
+class LostEffects:
+    """What is kept of the run's effects that have an `order` higher than `after`?"""
 
     workspace_id: str
     run_id: str
     after: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LostEffect:
+    """An effect that is over: done under `key`, or failed for good with `error`."""
+
+    path: str
+    key: str | None = None
+    error: JsonObject | None = None

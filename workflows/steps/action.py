@@ -6,6 +6,7 @@ key stays the same throughout.
 """
 
 import asyncio
+import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,7 +24,8 @@ from app.json import Json, JsonObject
 from app.temporal import names
 from app.temporal.messages import ActionCall, ActionOutcome, StepRecord
 from app.temporal.payloads import LARGEST_LOCAL_ANSWER, LARGEST_TASK, json_size
-from workflows.failures import StepFailed, fail
+from app.temporal.record_messages import LostEffect
+from workflows.failures import StepFailed, Suspended, fail, recorded_failure
 from workflows.history import seconds_between
 from workflows.resting import due
 from workflows.retrying import between_attempts, pause_until, retry_plan
@@ -36,8 +38,6 @@ LONGEST_LOCAL_ATTEMPT = 30.0
 """Seconds an attempt may take to be made as a local activity."""
 LONGEST_PAUSE_BESIDE = 10.0
 """Seconds Temporal may pause between attempts while others go on: until the activity ends, no new execution begins."""
-PAUSES_ITSELF = 4
-"""The walk from which on longer ones are the run's."""
 COMMIT_ALLOWANCE = timedelta(days=7)
 """Time beyond the attempt's own limit in which a worker may wait for the database to keep the outcome."""
 
@@ -76,6 +76,11 @@ async def _perform(scope: Scope, step: ActionStep, entry: Action, record: StepRe
             if not outcome.kept:
                 return outcome
             call = replace(call, kept=True)
+    return await _scheduled(scope, call, step, record)
+
+
+async def _scheduled(scope: Scope, call: ActionCall, step: ActionStep, record: StepRecord) -> ActionOutcome:
+    """By regular activities: one after the other where the pauses between attempts are the run's."""
     while True:
         if record.again_at is not None:
             call = replace(call, previous_attempts=record.attempt)
@@ -97,17 +102,22 @@ async def _paused(scope: Scope, record: StepRecord) -> None:
         await between_attempts(scope.state, scope.recorder, record, record.attempt + 1)
     finally:
         scope.state.busy += 1
+    if scope.state.walks(4):
+        await scope.recorder.show_status()
 
 
 async def _take_in(
-    scope: Scope, lost: dict[str, None], step: ActionStep, entry: Action, record: StepRecord
+    scope: Scope, lost: dict[str, LostEffect], step: ActionStep, entry: Action, record: StepRecord
 ) -> ActionOutcome:
-    """The outcome of an effect of a lost task; another one is not begun."""
-    if record.path not in lost:
-        raise asyncio.CancelledError
-    outcome = await _attempts_scheduled(scope, replace(_call(scope, step, entry, record), kept=True), step, record)
-    del lost[record.path]
-    return outcome
+    """How an effect of a lost task ended; another one is not begun."""
+    effect = lost.pop(record.path, None)
+    if effect is None:
+        raise Suspended
+    if effect.error is not None:
+        record.error = effect.error
+        raise recorded_failure(record)
+    call = _call(scope, step, entry, record)
+    return await _attempts_scheduled(scope, replace(call, key=effect.key or call.key, kept=True), step, record)
 
 
 async def _kept_outcome(
@@ -171,6 +181,8 @@ async def _attempt_here(scope: Scope, call: ActionCall, step: ActionStep) -> Act
 async def _attempts_scheduled(scope: Scope, call: ActionCall, step: ActionStep, record: StepRecord) -> ActionOutcome:
     plan, outbox, history = call.retry, scope.state.outbox, scope.state.history
     size = json_size(call.inputs)
+    # Where the attempt itself says nothing, because its worker was lost.
+    longest = call.longest_pause or math.inf
     mark = await outbox.put(size)
     try:
         with history.scheduled(size):
@@ -181,10 +193,11 @@ async def _attempts_scheduled(scope: Scope, call: ActionCall, step: ActionStep, 
                 start_to_close_timeout=timedelta(seconds=call.timeout) + COMMIT_ALLOWANCE,
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 retry_policy=RetryPolicy(
-                    initial_interval=timedelta(seconds=plan.initial_interval),
+                    initial_interval=timedelta(seconds=min(plan.initial_interval, longest)),
                     backoff_coefficient=plan.backoff,
-                    maximum_interval=timedelta(seconds=max(plan.max_interval, plan.initial_interval)),
-                    maximum_attempts=plan.max_attempts - call.previous_attempts,
+                    maximum_interval=timedelta(seconds=min(max(plan.max_interval, plan.initial_interval), longest)),
+                    # What is kept is not attempted, only fetched.
+                    maximum_attempts=0 if call.kept else plan.max_attempts - call.previous_attempts,
                 ),
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 summary=step.title,
@@ -229,9 +242,7 @@ def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> 
         generation=record.generation,
         started_at=record.started_at,
         decision=record.decision,
-        longest_pause=LONGEST_PAUSE_BESIDE
-        if scope.state.input.walk >= PAUSES_ITSELF and not scope.state.alone
-        else None,
+        longest_pause=LONGEST_PAUSE_BESIDE if scope.state.walks(4) and not scope.state.alone else None,
     )
 
 

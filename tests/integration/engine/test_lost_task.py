@@ -5,18 +5,24 @@ from typing import Any
 
 import pytest
 
+from activities import runner
 from app.json import JsonObject
+from app.services import records
+from app.services.platform import Platform
+from app.temporal.messages import ActionCall, ActionOutcome
 from tests.support.engine import Engine, Finished, http
 from tests.support.executions import replay
-from tests.support.http_stub import Answer, HttpStub
+from tests.support.http_stub import Answer, Asked, HttpStub
 from tests.support.lost_task import LAST, cancel_while_lost, happened, tasks_lost
-from tests.support.steps import group, let, loop, parallel, put, wait
+from tests.support.steps import delay, group, let, loop, parallel, put, stop, wait
 
 
 @pytest.fixture
 def stub(http_stub: HttpStub) -> HttpStub:
-    """Answers each request with the last letter of its path."""
-    http_stub.otherwise(lambda asked: Answer(json={"n": asked.path[-1]}))
+    """Answers each request with the last letter of its path, but for /bad, which it refuses."""
+    http_stub.otherwise(
+        lambda asked: Answer(status=400) if asked.path == "/bad" else Answer(json={"n": asked.path[-1]})
+    )
     return http_stub
 
 
@@ -28,6 +34,13 @@ def book(id: str, which: str = "", **more: Any) -> JsonObject:
 
 LAST_STEP = http(LAST, "{{ trigger.url }}/last")
 EACH = loop("each", 3, book("c", "{{ loop.index }}"))
+BAD = http("bad", "{{ trigger.url }}/bad")
+FLIPS: JsonObject = {
+    "id": "choice",
+    "type": "condition",
+    "branches": [{"when": "{{ vars.flag }}", "steps": [let("flip", flag=False), wait("w", "begin"), book("a", "1")]}],
+    "else": [put("other")],
+}
 CASES: dict[str, tuple[list[JsonObject], list[str]]] = {
     "one after the other": (
         [book("a", "1"), let("keep", seen="{{ steps.a.output.body.n }}"), book("b", "{{ vars.seen }}2"), put("after")],
@@ -40,6 +53,17 @@ CASES: dict[str, tuple[list[JsonObject], list[str]]] = {
     "behind an event that was there already": (
         [book("a", "1"), wait("wait", since="{{ '2020-01-01T00:00:00Z' }}"), book("b", "{{ steps.wait.output.n }}")],
         ["/undo/b7", "/undo/a1"],
+    ),
+    "behind a delay that was over": ([delay("d", "1s"), book("a", "1")], ["/undo/a1"]),
+    "behind a wait that timed out": ([wait("w", "never", timeout="1s"), book("a", "1")], ["/undo/a1"]),
+    "in the branch that was chosen": ([FLIPS], ["/undo/a1"]),
+    "behind one that failed": (
+        [book("a", "1"), {**BAD, "on_error": "continue"}, book("c", "3")],
+        ["/undo/c3", "/undo/a1"],
+    ),
+    "in place of one that failed": (
+        [{**BAD, "on_error": "branch", "error_steps": [book("a", "1")]}, book("c", "3")],
+        ["/undo/c3", "/undo/a1"],
     ),
     "nothing to undo": ([http("a", "{{ trigger.url }}/a")], []),
 }
@@ -59,21 +83,29 @@ async def test_effects_of_a_lost_task_are_undone_when_the_run_is_cancelled_meanw
     async with tasks_lost():
         runs = {
             name: await engine.start(
-                {"variables": {"seen": None}, "steps": [*steps, LAST_STEP]}, input={"url": stub.url}
+                {"variables": {"seen": None, "flag": True}, "steps": [*steps, LAST_STEP]}, input={"url": stub.url}
             )
             for name, (steps, _) in CASES.items()
         }
+        await engine.at(runs["in the branch that was chosen"], "choice.w")
+        await engine.send("begin")
         await asyncio.gather(*(cancel_while_lost(engine, run) for run in runs.values()))
     done = {name: await engine.end(run, within=60) for name, run in runs.items()}
     for name, (_, undone) in CASES.items():
         assert done[name].run.status == "cancelled", name
         assert paths(stub, done[name], "/undo/") == undone, name
-        assert set(stub.effects(done[name].run.id).values()) == {1}, name
+        # What failed is not kept: each time the lost task is made again, it is tried again.
+        effects = {path: times for path, times in stub.effects(done[name].run.id).items() if path != "bad"}
+        assert set(effects.values()) == {1}, name
+        assert {step.generation for step in done[name].steps.values()} == {1}, name
     assert stub.asked("/last") == []
     statuses = done["one after the other"].statuses()
     assert [statuses.get(id) for id in ("a", "keep", "b", "after", LAST)] == ["completed"] * 3 + [None, None]
     statuses = done["inside of others"].statuses()
     assert [statuses[path] for path in ("around", "around.each")] == ["completed"] * 2
+    statuses = done["in the branch that was chosen"].statuses()
+    assert (statuses["choice.a"], "choice.other" in statuses) == ("completed", False)
+    assert statuses["choice"] == "completed", "nothing else was in it"
     assert done["nothing to undo"].history["MARKER_RECORDED"] == 2, "the attempt that is cancelled, and the run's end"
     await replay(
         await engine.platform.temporal.client(), [one for finished in done.values() for one in finished.executions]
@@ -104,3 +136,44 @@ async def test_a_run_whose_time_is_over_undoes_them_too(engine: Engine, stub: Ht
     done = await engine.end(run, within=60)
     assert done.run.status == "timed_out"
     assert [asked.path for asked in stub.requests] == ["/a/1", "/b/2", "/undo/b2", "/undo/a1"]
+
+
+async def test_an_effect_that_was_kept_stays_so_though_its_end_was_not_heard(
+    engine: Engine, http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its activity is cancelled after the commit, and what goes on beside it is not begun anew."""
+    release, kept, commit = asyncio.Event(), asyncio.Event(), records.commit_outcome
+
+    async def commits(platform: Platform, call: ActionCall, outcome: ActionOutcome) -> None:
+        await commit(platform, call, outcome)
+        if call.path == "sides.a":
+            kept.set()
+            await release.wait()
+
+    async def answer(asked: Asked) -> Answer:
+        if asked.path == "/c":
+            await release.wait()
+        return Answer(json={"n": asked.path[-1]})
+
+    http_stub.otherwise(answer)
+    monkeypatch.setattr(records, "commit_outcome", commits)
+    monkeypatch.setattr(runner, "LAST_COMMIT_SECONDS", 0.1)
+    sides = parallel("sides", [book("a", "1")], [http("c", "{{ trigger.url }}/c")])
+    run = await engine.start({"steps": [sides]}, input={"url": http_stub.url})
+    await asyncio.wait_for(kept.wait(), 20)
+    monkeypatch.setattr(records, "commit_outcome", commit)
+    await (await engine.handle(run)).cancel()
+    done = await engine.end(run, within=60)
+    release.set()
+    assert done.run.status == "cancelled"
+    assert [asked.path for asked in http_stub.requests if asked.path != "/c"] == ["/a/1", "/undo/a1"]
+    assert (done.steps["sides.a"].status, done.steps["sides.a"].effect_key) == ("completed", f"{run.id}/sides.a")
+
+
+async def test_a_run_that_ends_itself_as_cancelled_has_lost_nothing(engine: Engine, stub: HttpStub) -> None:
+    steps = [book("a", "1"), group("maybe", stop("enough", "cancelled")), book("b", "2")]
+    done = await engine.run({"steps": steps}, input={"url": stub.url})
+    assert done.run.status == "cancelled"
+    assert [asked.path for asked in stub.requests] == ["/a/1", "/undo/a1"]
+    assert done.statuses() == dict.fromkeys(("a", "maybe", "maybe.enough", "a.compensate.undo_a"), "completed")
+    assert done.history["MARKER_RECORDED"] == 3, "two effects and the end: nothing is looked for"
