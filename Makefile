@@ -11,7 +11,6 @@ help:
 	@echo "make demo    publish an example, send it events, watch the run live, stop again"
 	@echo "make test    checks and all tests"
 	@echo "make chaos   kill every server again and again under 200 runs; about five minutes"
-	@echo "make soak    the long tests: runs that go on in new executions all the time, operators at any moment"
 	@echo "make check   style, types and import rules alone"
 	@echo "make format  bring the code into the style"
 	@echo "make bench   measure speed and start-up on this machine"
@@ -35,9 +34,6 @@ test: check
 
 chaos: install
 	.venv/bin/python -m tests.chaos $(ARGS)
-
-soak: install
-	.venv/bin/python -m pytest -m soak $(ARGS)
 
 check: install
 	.venv/bin/python -m ruff check .

@@ -28,6 +28,8 @@ class Case:
     drive: Drive = _leave
     most_events: int | None = None
     loses_a_task: bool = False
+    slow: bool = False
+    """It takes ten seconds."""
 
 
 def prepare(stub: HttpStub) -> None:

@@ -284,8 +284,10 @@ SURVIVING: Mapping[str, Case] = {
         status="cancelled",
         drive=_cancels_while_lost,
         loses_a_task=True,
+        slow=True,
     ),
     "long_pause_beside": Case(
-        {"steps": [parallel("both", [_get("down", "/flaky/beside", retry=LONG_PAUSE)], [_get("other"), put("n")])]}
+        {"steps": [parallel("both", [_get("down", "/flaky/beside", retry=LONG_PAUSE)], [_get("other"), put("n")])]},
+        slow=True,
     ),
 }

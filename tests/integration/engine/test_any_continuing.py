@@ -16,8 +16,6 @@ from tests.support.outcomes import outcome
 from tests.support.steady_definitions import steady_definitions
 from workflows import history
 
-pytestmark = pytest.mark.soak
-
 MANY = settings(
     max_examples=25,
     deadline=None,

@@ -23,8 +23,6 @@ from tests.support.waiting import eventually
 from tests.support.walks import get
 from workflows import history
 
-pytestmark = pytest.mark.soak
-
 DEFINITION: JsonObject = {
     "variables": {"n": 0},
     "settings": {"on_failure": "hold"},
@@ -113,7 +111,7 @@ ACTIONS = ["pause", "resume", "signal", "event", "look", "retry", "skip", "pause
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -14,8 +14,6 @@ from tests.support.steps import BAD, delay, group, loop, parallel, put, wait
 from tests.support.walks import WALKS, get, prepare
 from workflows import history
 
-pytestmark = pytest.mark.soak
-
 
 def outermost(done: Finished) -> list[str]:
     """Paths of the steps that nothing is around, in the order they began."""

@@ -21,8 +21,6 @@ from tests.support.waiting import eventually
 from tests.support.walks import get, prepare
 from workflows import history
 
-pytestmark = pytest.mark.soak
-
 
 @pytest.fixture(autouse=True)
 def short_executions(monkeypatch: pytest.MonkeyPatch, http_stub: HttpStub) -> None:
@@ -200,7 +198,7 @@ async def test_an_event_that_was_taken_is_not_taken_again_executions_later(engin
 async def test_updates_in_the_moment_of_continuing_are_all_answered(engine: Engine, http_stub: HttpStub) -> None:
     run = await started(engine, http_stub, beside(wait("reply", timeout="1h"), milliseconds=5))
     await engine.at(run, "both.reply")
-    for _ in range(25):
+    for _ in range(10):
         await engine.pause(run)
         with refused(names.ALREADY_PAUSED):
             await engine.pause(run)
@@ -209,7 +207,7 @@ async def test_updates_in_the_moment_of_continuing_are_all_answered(engine: Engi
             await engine.resume(run)
     assert await engine.signal(run, "go") == ["both.reply"]
     done = await ended(engine, run)
-    assert len(done.executions) > 5
+    assert len(done.executions) > 2
 
 
 async def test_a_pause_outlives_the_execution_it_came_to(engine: Engine, http_stub: HttpStub) -> None:

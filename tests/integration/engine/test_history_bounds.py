@@ -13,8 +13,6 @@ from tests.support.waiting import eventually
 from tests.support.walks import get, prepare
 from workflows import history
 
-pytestmark = pytest.mark.soak
-
 
 def most_events(done: Finished) -> int:
     return max(execution.events for execution in done.executions)
