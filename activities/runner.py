@@ -1,8 +1,8 @@
 """Turns registered actions into Temporal activities: one attempt, with its outcome kept before it is answered.
 
-The order is the promise: look for the stored outcome, do the effect, commit the outcome, answer. A death between effect
-and commit is the only window in which an effect can happen twice, and the provider has its key. Actions themselves live
-in their category's module.
+The order is the promise: look for the stored outcome (where there can be one), do the effect, commit the outcome,
+answer. A death between effect and commit is the only window in which an effect can happen twice, and the provider has
+its key. Actions themselves live in their category's module.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ import activities.webhook  # noqa: F401  (importing registers their actions)
 from activities.answers import answer, brief, fits
 from activities.base import REGISTERED, ActionError, Invocation, RegisteredAction
 from activities.connection_use import ConnectionUse
+from activities.first_tasks import FirstTasks
 from activities.http_client import HttpClient
 from app.catalog.base import ActionModel
 from app.catalog.errors import ErrorType
@@ -53,9 +54,12 @@ T = TypeVar("T")
 class ActionRunner:
     """Makes the activities of a worker. One HTTP client serves all of them."""
 
-    def __init__(self, platform: Platform, http: HttpClient) -> None:
+    def __init__(self, platform: Platform, http: HttpClient, first_tasks: FirstTasks | None = None) -> None:
+        """Without `first_tasks` every effect's outcome is looked for."""
         self._platform = platform
         self._http = http
+        self._first_tasks = first_tasks or FirstTasks()
+        self._database_answers = True
         self._use = ConnectionUse(platform)
 
     def activities(self) -> list[Callable[..., Any]]:
@@ -71,7 +75,7 @@ class ActionRunner:
         return attempt
 
     async def _attempt(self, registered: RegisteredAction, call: ActionCall) -> ActionOutcome:
-        stored = await self._stored(call)
+        stored = None if self._is_new(call) else await self._stored(call)
         if stored is not None:
             return answer(replace(stored, repeated=True), local=activity.info().is_local)
         if call.kept:
@@ -98,7 +102,7 @@ class ActionRunner:
         local = activity.info().is_local
         small = not answer(outcome, local=local).kept
         kept = await _finished(
-            _until_available(lambda: records.commit_outcome(self._platform, call, outcome)),
+            _until_available(lambda: self._commit(call, outcome)),
             patience=LONGEST_LOCAL_COMMIT if local and small else None,
         )
         if not kept:
@@ -127,13 +131,36 @@ class ActionRunner:
             task.cancel()
             await asyncio.wait([task])
 
+    def _is_new(self, call: ActionCall) -> bool:
+        """Whether the effect cannot have been made before, so that there is no outcome to look for. While the database
+        is away no effect is new: it must not be made before its outcome can be kept."""
+        info = activity.info()
+        first_try = info.is_local and info.attempt == 1 and not call.previous_attempts and not call.kept
+        own = call.key == f"{call.run_id}/{call.path}" and call.generation == 1
+        return first_try and own and self._database_answers and (info.workflow_run_id or "") in self._first_tasks
+
+    async def _available(self, query: Awaitable[T]) -> T:
+        """Await a query, and note whether the database answered."""
+        try:
+            answered = await query
+        except Unavailable:
+            self._database_answers = False
+            raise
+        self._database_answers = True
+        return answered
+
+    async def _commit(self, call: ActionCall, outcome: ActionOutcome) -> None:
+        """Keep the outcome. A run that was ended meanwhile finds out at its next effect."""
+        if await self._available(records.commit_outcome(self._platform, call, outcome)):
+            self._first_tasks.end(activity.info().workflow_run_id or "")
+
     async def _stored(self, call: ActionCall) -> ActionOutcome | None:
         """The outcome that is kept under the call's key. A local activity does not wait for a database that is away:
         it would add to the run's history all the time, which a regular one does not."""
         try:
             if not activity.info().is_local:
-                return await _until_available(lambda: records.stored_outcome(self._platform, call))
-            return await records.stored_outcome(self._platform, call)
+                return await _until_available(lambda: self._available(records.stored_outcome(self._platform, call)))
+            return await self._available(records.stored_outcome(self._platform, call))
         except records.RunEnded:
             ended = f"{call.name}: not done, the run has ended"
             raise ApplicationError(ended, type=ErrorType.TERMINATED.value, non_retryable=True) from None

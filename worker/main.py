@@ -12,6 +12,7 @@ import uvloop
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
+from activities.first_tasks import FirstTasks
 from activities.http_client import HttpClient
 from activities.record import RecordActivities
 from activities.runner import ActionRunner
@@ -20,8 +21,8 @@ from app.services.platform import Platform, open_platform
 from app.settings import Settings
 from app.temporal.names import TASK_QUEUE
 from worker.deployment import deployment, routing
-from worker.queries import QueriesWait
 from worker.registry import WORKFLOWS
+from worker.tasks import Watched
 from worker.upkeep import schedule_upkeep
 
 GRACE = timedelta(seconds=20)
@@ -43,7 +44,8 @@ def build_worker(
 
     A run that is not among `cached_workflows` is replayed from its history when something happens to it.
     """
-    runner = ActionRunner(platform, http or HttpClient(platform.settings))
+    first_tasks = FirstTasks()
+    runner = ActionRunner(platform, http or HttpClient(platform.settings), first_tasks)
     return Worker(
         client,
         task_queue=task_queue,
@@ -55,7 +57,7 @@ def build_worker(
             *UpkeepActivities(platform).activities(),
         ],
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.
-        workflow_runner=QueriesWait(workflow_runner or UnsandboxedWorkflowRunner()),
+        workflow_runner=Watched(workflow_runner or UnsandboxedWorkflowRunner(), first_tasks),
         max_cached_workflows=cached_workflows,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),

@@ -69,8 +69,9 @@ async def lost_effects(platform: Platform, asked: LostEffects) -> list[LostEffec
     return [LostEffect(path=path, key=key, error=error) for path, key, error in found]
 
 
-async def commit_outcome(platform: Platform, call: ActionCall, outcome: ActionOutcome) -> None:
-    """Keep what an effect gave, as its step's record. The first outcome under a key stays."""
+async def commit_outcome(platform: Platform, call: ActionCall, outcome: ActionOutcome) -> bool:
+    """Keep what an effect gave, as its step's record. The first outcome under a key stays. True when the run has ended
+    or is gone, so that nothing more must be done in its name."""
     row = _row_of(call) | {
         "status": "completed",
         "effect_key": call.key,
@@ -80,7 +81,8 @@ async def commit_outcome(platform: Platform, call: ActionCall, outcome: ActionOu
         "started_at": call.started_at or outcome.started_at,
         "finished_at": outcome.finished_at,
     }
-    await _write(platform, call, _records(call).write_steps([row], always=True))
+    written = await _write(platform, call, _records(call).commit(row))
+    return written is None or bool(written[0][0][0])
 
 
 async def record_running(platform: Platform, call: ActionCall, *, attempt: int, inputs: JsonObject) -> None:

@@ -53,6 +53,12 @@ _WRITE_STEPS = """
                 OR excluded.status IN ('completed', 'failed', 'skipped', 'cancelled')))
 """
 
+_COMMIT = f"""
+    WITH written AS ({_WRITE_STEPS})
+    SELECT COALESCE(bool_and(status = ANY(%(ended)s)), true) FROM runs
+    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s
+"""  # noqa: S608  (what is put together is a fragment of this module, never a value)
+
 _OUTCOME = """
     SELECT runs.status = ANY(%(ended)s), kept.path IS NOT NULL,
            kept.inputs, kept.output, kept.attempt, kept.started_at, kept.finished_at
@@ -178,6 +184,10 @@ class RunRecords:
         """
         ended = {"always": always, "ended": list(ENDED)}
         return Statement(_WRITE_STEPS, {**self._run, **ended, "rows": Jsonb(list(rows))})
+
+    def commit(self, row: JsonObject) -> Statement:
+        """As `write_steps` for the row of an effect that was done, always; answers whether the run has ended."""
+        return Statement(_COMMIT, {**self._run, "always": True, "ended": list(ENDED), "rows": Jsonb([row])})
 
     def outcome(self, path: str, effect_key: str) -> Statement:
         """Whether the run has ended, and what an effect committed under this key, if anything.

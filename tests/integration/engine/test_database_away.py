@@ -9,6 +9,7 @@ from app.services import records
 from app.services.errors import Unavailable
 from tests.support.engine import Engine, http
 from tests.support.http_stub import HttpStub
+from tests.support.steps import delay
 
 Away = Callable[[str, int], list[int]]
 
@@ -36,7 +37,8 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Away:
 async def test_before_an_effect_it_is_left_to_temporal_and_no_attempt_is_used_up(
     engine: Engine, http_stub: HttpStub, away: Away
 ) -> None:
-    workflow = await engine.publish({"steps": [http("fetch", f"{http_stub.url}/", retry={"max_attempts": 1})]})
+    fetch = http("fetch", f"{http_stub.url}/", retry={"max_attempts": 1})
+    workflow = await engine.publish({"steps": [delay("first", "1ms"), fetch]})
     refused = away("stored_outcome", 3)
     done = await engine.run(workflow)
     assert done.run.status == "completed"

@@ -100,9 +100,16 @@ class TestOutcomes:
             with pytest.raises(records.RunEnded):
                 await records.stored_outcome(platform, a_call(workspace.id, run_id, **other))
 
+    async def test_a_commit_tells_that_the_run_has_ended(self, platform, workspace, run_id):
+        assert not await records.commit_outcome(platform, a_call(workspace.id, run_id), an_outcome("done"))
+        await records.record_batch(platform, a_batch(workspace.id, run_id, status="failed"))
+        call = a_call(workspace.id, run_id, path="next", key="another")
+        assert await records.commit_outcome(platform, call, an_outcome("late"))
+        assert await records.stored_outcome(platform, call) == an_outcome("late")
+
     async def test_an_outcome_of_a_run_that_is_gone_is_let_go(self, platform, workspace):
         call = a_call(workspace.id, uuid7())
-        await records.commit_outcome(platform, call, an_outcome("done"))
+        assert await records.commit_outcome(platform, call, an_outcome("done"))
         assert await records.stored_outcome(platform, call) is None
 
 

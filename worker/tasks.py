@@ -1,4 +1,4 @@
-"""Queries wait while a local activity of their run is under way.
+"""Between Temporal's tasks and the walk: queries wait for local activities, and first tasks are told from later ones.
 
 A query that comes with a workflow task is answered as part of it, and the SDK's core ends the task with that answer at
 once, also in the moment in which a local activity has ended but the run has not been told. What the run then does falls
@@ -17,21 +17,27 @@ from temporalio.converter import SerializationContext, StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.workflow import Info
 
+from activities.first_tasks import FirstTasks
+
+FIRST_TASK_EVENTS = 3
+"""Started, task scheduled, task started. An earlier attempt at the task would have left its failure there."""
 LEGACY_QUERY = "legacy_query"
 """The id of a query that has a task to itself; nothing else goes with its answer."""
 
 
-class QueriesWait(WorkflowRunner):
-    """Runs workflows by another runner and leaves queries unanswered while a local activity is under way."""
+class Watched(WorkflowRunner):
+    """Runs workflows by another runner. Leaves queries unanswered while a local activity is under way, and notes which
+    executions are in their first task."""
 
-    def __init__(self, runner: WorkflowRunner) -> None:
+    def __init__(self, runner: WorkflowRunner, first_tasks: FirstTasks) -> None:
         self._runner = runner
+        self._first_tasks = first_tasks
 
     def prepare_workflow(self, defn: Any) -> None:
         self._runner.prepare_workflow(defn)
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return _Instance(self._runner.create_instance(det))
+        return _Instance(self._runner.create_instance(det), self._first_tasks)
 
     def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
         self._runner.set_worker_level_failure_exception_types(types)
@@ -40,11 +46,13 @@ class QueriesWait(WorkflowRunner):
 class _Instance(WorkflowInstance):
     """A workflow, and which of its local activities are under way."""
 
-    def __init__(self, instance: WorkflowInstance) -> None:
+    def __init__(self, instance: WorkflowInstance, first_tasks: FirstTasks) -> None:
         self._instance = instance
+        self._first_tasks = first_tasks
         self._local: set[int] = set()
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        self._note_task(act)
         for job in act.jobs:
             if job.HasField("resolve_activity") and job.resolve_activity.is_local:
                 self._local.discard(job.resolve_activity.seq)
@@ -57,6 +65,13 @@ class _Instance(WorkflowInstance):
             if command.HasField("schedule_local_activity"):
                 self._local.add(command.schedule_local_activity.seq)
         return completion
+
+    def _note_task(self, act: WorkflowActivation) -> None:
+        """Everything the worker is told within one task comes with the same length of history."""
+        if act.history_length == FIRST_TASK_EVENTS and any(job.HasField("initialize_workflow") for job in act.jobs):
+            self._first_tasks.begin(act.run_id, act.timestamp.ToNanoseconds() / 1e9)
+        elif act.history_length != FIRST_TASK_EVENTS or any(job.HasField("remove_from_cache") for job in act.jobs):
+            self._first_tasks.end(act.run_id)
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
         return self._instance.get_serialization_context(command_info)

@@ -7,7 +7,8 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance
 
-from worker.queries import LEGACY_QUERY, QueriesWait
+from activities.first_tasks import FirstTasks
+from worker.tasks import LEGACY_QUERY, Watched
 
 
 class Walk:
@@ -49,7 +50,7 @@ def walk() -> Walk:
 @pytest.fixture
 def instance(walk: Walk) -> WorkflowInstance:
     details: Any = None
-    return QueriesWait(Runner(walk)).create_instance(details)
+    return Watched(Runner(walk), FirstTasks()).create_instance(details)
 
 
 def started() -> WorkflowActivation:
@@ -103,3 +104,47 @@ def test_what_is_no_query_always_reaches_the_workflow(instance: WorkflowInstance
     assert commands(instance.activate(act)) == ["respond_to_query", "start_timer"]
     instance.activate(WorkflowActivation(run_id="r"))
     assert walk.asked == ["initialize_workflow", "query_workflow", "signal_workflow"]
+
+
+class TestFirstTasks:
+    @pytest.fixture
+    def first_tasks(self) -> FirstTasks:
+        return FirstTasks(clock=lambda: 102.0)
+
+    @pytest.fixture
+    def watched(self, walk: Walk, first_tasks: FirstTasks) -> WorkflowInstance:
+        details: Any = None
+        return Watched(Runner(walk), first_tasks).create_instance(details)
+
+    @staticmethod
+    def at(act: WorkflowActivation, length: int) -> WorkflowActivation:
+        act.history_length = length
+        act.timestamp.FromNanoseconds(100 * 10**9)
+        return act
+
+    def test_what_is_told_in_the_first_task_belongs_to_it(
+        self, watched: WorkflowInstance, first_tasks: FirstTasks
+    ) -> None:
+        watched.activate(self.at(started(), 3))
+        assert "r" in first_tasks
+        watched.activate(self.at(ended(), 3))
+        assert "r" in first_tasks
+        assert "another" not in first_tasks
+
+    def test_the_next_task_is_another(self, watched: WorkflowInstance, first_tasks: FirstTasks) -> None:
+        watched.activate(self.at(started(), 3))
+        watched.activate(self.at(ended(), 7))
+        assert "r" not in first_tasks
+
+    def test_a_task_that_is_made_again_is_none(self, watched: WorkflowInstance, first_tasks: FirstTasks) -> None:
+        watched.activate(self.at(started(), 6))
+        assert "r" not in first_tasks
+
+    def test_an_execution_that_is_put_out_of_memory_is_in_none(
+        self, watched: WorkflowInstance, first_tasks: FirstTasks
+    ) -> None:
+        watched.activate(self.at(started(), 3))
+        gone = WorkflowActivation(run_id="r")
+        gone.jobs.add().remove_from_cache.SetInParent()
+        watched.activate(self.at(gone, 3))
+        assert "r" not in first_tasks
