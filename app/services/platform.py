@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from app.db.engine import Database
 from app.security.credentials import KeyRing
 from app.services.actors import Actor
+from app.services.commits import Commits
 from app.services.errors import Unavailable
 from app.services.expiring import Expiring
 from app.services.payload_storage import PayloadStorage
@@ -25,6 +26,7 @@ class Platform:
     database: Database
     temporal: TemporalConnection
     keyring: KeyRing
+    commits: Commits
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key it was, by the key's hash. A revoked key works that many seconds longer in a process that knew it."""
 
@@ -39,6 +41,6 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     database = Database(settings, on_failure=lambda detail: Unavailable("database_unavailable", detail))
     temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database)))
     try:
-        yield Platform(settings, database, temporal, KeyRing(settings.encryption_keys))
+        yield Platform(settings, database, temporal, KeyRing(settings.encryption_keys), Commits(database))
     finally:
         await database.close()

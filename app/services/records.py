@@ -81,8 +81,11 @@ async def commit_outcome(platform: Platform, call: ActionCall, outcome: ActionOu
         "started_at": call.started_at or outcome.started_at,
         "finished_at": outcome.finished_at,
     }
-    written = await _write(platform, call, _records(call).commit(row))
-    return written is None or bool(written[0][0][0])
+    try:
+        return await platform.commits.keep(UUID(call.workspace_id), UUID(call.run_id), row)
+    except psycopg.errors.ForeignKeyViolation:
+        _let_go(call)
+        return True
 
 
 async def record_running(platform: Platform, call: ActionCall, *, attempt: int, inputs: JsonObject) -> None:
@@ -184,8 +187,12 @@ async def _write(
     try:
         return await platform.database.run(UUID(source.workspace_id), *statements)
     except psycopg.errors.ForeignKeyViolation:
-        _log.warning("records of run %s are let go: there is no such run", source.run_id)
+        _let_go(source)
         return None
+
+
+def _let_go(source: ActionCall | RecordBatch) -> None:
+    _log.warning("records of run %s are let go: there is no such run", source.run_id)
 
 
 def _batch(batch: RecordBatch) -> list[Statement]:

@@ -24,17 +24,17 @@ _WRITE_STEPS = """
     INSERT INTO steps AS kept (
         workspace_id, run_id, path, sequence, step_id, name, type, action, status, effect_key,
         attempt, generation, inputs, output, error, wait, decision, started_at, finished_at)
-    SELECT %(workspace_id)s, %(run_id)s, fresh.path, COALESCE(NULLIF(fresh.sequence, 0), nextval('steps_sequence')),
+    SELECT %(workspace_id)s, fresh.run_id, fresh.path, COALESCE(NULLIF(fresh.sequence, 0), nextval('steps_sequence')),
            fresh.step_id, fresh.name, fresh.type, fresh.action, fresh.status, fresh.effect_key,
            fresh.attempt, fresh.generation, fresh.inputs, fresh.output, fresh.error, fresh.wait,
            fresh.decision, fresh.started_at, fresh.finished_at
     FROM jsonb_to_recordset(%(rows)s) AS fresh (
-        path text, sequence bigint, step_id text, name text, type text, action text, status text, effect_key text,
-        attempt integer, generation integer, inputs jsonb, output jsonb, error jsonb, wait jsonb,
+        run_id uuid, path text, sequence bigint, step_id text, name text, type text, action text, status text,
+        effect_key text, attempt integer, generation integer, inputs jsonb, output jsonb, error jsonb, wait jsonb,
         decision jsonb, started_at timestamptz, finished_at timestamptz)
     WHERE %(always)s OR EXISTS (
-        SELECT FROM runs WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND status <> ALL(%(ended)s))
-    ORDER BY fresh.path
+        SELECT FROM runs WHERE workspace_id = %(workspace_id)s AND id = fresh.run_id AND status <> ALL(%(ended)s))
+    ORDER BY fresh.run_id, fresh.path
     ON CONFLICT (workspace_id, run_id, path) DO UPDATE SET
         sequence = CASE WHEN excluded.generation > kept.generation THEN excluded.sequence ELSE kept.sequence END,
         name = excluded.name, type = excluded.type, action = excluded.action, status = excluded.status,
@@ -55,8 +55,8 @@ _WRITE_STEPS = """
 
 _COMMIT = f"""
     WITH written AS ({_WRITE_STEPS})
-    SELECT COALESCE(bool_and(status = ANY(%(ended)s)), true) FROM runs
-    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s
+    SELECT id, status = ANY(%(ended)s) FROM runs
+    WHERE workspace_id = %(workspace_id)s AND id = ANY(%(run_ids)s)
 """  # noqa: S608  (what is put together is a fragment of this module, never a value)
 
 _OUTCOME = """
@@ -170,6 +170,17 @@ _OPEN_WAIT = """
 """
 
 
+def commit(workspace_id: UUID, rows: Sequence[tuple[UUID, JsonObject]]) -> Statement:
+    """As `write_steps`, always, for the rows of effects that were done, each with its run's id. No two are of one step.
+
+    Answers `(run_id, ended)` for each run: whether it has ended.
+    """
+    named = Jsonb([{**row, "run_id": str(run_id)} for run_id, row in rows])
+    run_ids = list({run_id: None for run_id, _ in rows})
+    parameters = {"workspace_id": workspace_id, "run_ids": run_ids, "rows": named, "always": True, "ended": list(ENDED)}
+    return Statement(_COMMIT, parameters)
+
+
 class RunRecords:
     """Builds the statements that write the records of one run."""
 
@@ -182,12 +193,9 @@ class RunRecords:
         `sequence` 0 takes the next number of the database. `always`: also when the run has ended, as an effect's own
         row must be.
         """
-        ended = {"always": always, "ended": list(ENDED)}
-        return Statement(_WRITE_STEPS, {**self._run, **ended, "rows": Jsonb(list(rows))})
-
-    def commit(self, row: JsonObject) -> Statement:
-        """As `write_steps` for the row of an effect that was done, always; answers whether the run has ended."""
-        return Statement(_COMMIT, {**self._run, "always": True, "ended": list(ENDED), "rows": Jsonb([row])})
+        run_id = str(self._run["run_id"])
+        own = Jsonb([{**row, "run_id": run_id} for row in rows])
+        return Statement(_WRITE_STEPS, {**self._run, "rows": own, "always": always, "ended": list(ENDED)})
 
     def outcome(self, path: str, effect_key: str) -> Statement:
         """Whether the run has ended, and what an effect committed under this key, if anything.
