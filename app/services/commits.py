@@ -19,8 +19,9 @@ from app.store.recording import commit
 BUSY_RUNS = 4
 """So many runs that kept something within `LATELY_SECONDS` make a process busy: more is about to come."""
 LATELY_SECONDS = 0.1
-JOIN_SECONDS = 0.01
-"""What a busy process waits for others to join. A transaction costs several times what one more row in it does."""
+JOIN_SECONDS = 0.003
+"""What a busy process waits for others to join. A transaction costs several times what one more row in it does; on the
+other side, an effect whose process dies meanwhile is done again."""
 MOST_TOGETHER = 50
 
 

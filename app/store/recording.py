@@ -20,7 +20,7 @@ from app.store.run_state import ENDED
 # a repeat of the effect is answered with. What an operator decided about a step stays to be seen. What the run itself
 # says of its steps counts until it has ended: a task that Temporal has made again may tell another story then. One
 # parameter takes a batch of any size.
-_WRITE_STEPS = """
+_INSERT = """
     INSERT INTO steps AS kept (
         workspace_id, run_id, path, sequence, step_id, name, type, action, status, effect_key,
         attempt, generation, inputs, output, error, wait, decision, started_at, finished_at)
@@ -32,8 +32,8 @@ _WRITE_STEPS = """
         run_id uuid, path text, sequence bigint, step_id text, name text, type text, action text, status text,
         effect_key text, attempt integer, generation integer, inputs jsonb, output jsonb, error jsonb, wait jsonb,
         decision jsonb, started_at timestamptz, finished_at timestamptz)
-    WHERE %(always)s OR EXISTS (
-        SELECT FROM runs WHERE workspace_id = %(workspace_id)s AND id = fresh.run_id AND status <> ALL(%(ended)s))
+"""
+_UPDATE = """
     ORDER BY fresh.run_id, fresh.path
     ON CONFLICT (workspace_id, run_id, path) DO UPDATE SET
         sequence = CASE WHEN excluded.generation > kept.generation THEN excluded.sequence ELSE kept.sequence END,
@@ -52,12 +52,18 @@ _WRITE_STEPS = """
            AND (kept.status NOT IN ('completed', 'failed', 'skipped', 'cancelled')
                 OR excluded.status IN ('completed', 'failed', 'skipped', 'cancelled')))
 """
+# Two statements, for PostgreSQL keeps a plan when it does not depend on what the parameters are.
+_WRITE_STEPS = f"""{_INSERT}
+    WHERE EXISTS (
+        SELECT FROM runs WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND status <> ALL(%(ended)s))
+    {_UPDATE}"""
+_WRITE_STEPS_ALWAYS = f"{_INSERT} {_UPDATE}"
 
 _COMMIT = f"""
-    WITH written AS ({_WRITE_STEPS})
+    WITH written AS ({_WRITE_STEPS_ALWAYS})
     SELECT id, status = ANY(%(ended)s) FROM runs
     WHERE workspace_id = %(workspace_id)s AND id = ANY(%(run_ids)s)
-"""  # noqa: S608  (what is put together is a fragment of this module, never a value)
+"""  # noqa: S608  (what is put together are fragments of this module, never values)
 
 _OUTCOME = """
     SELECT runs.status = ANY(%(ended)s), kept.path IS NOT NULL,
@@ -177,7 +183,7 @@ def commit(workspace_id: UUID, rows: Sequence[tuple[UUID, JsonObject]]) -> State
     """
     named = Jsonb([{**row, "run_id": str(run_id)} for run_id, row in rows])
     run_ids = list({run_id: None for run_id, _ in rows})
-    parameters = {"workspace_id": workspace_id, "run_ids": run_ids, "rows": named, "always": True, "ended": list(ENDED)}
+    parameters = {"workspace_id": workspace_id, "run_ids": run_ids, "rows": named, "ended": list(ENDED)}
     return Statement(_COMMIT, parameters)
 
 
@@ -195,7 +201,8 @@ class RunRecords:
         """
         run_id = str(self._run["run_id"])
         own = Jsonb([{**row, "run_id": run_id} for row in rows])
-        return Statement(_WRITE_STEPS, {**self._run, "rows": own, "always": always, "ended": list(ENDED)})
+        parameters = {**self._run, "rows": own, "ended": list(ENDED)}
+        return Statement(_WRITE_STEPS_ALWAYS if always else _WRITE_STEPS, parameters)
 
     def outcome(self, path: str, effect_key: str) -> Statement:
         """Whether the run has ended, and what an effect committed under this key, if anything.
