@@ -5,6 +5,8 @@
 .PHONY: help dev demo test chaos check format bench install clean
 
 ARGS ?=
+# Test files run beside each other, each process with servers of its own: AT_ONCE= runs them one after the other.
+AT_ONCE ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help:
 	@echo "make dev     start everything here: PostgreSQL, Temporal with its UI, the API, a worker (Ctrl-C stops it)"
@@ -30,7 +32,7 @@ install:
 	@sh requirements/install.sh dev
 
 test: check
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest $(AT_ONCE) $(ARGS)
 
 chaos: install
 	.venv/bin/python -m tests.chaos $(ARGS)

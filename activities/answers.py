@@ -14,9 +14,10 @@ LARGEST_INPUTS = 8 * 1024
 _SHOWN = 200
 
 
-def fits(outcome: ActionOutcome) -> bool:
-    """Whether the output can be handed on to later steps at all."""
-    return json_size(outcome.output) <= LARGEST_PAYLOAD
+def too_large(outcome: ActionOutcome, largest: int | None) -> str | None:
+    """Why the output cannot be handed on to later steps, if it cannot."""
+    size, most = json_size(outcome.output), min(largest or LARGEST_PAYLOAD, LARGEST_PAYLOAD)
+    return None if size <= most else f"the answer has {size:,} bytes, more than the {most:,} a step may hand on"
 
 
 def answer(outcome: ActionOutcome, *, local: bool) -> ActionOutcome:

@@ -22,7 +22,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 import activities.email
 import activities.http
 import activities.webhook  # noqa: F401  (importing registers their actions)
-from activities.answers import answer, brief, fits
+from activities.answers import answer, brief, too_large
 from activities.base import REGISTERED, ActionError, Invocation, RegisteredAction
 from activities.connection_use import ConnectionUse
 from activities.first_tasks import FirstTasks
@@ -94,8 +94,8 @@ class ActionRunner:
                 started_at=_text(started_at),
                 finished_at=_text(datetime.now(UTC)),
             )
-            if not fits(outcome):
-                raise ActionError(ErrorType.RESPONSE_TOO_LARGE, f"{call.name}: the answer is too large to be handed on")
+            if (reason := too_large(outcome, call.largest_output)) is not None:
+                raise ActionError(ErrorType.RESPONSE_TOO_LARGE, f"{call.name}: {reason}")
         except ActionError as error:
             # What caused it stays here: the text of a library's error may repeat a secret, and Temporal keeps causes.
             raise await self._failed(registered, call, error, number, started_at) from None

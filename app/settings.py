@@ -55,6 +55,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Largest request body the API takes.")
     max_event_bytes: int = Field(512 * 1024, ge=1024, description="Largest event data or run input.")
     max_response_bytes: int = Field(1024 * 1024, ge=1024, description="Largest answer an action takes from a provider.")
+    max_step_output_bytes: int = Field(
+        1024 * 1024, ge=1024, le=1_700_000, description="Most one step may hand on, as JSON."
+    )
+    max_run_data_bytes: int = Field(
+        16_000_000, ge=1024, le=64_000_000, description="Most a run may hold of outputs and variables at once, as JSON."
+    )
     worker_versioning: Literal["off", "auto_upgrade", "pinned"] = Field(
         "off", description="Whether Temporal routes runs by the workers' version, and when a run moves to a newer one."
     )

@@ -103,8 +103,11 @@ async def _walk(scope: Scope, step: Step, record: StepRecord) -> None:
     ):
         _finish(scope, step, record, "skipped")
         return
-    record.output = await _attempts(scope, step, record)
-    record.error = None
+    if scope.state.ending is None:
+        scope.state.holdings.require_room()
+    output = await _attempts(scope, step, record)
+    scope.state.holdings.take(record.path, output)
+    record.output, record.error = output, None
     _finish(scope, step, record, "completed")
 
 

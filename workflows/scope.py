@@ -136,6 +136,7 @@ class Scope:
     def forget(self, step: Step, index: int) -> None:
         """Let go of a finished item's steps: what they gave is kept as the item's result."""
         self.journal.forget(self.path(step), index)
+        self.state.holdings.forget(f"{self.path(step)}[{index}].")
         self.state.inbox.forget(f"{self.path(step)}[{index}].")
 
     # What expressions see

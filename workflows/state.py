@@ -20,6 +20,7 @@ from app.temporal.plain import read_carry
 from app.temporal.record_messages import LostEffect
 from workflows.failures import step_id_of
 from workflows.history import History
+from workflows.holdings import Holdings
 from workflows.inbox import Inbox
 from workflows.journal import Journal, is_over
 from workflows.outbox import Outbox
@@ -54,6 +55,7 @@ class RunState:
         """How the run looked in its last report."""
         self.outbox = Outbox()
         self.history = History(_timers(self.journal) if self.walks(4) else 0)
+        self.holdings = Holdings(input.limits, self.journal)
         self.moved = False
         """Something happened in this execution: without that, a run with very many waits would only ever continue."""
         self.lost: dict[str, LostEffect] | None = None

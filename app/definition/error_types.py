@@ -80,7 +80,7 @@ class ErrorType(StrEnum):
         "response_too_large",
         False,
         "The answer is larger than allowed.",
-        "Ask for less, or raise `HOLDFAST_MAX_RESPONSE_BYTES`.",
+        "Ask for less, or raise `HOLDFAST_MAX_RESPONSE_BYTES` or `HOLDFAST_MAX_STEP_OUTPUT_BYTES`.",
     )
     RESPONSE_MAPPING = (
         "response_mapping",

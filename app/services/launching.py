@@ -20,7 +20,7 @@ from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.store import journals, run_state, runs, versions, workspaces
 from app.temporal import names
-from app.temporal.messages import WALK, Carry, JournalState, RunInput, RunResult, TriggerInfo
+from app.temporal.messages import WALK, Carry, JournalState, RunInput, RunLimits, RunResult, TriggerInfo
 from app.temporal.plain import as_plain
 
 START_SECONDS = 5.0
@@ -123,7 +123,7 @@ async def _start(
     try:
         handle = await client.start_workflow(
             names.AUTOMATION_WORKFLOW,
-            _input(run, version, workspace_name, journal),
+            _input(platform, run, version, workspace_name, journal),
             id=names.workflow_id(str(run.id)),
             task_queue=names.TASK_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -145,7 +145,9 @@ async def _start(
     return handle.first_execution_run_id
 
 
-def _input(run: Run, version: Version, workspace_name: str, journal: JournalState | None) -> RunInput:
+def _input(
+    platform: Platform, run: Run, version: Version, workspace_name: str, journal: JournalState | None
+) -> RunInput:
     return RunInput(
         workspace_id=str(run.workspace_id),
         workspace_name=workspace_name,
@@ -161,6 +163,9 @@ def _input(run: Run, version: Version, workspace_name: str, journal: JournalStat
         created_at=run.created_at.isoformat(),
         variables=run.variables,
         walk=WALK,
+        limits=RunLimits(
+            step_output=platform.settings.max_step_output_bytes, outputs=platform.settings.max_run_data_bytes
+        ),
         carry=None if journal is None else as_plain(Carry(journal=journal)),
     )
 

@@ -31,6 +31,16 @@ class TriggerInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunLimits:
+    """How much a run may hold, in bytes of JSON. It keeps the limits it was started with."""
+
+    step_output: int
+    """What one step may give, and one item of a loop."""
+    outputs: int
+    """All that is kept of what the steps gave, and the variables."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunInput:
     """The whole input of a run. The definition itself travels along, so a run never reads "latest"."""
 
@@ -51,6 +61,8 @@ class RunInput:
     `plain.as_plain` writes it."""
     walk: int = 1
     """Which way of walking the execution began with: `WALK` for new ones. Replays go the way their run went."""
+    limits: RunLimits | None = None
+    """None for runs from before there were limits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +162,8 @@ class ActionCall:
     """The operator's decision that had the effect done again."""
     longest_pause: float | None = None
     """Seconds up to which Temporal makes the pause before the next attempt; a longer one is the run's. None: any."""
+    largest_output: int | None = None
+    """Bytes of JSON the action may hand on; None: what Temporal takes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ async def run(scope: Scope, step: LoopStep, record: StepRecord) -> Json:
             await _item(scope, step, progress, index)
     else:
         await _several(scope, step, progress, left)
+    scope.state.holdings.forget(f"{record.path}[")
     return {"results": [progress.results[index] for index in range(len(progress.items))], "count": len(progress.items)}
 
 
@@ -61,5 +62,6 @@ async def _item(scope: Scope, step: LoopStep, progress: Progress, index: int) ->
     output = await inside.run(step.steps)
     if step.collect is not None:
         output = inside.evaluate(step.collect, "collect")
+    scope.state.holdings.take_item(scope.path(step), output)
     progress.results[index] = output
     scope.forget(step, index)

@@ -23,6 +23,7 @@ async def set_variable(scope: Scope, step: SetVariableStep, record: StepRecord) 
         _require_small(values)
         await scope.recorder.keep_variables(record.path, values)
     scope.journal.assign(record, values)
+    scope.state.holdings.assign(values)
     return values
 
 

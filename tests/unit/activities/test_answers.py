@@ -2,7 +2,7 @@
 
 import json
 
-from activities.answers import answer, brief, fits
+from activities.answers import answer, brief, too_large
 from app.json import Json, JsonObject
 from app.temporal.messages import ActionOutcome
 from app.temporal.payloads import LARGEST_LOCAL_ANSWER, LARGEST_PAYLOAD
@@ -25,9 +25,11 @@ def test_a_local_activity_leaves_a_large_outcome_in_the_database() -> None:
 
 
 def test_an_output_larger_than_a_payload_does_not_fit() -> None:
-    assert fits(outcome("x" * (LARGEST_PAYLOAD - 2)))
-    assert not fits(outcome("x" * LARGEST_PAYLOAD))
-    assert not fits(outcome("щ" * (LARGEST_PAYLOAD // 2)))
+    assert too_large(outcome("x" * (LARGEST_PAYLOAD - 2)), None) is None
+    assert too_large(outcome("x" * LARGEST_PAYLOAD), None)
+    assert too_large(outcome("щ" * (LARGEST_PAYLOAD // 2)), None)
+    assert too_large(outcome("x" * 98), 100) is None
+    assert too_large(outcome("x" * 99), 100) == "the answer has 101 bytes, more than the 100 a step may hand on"
 
 
 def test_long_inputs_are_shortened_for_reading() -> None:
