@@ -17,6 +17,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
 )
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 from app.db.models import Run, Step, StepAttempt, Version, Wait, Workflow
 from app.json import Json, JsonObject
@@ -128,16 +129,16 @@ class Engine:
 
     async def pause(self, run: Run) -> None:
         """Nothing new begins from now on."""
-        await (await self.handle(run)).execute_update(names.PAUSE_UPDATE, "test")
+        await self._update(run, names.PAUSE_UPDATE, "test")
 
     async def resume(self, run: Run) -> None:
         """The run goes on."""
-        await (await self.handle(run)).execute_update(names.RESUME_UPDATE, "test")
+        await self._update(run, names.RESUME_UPDATE, "test")
 
     async def decide(self, run: Run, path: str, decision: str, *, by: str | None = "test", **more: Any) -> None:
         """Say what becomes of a held step; `inputs` and `output` go with it."""
         told = Decision(path=path, decision=decision, by=by, **more)
-        await (await self.handle(run)).execute_update(names.DECIDE_UPDATE, told)
+        await self._update(run, names.DECIDE_UPDATE, told)
 
     async def signal(
         self, run: Run, type: str, data: Json = None, *, id: str | None = None, path: str | None = None
@@ -145,10 +146,21 @@ class Engine:
         """An event for this run alone; answers the paths of the waits it woke."""
         event = {"specversion": "1.0", "id": id or str(uuid4()), "source": "test", "type": type, "data": data}
         told = SignalledEvent(event=event, path=path)
-        woken: list[str] = await (await self.handle(run)).execute_update(
-            names.SIGNAL_EVENT_UPDATE, told, result_type=list[str]
-        )
+        woken: list[str] = await self._update(run, names.SIGNAL_EVENT_UPDATE, told)
         return woken
+
+    async def _update(self, run: Run, name: str, argument: object) -> Any:
+        """Temporal turns an update away that comes in the moment in which an execution ends; its sender asks again."""
+
+        async def sent() -> tuple[Any]:
+            try:
+                return (await (await self.handle(run)).execute_update(name, argument),)
+            except RPCError as error:
+                assert error.status is not RPCStatusCode.RESOURCE_EXHAUSTED, error.message
+                raise
+
+        (answer,) = await eventually(sent, what=f"{name} is taken")
+        return answer
 
     async def handle(self, run: Run) -> Handle:
         """The run's Temporal workflow."""
