@@ -156,7 +156,8 @@ class Engine:
             try:
                 return (await (await self.handle(run)).execute_update(name, argument),)
             except RPCError as error:
-                assert error.status is not RPCStatusCode.RESOURCE_EXHAUSTED, error.message
+                if error.status is RPCStatusCode.RESOURCE_EXHAUSTED:
+                    raise AssertionError(error.message) from error
                 raise
 
         (answer,) = await eventually(sent, what=f"{name} is taken")
