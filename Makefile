@@ -49,6 +49,7 @@ format: install
 
 bench:
 	@sh requirements/install.sh embedded
+	.venv/bin/python -m benchmarks.compared
 	.venv/bin/python -m benchmarks.five_http_calls
 	.venv/bin/python -m benchmarks.outcome_rows
 	.venv/bin/python -m benchmarks.long_loop

@@ -39,6 +39,8 @@ class Holdfast:
     url: str
     key: str
     seconds_to_ready: float | None = None
+    settings: Settings | None = None
+    """Of the servers of `started_with`."""
 
 
 @asynccontextmanager
@@ -64,7 +66,7 @@ async def started(data_dir: Path) -> AsyncIterator[Holdfast]:
     process.start()
     try:
         url = f"http://127.0.0.1:{port}"
-        await _until_ready(url, process)
+        await until_ready(url, process)
         seconds = time.perf_counter() - began
         yield Holdfast(url, (data_dir / "api-key").read_text().strip(), seconds)
     finally:
@@ -106,10 +108,11 @@ async def started_with(data_dir: Path, worker: str) -> AsyncIterator[Holdfast]:
         )
         process.start()
         running.push_async_callback(process.stop)
-        yield Holdfast(settings.resolved_api_url, key)
+        yield Holdfast(settings.resolved_api_url, key, settings=settings)
 
 
-async def _until_ready(url: str, process: Child) -> None:
+async def until_ready(url: str, process: Child) -> None:
+    """Until `/readyz` says so; the process must go on running."""
     deadline = time.monotonic() + READY_SECONDS
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
         while time.monotonic() < deadline:
@@ -121,7 +124,7 @@ async def _until_ready(url: str, process: Child) -> None:
             except (aiohttp.ClientError, TimeoutError):
                 pass
             await asyncio.sleep(_POLL_SECONDS)
-    raise SystemExit(f"holdfast dev was not ready after {READY_SECONDS:g} seconds:\n{process.last_lines()}")
+    raise SystemExit(f"{url} was not ready after {READY_SECONDS:g} seconds:\n{process.last_lines()}")
 
 
 class Endpoint:
