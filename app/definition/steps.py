@@ -98,17 +98,17 @@ class ActionStep(StepBase):
 
 
 class ConditionBranch(Document):
-    when: Condition
-    steps: list["Step"]
-    name: str = Field("", max_length=200)
+    when: Condition = Field(description="The branch is walked when this holds and none before it did.")
+    steps: list["Step"] = Field(description="The branch's steps.")
+    name: str = Field("", max_length=200, description="For people; stands in the output.")
 
 
 class ConditionStep(StepBase):
     """Walk the first branch whose condition holds, else `else`."""
 
     type: Literal["condition"]
-    branches: list[ConditionBranch] = Field(min_length=1)
-    else_: list["Step"] = Field(default_factory=list, alias="else")
+    branches: list[ConditionBranch] = Field(min_length=1, description="Looked at in this order.")
+    else_: list["Step"] = Field(default_factory=list, alias="else", description="Walked when no branch's `when` holds.")
 
     def evaluated(self) -> Iterator[Evaluated]:
         for index, branch in enumerate(self.branches):
@@ -136,9 +136,9 @@ class DelayStep(StepBase):
     """Wait for a duration, until a moment, or for the next such time of day. Exactly one of the three."""
 
     type: Literal["delay"]
-    duration: Duration | None = None
+    duration: Duration | None = Field(None, description="How long to wait.")
     until: str | None = Field(None, description="RFC 3339 moment, usually an expression.")
-    at: TimeOfDay | None = None
+    at: TimeOfDay | None = Field(None, description="The next such time of day.")
 
     def evaluated(self) -> Iterator[Evaluated]:
         yield ("duration",), self.duration, ()
@@ -152,7 +152,9 @@ class WaitForEventStep(StepBase):
     event: str = Field(description="Event type, exact or with a trailing wildcard (`crm.deal.*`).")
     match: EventFilter | None = Field(None, description="Condition over the event; its values may use the run's names.")
     since: str = Field("wait_start", description="wait_start, run_start or a moment: earlier events do not count.")
-    on_timeout: Literal["continue", "fail"] = "continue"
+    on_timeout: Literal["continue", "fail"] = Field(
+        "continue", description="When `timeout` is over: go on with null as output, or fail with `wait_timed_out`."
+    )
 
     def evaluated(self) -> Iterator[Evaluated]:
         yield ("match",), self.match, ()
@@ -164,11 +166,15 @@ class LoopStep(StepBase):
 
     type: Literal["loop"]
     items: Json = Field(description="A list, or an expression that yields one.")
-    item_variable: StepId = "item"
-    concurrency: int = Field(1, ge=1, le=100)
+    item_variable: StepId = Field("item", description="What the item is called inside.")
+    concurrency: int = Field(1, ge=1, le=100, description="How many items are walked at a time.")
     max_iterations: int = Field(10_000, ge=1, le=100_000, description="More items than this are an error.")
-    steps: list["Step"]
-    collect: Json = Field(None, description="Expression evaluated after each item; its values are `results`.")
+    steps: list["Step"] = Field(description="Walked for each item.")
+    collect: Json = Field(
+        None,
+        description="Evaluated after each item; its values are `results`. Without it they are the outputs of each "
+        "item's last step.",
+    )
 
     def evaluated(self) -> Iterator[Evaluated]:
         yield ("items",), self.items, ()
@@ -211,15 +217,15 @@ class RepeatStep(StepBase):
 
 
 class ParallelBranch(Document):
-    name: StepId
-    steps: list["Step"]
+    name: StepId = Field(description="Where the branch's output stands in that of the step.")
+    steps: list["Step"] = Field(description="The branch's steps.")
 
 
 class ParallelStep(StepBase):
     """Walk all branches at once; output by branch name: the output of the branch's last step."""
 
     type: Literal["parallel"]
-    branches: list[ParallelBranch] = Field(min_length=1, max_length=50)
+    branches: list[ParallelBranch] = Field(min_length=1, max_length=50, description="Walked side by side.")
     wait_for: Literal["all", "any"] | Annotated[int, Field(ge=1)] = Field(
         "all", description="How many branches must end well; the others are cancelled then."
     )
@@ -237,8 +243,12 @@ class SetVariableStep(StepBase):
     """Set variables of the run (`vars`), or with `scope: workflow` also for all later runs."""
 
     type: Literal["set_variable"]
-    variables: dict[StepId, Json] = Field(min_length=1)
-    scope: Literal["run", "workflow"] = "run"
+    variables: dict[StepId, Json] = Field(
+        min_length=1, description="Names and their values, which may hold expressions."
+    )
+    scope: Literal["run", "workflow"] = Field(
+        "run", description="Whether they are set for this run, or kept for all later runs of the workflow as well."
+    )
 
     def evaluated(self) -> Iterator[Evaluated]:
         yield ("variables",), self.variables, ()
@@ -248,7 +258,7 @@ class TransformStep(StepBase):
     """Output is `mapping` with its expressions evaluated."""
 
     type: Literal["transform"]
-    mapping: JsonObject
+    mapping: JsonObject = Field(description="The object to make; values, at any depth, may hold expressions.")
 
     def evaluated(self) -> Iterator[Evaluated]:
         yield ("mapping",), self.mapping, ()
@@ -258,8 +268,8 @@ class FilterStep(StepBase):
     """Keep the items for which `where` holds (the item is `item`); output `{items, count}`."""
 
     type: Literal["filter"]
-    items: Json
-    where: Condition
+    items: Json = Field(description="A list, or an expression that yields one.")
+    where: Condition = Field(description="Looked at for each item, which it knows as `item`.")
 
     def evaluated(self) -> Iterator[Evaluated]:
         yield ("items",), self.items, ()
@@ -273,9 +283,9 @@ class AggregateStep(StepBase):
     """One value from many items; `field` is a path inside each item. Output `{result}`."""
 
     type: Literal["aggregate"]
-    items: Json
-    operation: AggregateOperation
-    field: str | None = None
+    items: Json = Field(description="A list, or an expression that yields one.")
+    operation: AggregateOperation = Field(description="What is made of them.")
+    field: str | None = Field(None, description="Path inside each item; without it the item itself counts.")
 
     def evaluated(self) -> Iterator[Evaluated]:
         yield ("items",), self.items, ()
@@ -285,9 +295,9 @@ class StopStep(StepBase):
     """End the whole run, from any depth."""
 
     type: Literal["stop"]
-    reason: str = ""
-    status: Literal["completed", "failed", "cancelled"] = "completed"
-    output: Json = None
+    reason: str = Field("", description="For people; stands in the run's `error` when it did not complete.")
+    status: Literal["completed", "failed", "cancelled"] = Field("completed", description="How the run ends.")
+    output: Json = Field(None, description="What the run answers with, in place of the definition's `output`.")
 
     def evaluated(self) -> Iterator[Evaluated]:
         yield ("reason",), self.reason, ()

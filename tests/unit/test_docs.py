@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +14,7 @@ import yaml
 from app.catalog.connections import CONNECTION_KINDS
 from app.catalog.registry import ACTIONS, LOOKUP
 from app.cli.main import app as command_line
+from app.definition.base import Document
 from app.definition.check import check
 from app.definition.condition_operators import OPERATORS
 from app.definition.error_types import RUN_ERRORS, STEP_ERRORS, ErrorType
@@ -96,6 +98,35 @@ def test_every_step_kind_is_described_and_stands_in_an_example() -> None:
     assert {name for row in table("workflows.md", "type") for name in quoted(row[0])} == set(KINDS)
     texts = "".join(path.read_text() for path in EXAMPLES.glob("*.yaml"))
     assert {kind for kind in KINDS if f"type: {kind}" not in texts} == set()
+
+
+def fields(model: type[Document], prefix: str = "") -> Iterator[list[str]]:
+    """Rows of a kind's table: field, default and description, those of its parts after their own."""
+    for name, field in model.model_fields.items():
+        if not prefix and (name in StepBase.model_fields or name == "type"):
+            continue
+        shown = f"{prefix}{field.alias or name}"
+        default = "" if field.is_required() else field.get_default(call_default_factory=True)
+        told = "required" if field.is_required() else f"`{default}`" if default not in (None, "", [], {}) else ""
+        yield [f"`{shown}`", told, field.description or ""]
+        for part in parts(field.annotation):
+            yield from fields(part, f"{shown}[]." if "list[" in str(field.annotation) else f"{shown}.")
+
+
+def parts(annotation: object) -> list[type[Document]]:
+    """Models inside a field's type that are no steps."""
+    if isinstance(annotation, type):
+        is_part = issubclass(annotation, Document) and annotation.__module__ == StepBase.__module__
+        return [annotation] if is_part and not issubclass(annotation, StepBase) else []
+    return [part for inner in get_args(annotation) for part in parts(inner)]
+
+
+@pytest.mark.parametrize("kind", StepBase.__subclasses__(), ids=lambda kind: kind.__name__)
+def test_a_kinds_page_has_its_fields_and_an_example_that_is_run(kind: type[StepBase]) -> None:
+    [name] = get_args(kind.model_fields["type"].annotation)
+    assert table(f"steps/{name}.md", "field") == list(fields(kind))
+    examples = [each for each in blocks("yaml") if each.page.name == f"{name}.md" and each.kind == "run"]
+    assert any(f"type: {name}" in each.text for each in examples)
 
 
 def test_the_filters_are_those_of_the_language_in_its_words() -> None:
