@@ -71,7 +71,7 @@ class WaitAnswer(Answer):
 
     kind: str = Field(
         description="`event`, `delay` (a moment), `retry` (the next attempt) or `decision` (an operator decides); of a "
-        "pending run `concurrency` (a place) or `rate` (the hour), where `until` is when the next one begins."
+        "pending run `concurrency` (a place) or `rate` (the hour), which does not begin before `until`."
     )
     event: str | None = None
     until: datetime | None = None

@@ -130,8 +130,12 @@ def _take_number(run: Run, per_hour: int, rejects: bool, counts: Counts) -> None
 
 
 def _wait(run: Run, queue: str, until: datetime | None) -> None:
-    run.queue = queue
-    run.waiting_for = {"kind": queue, "event": None, "until": None if until is None else format_moment(until)}
+    run.queue, run.waiting_for = queue, waiting_for(queue, until)
+
+
+def waiting_for(queue: str, until: datetime | None) -> JsonObject:
+    """What a run in this queue says it waits for; `until`: it does not begin before."""
+    return {"kind": queue, "event": None, "until": None if until is None else format_moment(until)}
 
 
 async def _replace(session: AsyncSession, run: Run, limits: RunLimits) -> None:

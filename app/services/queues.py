@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.db.models import Run, Version
-from app.services.admission import limits_of
+from app.services.admission import limits_of, waiting_for
 from app.services.errors import ServiceError
 from app.services.launching import launch, tell_to_cancel
 from app.services.platform import Platform
@@ -82,10 +82,13 @@ async def _let_in(platform: Platform, workspace_id: UUID, workflow_id: UUID, key
         await store.lock(session, workspace_id, workflow_id)
         if keys is None:
             keys = await store.free_keys(session, workspace_id, workflow_id, places=places, most=MOST)
+        hour = None
+        if per_hour is not None and keys:
+            hour = waiting_for("rate", await store.opens_at(session, workspace_id, workflow_id, per_hour))
         room = MOST
         for key in keys:
             moved = await store.give_places(
-                session, workspace_id, workflow_id, key, places=places, rated=per_hour is not None, most=room
+                session, workspace_id, workflow_id, key, places=places, waiting=hour, most=room
             )
             room -= len(moved)
             begun += [run for run in moved if run.queue is None]

@@ -18,7 +18,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Run
-from app.json import JsonObject
+from app.json import Json, JsonObject
 
 HOUR = timedelta(hours=1)
 
@@ -48,6 +48,13 @@ _COUNTS = text(
         (SELECT rate_at FROM runs WHERE {_OF_WORKFLOW} AND rate_number = last.number + 1 - :per_hour),
         (SELECT true FROM runs WHERE {_DELAYED} ORDER BY id LIMIT 1) IS NOT NULL
     FROM last
+    """
+)
+
+_EDGE = text(
+    f"""
+    WITH last AS MATERIALIZED (SELECT {_LAST} AS number)
+    SELECT rate_at FROM runs, last WHERE {_OF_WORKFLOW} AND rate_number = last.number + 1 - :per_hour
     """
 )
 
@@ -206,13 +213,21 @@ async def replace(session: AsyncSession, run: Run, *, places: int, error: JsonOb
 
 
 async def give_places(
-    session: AsyncSession, workspace_id: UUID, workflow_id: UUID, key: str, *, places: int, rated: bool, most: int
+    session: AsyncSession, workspace_id: UUID, workflow_id: UUID, key: str, *, places: int, waiting: Json, most: int
 ) -> Sequence[Run]:
-    """Let the next ones have the places of the key that are free. `rated`: they wait for the hour then."""
-    waiting = {"kind": "rate", "event": None, "until": None}
+    """Let the next ones have the places of the key that are free. `waiting`: what they wait for then, which is the
+    hour; None: nothing."""
     statement = select(Run).from_statement(_GIVE_PLACES)
-    given = {"key": key, "places": places, "rated": rated, "most": most, "waiting": Jsonb(waiting)}
+    hour = None if waiting is None else Jsonb(waiting)
+    given = {"key": key, "places": places, "rated": waiting is not None, "most": most, "waiting": hour}
     return (await session.scalars(statement, {**_in(workspace_id, workflow_id), **given})).all()
+
+
+async def opens_at(session: AsyncSession, workspace_id: UUID, workflow_id: UUID, per_hour: int) -> datetime | None:
+    """When the next run may be let in; None: the hour takes it, as far as is known."""
+    given = {**_in(workspace_id, workflow_id), "per_hour": per_hour}
+    edge: datetime | None = await session.scalar(_EDGE, given)
+    return None if edge is None else edge + HOUR
 
 
 async def let_in(

@@ -190,15 +190,13 @@ async def test_keys_do_not_share_places_and_a_key_of_nothing_has_no_limit(engine
     workflow_id = await a_workflow(
         engine, concurrency={"key": "{{ trigger.contact | default(none) }}", "limit": 1, "excess": "reject"}
     )
-    for contact in ("ada", "bob", 7, "7", True, None, None, "", ""):
+    for contact in ("ada", "bob", 7, "7", True, "x" * 5000, None, None, "", ""):
         await engine.start(workflow_id, input={"contact": contact})
     await engine.start(workflow_id, input={})
-    for contact in ("ada", 7.0, "7", "x" * 5000, "x" * 5000):
-        if contact != "x" * 5000 or len(await rows(engine)) == 11:
-            with pytest.raises(TooMany):
-                await engine.start(workflow_id, input={"contact": contact})
-        else:
+    for contact in ("ada", 7.0, "7", True, "x" * 5000):
+        with pytest.raises(TooMany):
             await engine.start(workflow_id, input={"contact": contact})
+    assert {len(run.concurrency_key or "") <= 200 for run in await rows(engine)} == {True}
 
 
 async def test_without_a_key_all_runs_of_the_workflow_share_the_places(engine: Engine) -> None:
@@ -362,7 +360,7 @@ async def test_limits_count_the_runs_of_their_own_workspace_alone(
         assert await limits.free_keys(session, engine.workspace_id, workflow_id, places=9, most=9) == []
         for _ in range(2):
             given = await limits.give_places(
-                session, engine.workspace_id, workflow_id, '"*"', places=9, rated=False, most=9
+                session, engine.workspace_id, workflow_id, '"*"', places=9, waiting=None, most=9
             )
             assert given == []
     assert [(await engine.row(run)).queue for run in (first, second)] == [None, "concurrency"]
