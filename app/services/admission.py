@@ -49,8 +49,11 @@ async def add(
         try:
             first = await _admit(session, run, limits, workspace_name, anew)
         except (TooMany, Invalid) as refusal:
+            # Another start with the same key may have been let in while this one waited for the lock.
             if run.idempotency_key is not None and await _has_key(session, run):
                 return None
+            if run.once_key is not None and (first := await store.with_once_key(session, run)) is not None:
+                return first
             if not noting:
                 raise
             await _note(session, run, refusal)
@@ -157,7 +160,7 @@ async def _note(session: AsyncSession, run: Run, refusal: ServiceError) -> None:
 
 
 async def _has_key(session: AsyncSession, run: Run) -> bool:
-    """Whether another request with the same idempotency key was first, while this one waited for its turn."""
+    """Whether there is a run with the same idempotency key."""
     assert run.idempotency_key is not None
     return await runs.with_key(session, run.workspace_id, run.workflow_id, run.idempotency_key) is not None
 

@@ -46,8 +46,8 @@ async def launch(
     """Start the run's Temporal workflow, if it is not there yet; answers with the row as it is then.
 
     A run that must wait for its workflow's limits, or that a limit refused, is left as it is. When Temporal cannot be
-    reached the row stays pending, for `start_pending`. `version`, `workspace_name`, and the
-    `journal` that a redriven run begins with, are read where the caller does not have them at hand.
+    reached the row stays pending, for `start_pending`. `version`, `workspace_name`, and the `journal` that a redriven
+    run begins with, are read where the caller does not have them at hand.
     """
     if run.queue is not None or has_ended(run):
         return run
@@ -195,9 +195,13 @@ async def _never(platform: Platform, run: Run, why: str) -> Run:
 
 async def tell_to_cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> None:
     """Have Temporal cancel a run that was replaced, and note that it was told: upkeep repeats what it was not."""
-    if await _cancel_quietly(platform, run_id):
+    if not await _cancel_quietly(platform, run_id):
+        return
+    try:
         async with platform.database.transaction(workspace_id) as session:
             await limits.note_cancelled(session, workspace_id, run_id)
+    except Unavailable as error:
+        logger.warning("run %s was replaced and will be cancelled once more: %s", run_id, error.detail)
 
 
 async def _cancel_quietly(platform: Platform, run_id: UUID) -> bool:

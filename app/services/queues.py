@@ -2,8 +2,7 @@
 
 A run's end gives its place back by itself (its row says that it ended); what writes the end calls `release`, so that
 the next one begins at once. Whatever gets lost in between, and the passing of the hour, is for `sweep`, which upkeep
-calls.
-Nothing is held in memory: every process may do all of it at any time.
+calls. Nothing is held in memory: every process may do all of it at any time.
 """
 
 import logging
@@ -12,7 +11,7 @@ from uuid import UUID
 
 from app.db.models import Run, Version
 from app.services.admission import limits_of, waiting_for
-from app.services.errors import ServiceError
+from app.services.errors import ServiceError, Unavailable
 from app.services.launching import launch, tell_to_cancel
 from app.services.platform import Platform
 from app.store import limits as store
@@ -37,7 +36,11 @@ async def begin(
     if run.queue is None:
         return await launch(platform, run, version=version, workspace_name=workspace_name, journal=journal)
     if run.queue == "concurrency":
-        await _cancel_replaced(platform, run.workspace_id, MOST, by=run.id)
+        try:
+            await _cancel_replaced(platform, run.workspace_id, MOST, by=run.id)
+        except Unavailable as error:
+            # The run is kept: to say that it was not would make its caller start another.
+            logger.warning("what run %s replaces is cancelled later: %s", run.id, error.detail)
     return run
 
 

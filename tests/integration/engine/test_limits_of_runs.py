@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
@@ -73,3 +74,15 @@ async def test_a_run_that_waits_is_cancelled_and_cannot_be_steered_otherwise(eng
     await engine.cancel(second)
     await engine.at(again, "wait")
     await engine.cancel(again)
+
+
+async def test_an_event_for_a_key_that_ran_wakes_the_run_it_would_have_started(engine: Engine) -> None:
+    trigger: JsonObject = {"type": "event", "event": "shop.order.paid"}
+    settings: JsonObject = {"run_once_per": "{{ trigger.contact }}"}
+    await engine.publish({"trigger": trigger, "settings": settings, "steps": [WAIT]})
+    [run_id] = (await engine.send("shop.order.paid", ADA)).started
+    run = await engine.row(Run(id=UUID(run_id)))
+    await engine.at(run, "wait")
+    again = await engine.send("shop.order.paid", ADA)
+    assert (again.started, again.woke) == ([], [run_id])
+    assert (await engine.end(run)).run.status == "completed"

@@ -240,12 +240,21 @@ async def test_what_an_event_cannot_start_is_a_run_that_people_find(engine: Engi
     assert (await retrying.retry(engine.platform, engine.workspace_id, skipped.id)).status == "running"
 
 
-async def test_an_event_for_a_key_that_ran_starts_nothing_and_still_wakes_that_run(engine: Engine) -> None:
+async def test_an_event_for_a_key_that_ran_starts_nothing(engine: Engine) -> None:
     await a_workflow(engine, run_once_per=KEY)
     first = await engine.send("shop.order.placed", {"contact": "ada"})
     again = await engine.send("shop.order.placed", {"contact": "ada"})
     assert (len(first.started), again.started) == (1, [])
     assert len(await rows(engine)) == 1
+
+
+async def test_a_second_start_of_a_key_that_meets_a_full_place_answers_with_the_first_run_as_well(
+    engine: Engine, three: Sequence[Platform]
+) -> None:
+    workflow_id = await a_workflow(engine, run_once_per=KEY, concurrency={"limit": 1, "excess": "reject"})
+    started = await hundred_starts(engine, three, workflow_id)
+    assert len({each.run.id for each in started if isinstance(each, runs.Started)}) == 1
+    assert all(isinstance(each, runs.Started) for each in started), started
 
 
 async def test_the_same_request_twice_is_one_run_whatever_the_limits_say(engine: Engine) -> None:
