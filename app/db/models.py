@@ -213,8 +213,7 @@ class Run(Base):
     """What a pending run that must not begin yet waits for: `concurrency` (a place) or `rate` (the hour; it has its
     place by then). Null = nothing."""
     rate_number: Mapped[int | None] = mapped_column(BigInteger)
-    """Counts the runs of a workflow with `max_runs_per_hour`, in the order they were let in at `rate_at`."""
-    rate_at: Mapped[datetime | None]
+    """Counts the runs of a workflow with `max_runs_per_hour`, in the order they were let in."""
     replaced_by: Mapped[UUID | None]
     """The run that took this one's place (`excess: replace`)."""
     cancel_due: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -116,20 +116,20 @@ def _take_place(run: Run, concurrency: Concurrency, counts: Counts) -> None:
 
 def _take_number(run: Run, per_hour: int, rejects: bool, counts: Counts) -> None:
     """Let the run in, unless it waits already; what waits for a place is counted when it has one."""
-    opens = None if counts.edge is None or counts.edge <= counts.now - HOUR else counts.edge + HOUR
+    opens = counts.opens if counts.hour_is_full else None
     if opens is not None and rejects:
         raise TooMany(
             "rate_limit_reached",
-            f'{per_hour:,} runs of the workflow "{run.workflow_name}" began within the last hour, as many as may '
+            f'{per_hour:,} runs of the workflow "{run.workflow_name}" begin within this hour, as many as may '
             f"(settings.max_runs_per_hour). The next one may begin at {format_moment(opens)}.",
-            retry_after=max(1, math.ceil((opens - counts.now).total_seconds())),
+            retry_after=math.ceil(min(opens - counts.now, HOUR).total_seconds()),
         )
     if run.queue is not None:
         return
     if opens is not None or counts.delayed:
         _wait(run, "rate", opens)
     else:
-        run.rate_number, run.rate_at = counts.last_number + 1, counts.now
+        run.rate_number = counts.last_number + 1
 
 
 def _wait(run: Run, queue: str, until: datetime | None) -> None:
@@ -154,8 +154,7 @@ async def _note(session: AsyncSession, run: Run, refusal: ServiceError) -> None:
     run.status = "cancelled" if too_many else "failed"
     type_ = ErrorType.LIMIT_REACHED if too_many else ErrorType.EXPRESSION
     run.error = {"type": type_.value, "message": refusal.detail, "step_id": None, "path": None}
-    run.once_key = run.concurrency_key = run.queue = run.waiting_for = None
-    run.rate_number = run.rate_at = None
+    run.once_key = run.concurrency_key = run.queue = run.waiting_for = run.rate_number = None
     run.finished_at = await runs.clock(session)
 
 

@@ -1,9 +1,14 @@
 """Queries that count a workflow's runs against its limits, queue them and let them in. What is allowed is not known.
 
 A place of a concurrency key is taken by each run that has the key, has not ended and is not in the queue for a place:
-that a run ends is what gives its place back. Runs are let in by the hour under numbers without end, so that the run
-that must be an hour old is found by its number and nothing is counted. Whoever decides by what these find holds `lock`
-until the transaction ends.
+that a run ends is what gives its place back.
+
+By the hour runs are let in under numbers without end: each when the run that is a whole hour's runs before it began an
+hour ago, which is found by its number, and nothing is counted. One that was let in and has not begun, for Temporal is
+away, holds up its successor; one that never will does not. Any runs that begin within an hour differ then in their
+number's remainder by `per_hour`, so that they are no more than that, in whatever order they begin.
+
+Whoever decides by what these find holds `lock` until the transaction ends.
 """
 
 # ruff: noqa: S608  (what is put together are fragments of this module, never values)
@@ -36,6 +41,14 @@ _LAST = f"""
               ORDER BY rate_number DESC LIMIT 1), 0)
 """
 
+_COUNTED = "(started_at IS NOT NULL OR finished_at IS NULL)"
+"""Of runs with a number those that began or still may."""
+_FOLLOWS = f"""
+    (SELECT COALESCE(started_at, clock_timestamp()) + :hour FROM runs
+     WHERE {_OF_WORKFLOW} AND rate_number = last.number + 1 - :per_hour AND {_COUNTED} LIMIT 1)
+"""
+"""When the hour takes the next run; null: it always did. A run that is about to begin begins now, or later."""
+
 _COUNTS = text(
     f"""
     WITH last AS MATERIALIZED (SELECT {_LAST} AS number)
@@ -45,16 +58,16 @@ _COUNTS = text(
         (SELECT true FROM runs WHERE {_QUEUED} AND concurrency_key = :key
          ORDER BY id LIMIT 1) IS NOT NULL,
         last.number,
-        (SELECT rate_at FROM runs WHERE {_OF_WORKFLOW} AND rate_number = last.number + 1 - :per_hour),
+        {_FOLLOWS},
         (SELECT true FROM runs WHERE {_DELAYED} ORDER BY id LIMIT 1) IS NOT NULL
     FROM last
     """
 )
 
-_EDGE = text(
+_OPENS = text(
     f"""
     WITH last AS MATERIALIZED (SELECT {_LAST} AS number)
-    SELECT rate_at FROM runs, last WHERE {_OF_WORKFLOW} AND rate_number = last.number + 1 - :per_hour
+    SELECT {_FOLLOWS} FROM last
     """
 )
 
@@ -71,20 +84,20 @@ _GIVE_PLACES = text(
     """
 )
 
-# As many as there are among the next numbers for which the run a whole hour's runs earlier is an hour old or not there.
+# As many as there are among the next numbers for which the run a whole hour's runs before is an hour old or not there.
 _LET_IN = text(
     f"""
     WITH last AS MATERIALIZED (SELECT {_LAST} AS number),
     free AS MATERIALIZED (
         SELECT count(*) AS runs FROM last CROSS JOIN generate_series(1, LEAST(:most, :per_hour)) AS place
-        WHERE NOT EXISTS (
-            SELECT FROM runs WHERE {_OF_WORKFLOW} AND rate_number = last.number + place - :per_hour
-            AND rate_at > clock_timestamp() - :hour)),
+        WHERE (
+            SELECT true FROM runs WHERE {_OF_WORKFLOW} AND rate_number = last.number + place - :per_hour
+            AND {_COUNTED} AND (started_at IS NULL OR started_at > clock_timestamp() - :hour) LIMIT 1) IS NULL),
     next AS MATERIALIZED (
         SELECT id, row_number() OVER (ORDER BY id) AS place FROM (
             SELECT id FROM runs WHERE {_DELAYED} ORDER BY id LIMIT (SELECT runs FROM free)) AS waiting)
     UPDATE runs SET queue = NULL, waiting_for = NULL, updated_at = now(),
-                    rate_number = last.number + next.place, rate_at = clock_timestamp()
+                    rate_number = last.number + next.place
     FROM last, next
     WHERE runs.workspace_id = :workspace_id AND runs.id = ANY(ARRAY(SELECT id FROM next)) AND runs.id = next.id
       AND runs.queue = 'rate'
@@ -167,10 +180,15 @@ class Counts:
     """Others wait for a place of the key."""
     last_number: int
     """Of the run that was let in last."""
-    edge: datetime | None
-    """When the run was let in that must be an hour old before the next one is; None: there is none."""
+    opens: datetime | None
+    """When the hour takes the next run, or took it; None: it always did."""
     delayed: bool
     """Others wait for the hour."""
+
+    @property
+    def hour_is_full(self) -> bool:
+        """The hour takes no run now."""
+        return self.opens is not None and self.opens > self.now
 
 
 async def lock(session: AsyncSession, workspace_id: UUID, workflow_id: UUID) -> None:
@@ -187,7 +205,7 @@ async def lock(session: AsyncSession, workspace_id: UUID, workflow_id: UUID) -> 
 async def counts(session: AsyncSession, run: Run, *, places: int, per_hour: int | None) -> Counts:
     """How the limits stand for this run, which is not inserted yet."""
     found = await session.execute(
-        _COUNTS, {**_of(run), "key": run.concurrency_key, "places": places, "per_hour": per_hour}
+        _COUNTS, {**_of(run), "key": run.concurrency_key, "places": places, "per_hour": per_hour, "hour": HOUR}
     )
     return Counts(*found.one())
 
@@ -224,10 +242,10 @@ async def give_places(
 
 
 async def opens_at(session: AsyncSession, workspace_id: UUID, workflow_id: UUID, per_hour: int) -> datetime | None:
-    """When the next run may be let in; None: the hour takes it, as far as is known."""
-    given = {**_in(workspace_id, workflow_id), "per_hour": per_hour}
-    edge: datetime | None = await session.scalar(_EDGE, given)
-    return None if edge is None else edge + HOUR
+    """When the hour takes the next run, as far as is known."""
+    given = {**_in(workspace_id, workflow_id), "per_hour": per_hour, "hour": HOUR}
+    opens: datetime | None = await session.scalar(_OPENS, given)
+    return opens
 
 
 async def let_in(

@@ -79,7 +79,7 @@ def under_way(found: Sequence[Run]) -> list[Run]:
 
 async def an_hour_later(engine: Engine) -> None:
     async with engine.platform.database.transaction(engine.workspace_id) as session:
-        await session.execute(update(Run).values(rate_at=Run.rate_at - timedelta(hours=1)))
+        await session.execute(update(Run).values(started_at=Run.started_at - timedelta(hours=1)))
 
 
 async def test_a_hundred_starts_at_once_have_as_many_under_way_as_the_limit_says_and_the_others_in_order(
@@ -180,10 +180,56 @@ async def test_the_hour_slides_with_the_starts(engine: Engine) -> None:
     workflow_id = await a_workflow(engine, max_runs_per_hour=2)
     first, second, third, fourth = [await engine.start(workflow_id) for _ in range(4)]
     async with engine.platform.database.transaction(engine.workspace_id) as session:
-        await session.execute(update(Run).where(Run.id == first.id).values(rate_at=Run.rate_at - timedelta(minutes=61)))
+        await session.execute(
+            update(Run).where(Run.id == first.id).values(started_at=Run.started_at - timedelta(minutes=61))
+        )
     await swept(engine)
     now = {run.id: run.status for run in await rows(engine)}
     assert [now[run.id] for run in (second, third, fourth)] == ["running", "running", "pending"]
+
+
+async def test_no_more_begin_at_once_than_the_hour_takes_when_temporal_was_away_for_hours(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow_id = await a_workflow(engine, max_runs_per_hour=2)
+
+    async def away(*_: Any) -> None:
+        raise OSError("no Temporal")
+
+    with monkeypatch.context() as outage:
+        outage.setattr("app.services.launching._start", away)
+        for number in range(6):
+            await engine.start(workflow_id, input=number)
+        await _asked_for(engine, timedelta(hours=5))
+        await swept(engine)
+        assert Counter((run.status, run.queue) for run in await rows(engine)) == {
+            ("pending", None): 2,
+            ("pending", "rate"): 4,
+        }
+    await swept(engine)
+    await swept(engine)
+    assert len(under_way(await rows(engine))) == 2
+
+
+async def test_a_run_that_is_cancelled_before_temporal_had_it_leaves_its_part_of_the_hour(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow_id = await a_workflow(engine, max_runs_per_hour=1)
+
+    async def away(*_: Any) -> None:
+        raise OSError("no Temporal")
+
+    with monkeypatch.context() as outage:
+        outage.setattr("app.services.launching._start", away)
+        first, second = [await engine.start(workflow_id, input=number) for number in range(2)]
+    await engine.cancel(first)
+    await swept(engine)
+    assert [run.id for run in under_way(await rows(engine))] == [second.id]
+
+
+async def _asked_for(engine: Engine, ago: timedelta) -> None:
+    async with engine.platform.database.transaction(engine.workspace_id) as session:
+        await session.execute(update(Run).values(created_at=Run.created_at - ago))
 
 
 async def test_keys_do_not_share_places_and_a_key_of_nothing_has_no_limit(engine: Engine) -> None:
@@ -385,7 +431,7 @@ async def test_each_look_at_the_limits_is_one_into_an_index_among_very_many_runs
             text(
                 """
                 INSERT INTO runs (workspace_id, id, workflow_id, workflow_name, version, status, trigger_type,
-                                  concurrency_key, queue, rate_number, rate_at, finished_at)
+                                  concurrency_key, queue, rate_number, started_at, finished_at)
                 SELECT :workspace_id, gen_random_uuid(), :workflow_id, 'Test', 1,
                        CASE number % 3 WHEN 0 THEN 'completed' ELSE 'pending' END, 'manual',
                        CASE WHEN number % 3 < 2 THEN '"ada"' END,

@@ -15,8 +15,8 @@ def upgrade() -> None:
         """
         ALTER TABLE runs
             ADD COLUMN once_key text, ADD COLUMN concurrency_key text, ADD COLUMN queue text,
-            ADD COLUMN rate_number bigint, ADD COLUMN rate_at timestamptz,
-            ADD COLUMN replaced_by uuid, ADD COLUMN cancel_due boolean NOT NULL DEFAULT false;
+            ADD COLUMN rate_number bigint, ADD COLUMN replaced_by uuid,
+            ADD COLUMN cancel_due boolean NOT NULL DEFAULT false;
         CREATE UNIQUE INDEX runs_once ON runs (workspace_id, workflow_id, once_key) WHERE once_key IS NOT NULL;
         CREATE UNIQUE INDEX runs_rate ON runs (workspace_id, workflow_id, rate_number) WHERE rate_number IS NOT NULL;
         CREATE INDEX runs_places ON runs (workspace_id, workflow_id, concurrency_key, id)
@@ -35,6 +35,6 @@ def downgrade() -> None:
         DROP INDEX runs_once, runs_rate, runs_places, runs_queued, runs_delayed, runs_cancel_due, runs_unlaunched;
         ALTER TABLE runs
             DROP COLUMN once_key, DROP COLUMN concurrency_key, DROP COLUMN queue, DROP COLUMN rate_number,
-            DROP COLUMN rate_at, DROP COLUMN replaced_by, DROP COLUMN cancel_due;
+            DROP COLUMN replaced_by, DROP COLUMN cancel_due;
         """
     )
