@@ -84,15 +84,16 @@ _GIVE_PLACES = text(
     """
 )
 
-# As many as there are among the next numbers for which the run a whole hour's runs before is an hour old or not there.
+# The next numbers up to the first for which the run a whole hour's runs before is there and not yet an hour old.
 _LET_IN = text(
     f"""
     WITH last AS MATERIALIZED (SELECT {_LAST} AS number),
     free AS MATERIALIZED (
-        SELECT count(*) AS runs FROM last CROSS JOIN generate_series(1, LEAST(:most, :per_hour)) AS place
+        SELECT COALESCE(min(place) - 1, LEAST(:most, :per_hour)) AS runs
+        FROM last CROSS JOIN generate_series(1, LEAST(:most, :per_hour)) AS place
         WHERE (
             SELECT true FROM runs WHERE {_OF_WORKFLOW} AND rate_number = last.number + place - :per_hour
-            AND {_COUNTED} AND (started_at IS NULL OR started_at > clock_timestamp() - :hour) LIMIT 1) IS NULL),
+            AND {_COUNTED} AND (started_at IS NULL OR started_at > clock_timestamp() - :hour) LIMIT 1)),
     next AS MATERIALIZED (
         SELECT id, row_number() OVER (ORDER BY id) AS place FROM (
             SELECT id FROM runs WHERE {_DELAYED} ORDER BY id LIMIT (SELECT runs FROM free)) AS waiting)

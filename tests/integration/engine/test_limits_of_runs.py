@@ -22,8 +22,8 @@ async def test_runs_of_one_key_never_overlap_and_all_are_done_without_upkeep(eng
     pause: JsonObject = {"id": "pause", "type": "delay", "duration": "20ms"}
     workflow_id = await engine.publish({"settings": ONE_AT_A_TIME, "steps": [pause]})
     started = await asyncio.gather(*(engine.start(workflow_id, input=ADA) for _ in range(12)))
-    rows = sorted([await engine.is_(run, "completed") for run in started], key=lambda run: run.id)
-    spans = [(row.started_at, row.finished_at) for row in rows]
+    rows = [await engine.is_(run, "completed") for run in started]
+    spans = sorted((row.started_at, row.finished_at) for row in rows)
     assert all(ended <= begun for (_, ended), (begun, _) in pairwise(spans)), spans
 
 
