@@ -1,179 +1,36 @@
-"""A workflow's limits hold whoever starts runs, however many at once from several processes, and survive restarts."""
+"""A workflow's limits: what counts, who is next, what is refused and how; and that nothing of it is lost."""
 
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import text, update
 
 from app.db.models import Run
 from app.json import Json, JsonObject
-from app.services import records, retrying, runs, upkeep
+from app.services import retrying, runs, upkeep
 from app.services.errors import Conflict, Invalid, TooMany
 from app.services.platform import Platform, open_platform
 from app.store import limits
 from app.temporal.upkeep import Duty
-from tests.conftest import DatabaseUrls, TestWorkspace
-from tests.integration.services.building import a_batch
+from tests.conftest import DatabaseUrls
+from tests.integration.services.limited import (
+    KEY,
+    STEPS,
+    a_workflow,
+    an_hour_later,
+    ended,
+    is_being_cancelled,
+    rows,
+    swept,
+    under_way,
+)
 from tests.support.engine import Engine
-from tests.support.own_worker import engine_without_worker
-
-STEPS = [{"id": "wait", "type": "wait_for_event", "event": "shop.order.paid"}]
-KEY = "{{ trigger.contact }}"
-HUNDRED = 100
-
-
-@pytest.fixture
-def engine(platform: Platform, workspace: TestWorkspace, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """Runs are begun in Temporal, where no worker takes them: each ends when its test says so."""
-    return engine_without_worker(platform, workspace.id, monkeypatch)
-
-
-@pytest.fixture
-async def three(platform: Platform) -> AsyncIterator[Sequence[Platform]]:
-    """As many processes have: pools and connections of their own."""
-    async with open_platform(platform.settings) as second, open_platform(platform.settings) as third:
-        yield (platform, second, third)
-
-
-async def a_workflow(engine: Engine, **settings: Json) -> UUID:
-    event = {"type": "event", "event": "shop.order.placed"}
-    return await engine.publish({"triggers": [{"type": "manual"}, event], "settings": settings, "steps": STEPS})
-
-
-async def rows(engine: Engine) -> list[Run]:
-    """All runs of the workspace in the order they were asked for."""
-    async with engine.platform.database.transaction(engine.workspace_id) as session:
-        return list(await session.scalars(select(Run).order_by(Run.id)))
-
-
-async def ended(engine: Engine, run: Run, status: str = "completed", platform: Platform | None = None) -> None:
-    """The run reports its end, as a worker has it do."""
-    await records.record_batch(platform or engine.platform, a_batch(engine.workspace_id, run.id, status=status))
-
-
-async def swept(engine: Engine) -> None:
-    report = await upkeep.tend(engine.platform, Duty.STARTS, [str(engine.workspace_id)])
-    assert report.trouble == []
-
-
-async def hundred_starts(
-    engine: Engine, three: Sequence[Platform], workflow_id: UUID, **input: Json
-) -> list[runs.Started | BaseException]:
-    starts = [
-        runs.start(three[number % 3], engine.workspace_id, workflow_id, input={"contact": "ada", **input})
-        for number in range(HUNDRED)
-    ]
-    return await asyncio.gather(*starts, return_exceptions=True)
-
-
-def under_way(found: Sequence[Run]) -> list[Run]:
-    return [run for run in found if run.status == "running"]
-
-
-async def an_hour_later(engine: Engine) -> None:
-    async with engine.platform.database.transaction(engine.workspace_id) as session:
-        await session.execute(update(Run).values(started_at=Run.started_at - timedelta(hours=1)))
-
-
-async def test_a_hundred_starts_at_once_have_as_many_under_way_as_the_limit_says_and_the_others_in_order(
-    engine: Engine, three: Sequence[Platform]
-) -> None:
-    workflow_id = await a_workflow(engine, concurrency={"key": KEY, "limit": 3})
-    started = await hundred_starts(engine, three, workflow_id)
-    assert all(isinstance(each, runs.Started) for each in started), started
-    found = await rows(engine)
-    assert Counter((run.status, run.queue) for run in found) == {("running", None): 3, ("pending", "concurrency"): 97}
-    waiting = [run for run in found if run.queue]
-    assert waiting[0].waiting_for == {"kind": "concurrency", "event": None, "until": None}
-    # Three end at once, seen by three processes: three others begin, those that were asked for first.
-    await asyncio.gather(*(ended(engine, run, platform=one) for run, one in zip(under_way(found), three, strict=True)))
-    begun = under_way(await rows(engine))
-    assert [run.id for run in begun] == [run.id for run in waiting[:3]]
-    assert all(run.waiting_for is None and run.temporal_run_id for run in begun)
-
-
-async def test_a_hundred_starts_at_once_that_may_not_wait_are_refused_beyond_the_limit(
-    engine: Engine, three: Sequence[Platform]
-) -> None:
-    workflow_id = await a_workflow(engine, concurrency={"key": KEY, "limit": 3, "excess": "reject"})
-    started = await hundred_starts(engine, three, workflow_id)
-    refused = [each for each in started if isinstance(each, TooMany)]
-    assert (len(refused), refused[0].code, refused[0].retry_after > 0) == (97, "concurrency_limit_reached", True)
-    assert len(await rows(engine)) == 3
-
-
-async def test_a_hundred_starts_at_once_leave_the_youngest_when_each_replaces_the_one_before(
-    engine: Engine, three: Sequence[Platform]
-) -> None:
-    workflow_id = await a_workflow(engine, concurrency={"key": KEY, "limit": 1, "excess": "replace"})
-    started = await hundred_starts(engine, three, workflow_id)
-    assert all(isinstance(each, runs.Started) for each in started), started
-    found = await rows(engine)
-    # One was let in and is being cancelled; one waits for its end; all between them never began.
-    assert Counter(run.status for run in found) == {"running": 1, "pending": 1, "cancelled": 98}
-    [old], [new] = under_way(found), [run for run in found if run.queue]
-    assert old.replaced_by is not None
-    assert not old.cancel_due
-    assert await _is_being_cancelled(engine, old)
-    never = next(run for run in found if run.status == "cancelled")
-    assert "took its place" in never.error["message"]
-    await ended(engine, old, "cancelled")
-    assert [run.id for run in under_way(await rows(engine))] == [new.id]
-
-
-async def _is_being_cancelled(engine: Engine, run: Run) -> bool:
-    events = [event async for event in (await engine.handle(run)).fetch_history_events()]
-    return any(event.HasField("workflow_execution_cancel_requested_event_attributes") for event in events)
-
-
-async def test_a_hundred_starts_at_once_with_one_key_are_one_run(engine: Engine, three: Sequence[Platform]) -> None:
-    workflow_id = await a_workflow(engine, run_once_per=KEY)
-    started = await hundred_starts(engine, three, workflow_id)
-    assert all(isinstance(each, runs.Started) for each in started), started
-    [run] = await rows(engine)
-    assert {each.run.id for each in started if isinstance(each, runs.Started)} == {run.id}
-    assert sum(each.created for each in started if isinstance(each, runs.Started)) == 1
-    await ended(engine, run, "failed")
-    again = await runs.start(engine.platform, engine.workspace_id, workflow_id, input={"contact": "ada"})
-    assert (again.run.id, again.created) == (run.id, False)
-    # A retry stands for the run it repeats.
-    retried = await retrying.retry(engine.platform, engine.workspace_id, run.id)
-    assert (retried.retry_of, retried.status) == (run.id, "running")
-
-
-async def test_a_hundred_starts_at_once_begin_as_the_hour_takes_them(engine: Engine, three: Sequence[Platform]) -> None:
-    workflow_id = await a_workflow(engine, max_runs_per_hour=40)
-    await hundred_starts(engine, three, workflow_id)
-    found = await rows(engine)
-    assert Counter((run.status, run.queue) for run in found) == {("running", None): 40, ("pending", "rate"): 60}
-    assert sorted(run.rate_number or 0 for run in under_way(found)) == list(range(1, 41))
-    waiting = [run for run in found if run.queue]
-    assert {run.waiting_for["kind"] for run in waiting} == {"rate"}
-    assert waiting[0].waiting_for["until"] is not None
-    await swept(engine)
-    assert len(under_way(await rows(engine))) == 40
-    await an_hour_later(engine)
-    await asyncio.gather(*(upkeep.tend(one, Duty.STARTS, [str(engine.workspace_id)]) for one in three))
-    begun = under_way(await rows(engine))
-    assert len(begun) == 80
-    assert [run.id for run in begun if run.rate_number > 40] == [run.id for run in waiting[:40]]
-
-
-async def test_a_hundred_starts_at_once_beyond_the_hour_are_told_when_to_come_again(
-    engine: Engine, three: Sequence[Platform]
-) -> None:
-    workflow_id = await a_workflow(engine, max_runs_per_hour=40, excess="reject")
-    started = await hundred_starts(engine, three, workflow_id)
-    refused = [each for each in started if isinstance(each, TooMany)]
-    assert (len(refused), len(await rows(engine))) == (60, 40)
-    assert all(each.code == "rate_limit_reached" and 3500 < each.retry_after <= 3600 for each in refused)
 
 
 async def test_the_hour_slides_with_the_starts(engine: Engine) -> None:
@@ -294,15 +151,6 @@ async def test_an_event_for_a_key_that_ran_starts_nothing(engine: Engine) -> Non
     assert len(await rows(engine)) == 1
 
 
-async def test_a_second_start_of_a_key_that_meets_a_full_place_answers_with_the_first_run_as_well(
-    engine: Engine, three: Sequence[Platform]
-) -> None:
-    workflow_id = await a_workflow(engine, run_once_per=KEY, concurrency={"limit": 1, "excess": "reject"})
-    started = await hundred_starts(engine, three, workflow_id)
-    assert len({each.run.id for each in started if isinstance(each, runs.Started)}) == 1
-    assert all(isinstance(each, runs.Started) for each in started), started
-
-
 async def test_the_same_request_twice_is_one_run_whatever_the_limits_say(engine: Engine) -> None:
     workflow_id = await a_workflow(engine, concurrency={"limit": 1, "excess": "reject"}, max_runs_per_hour=5)
     asked = [engine.start(workflow_id, input={"a": 1}, idempotency_key="order-1") for _ in range(5)]
@@ -395,9 +243,9 @@ async def test_a_replaced_run_is_cancelled_later_when_temporal_could_not_be_told
         died.setattr("app.services.launching._cancel_quietly", away)
         new = await engine.start(workflow_id)
     assert (await engine.row(old)).cancel_due
-    assert not await _is_being_cancelled(engine, old)
+    assert not await is_being_cancelled(engine, old)
     await swept(engine)
-    assert await _is_being_cancelled(engine, old)
+    assert await is_being_cancelled(engine, old)
     row = await engine.row(old)
     assert (row.cancel_due, row.replaced_by) == (False, new.id)
 
