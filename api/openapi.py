@@ -44,6 +44,7 @@ _PROBLEMS = {
     413: "Larger than the limit",
     415: "A content type this call does not read",
     422: "It does not validate; `errors` says where",
+    429: "A limit of the workflow takes no more runs now; `Retry-After` says when to try again",
     503: "A part is down; `detail` says which",
 }
 

@@ -76,6 +76,7 @@ def run_answer(run: Run, settings: Settings) -> RunAnswer:
         waiting_for=_wait(run.waiting_for),
         parent_run_id=run.parent_run_id,
         retry_of=run.retry_of,
+        replaced_by=run.replaced_by,
         redriven_from=run.redriven_from,
         attempt=run.attempt,
         steps_completed=run.steps_completed,

@@ -130,8 +130,8 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     ),
     "run_pending": ProblemPage(
         "The run has not begun",
-        "Temporal does not have the run yet. It begins as soon as Temporal can be reached; until then it can be "
-        "cancelled, and nothing else.",
+        "It begins as soon as Temporal can be reached and the workflow's limits let it in (`waiting_for`); until then "
+        "it can be cancelled, and nothing else.",
     ),
     "run_ending": ProblemPage(
         "The run is ending",
@@ -238,7 +238,23 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "The run does not fit",
         "Definition, input and variables travel together with the run and may have 1.8 MB together.",
     ),
+    "rate_limit_reached": ProblemPage(
+        "The workflow takes no more runs this hour",
+        "`settings.max_runs_per_hour` says how many runs begin within any hour, and `excess: reject` that more are "
+        "refused. `Retry-After` says in how many seconds the next one may begin.",
+    ),
+    "concurrency_limit_reached": ProblemPage(
+        "As many runs as may be are under way",
+        "`settings.concurrency` says how many runs with the same key may be under way, and `excess: reject` that more "
+        "are refused. Wait for the end of one, or cancel it.",
+    ),
     # Does not validate
+    "invalid_limit_key": ProblemPage(
+        "The key of a limit cannot be evaluated",
+        "`run_once_per` or `concurrency.key` of the workflow's settings gives no text, number or boolean for this "
+        "start. `errors` says which and why: send what it names, or give it a value in the definition with "
+        "`default(...)`.",
+    ),
     "invalid_input": ProblemPage(
         "The input does not fit the workflow", "The workflow's manual trigger says with `input_schema` what it takes."
     ),

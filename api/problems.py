@@ -29,6 +29,7 @@ _STATUS: Mapping[type[errors.ServiceError], int] = {
     errors.Stale: 412,
     errors.Invalid: 422,
     errors.TooLarge: 413,
+    errors.TooMany: 429,
     errors.Unauthenticated: 401,
     errors.Unavailable: 503,
 }
@@ -100,7 +101,8 @@ async def _service_error(request: Request, error: errors.ServiceError) -> JSONRe
     status = status_of(error)
     if status == 503:
         logger.warning("%s %s: %s (%r)", request.method, request.url.path, error.detail, error.__cause__)
-    return answer(request, status, error.code, error.detail, problems=error.problems)
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.TooMany) else None
+    return answer(request, status, error.code, error.detail, problems=error.problems, headers=headers)
 
 
 async def _refused(request: Request, error: Refused) -> JSONResponse:

@@ -20,7 +20,7 @@ NOTHING = RequestBody(EmptyRequest, required=False)
 REDRIVE = RequestBody(RedriveRequest, required=False)
 
 _ANSWERS: dict[int | str, Any] = {
-    **problem_answers(400, 404, 409, 413, 415),
+    **problem_answers(400, 404, 409, 413, 415, 429),
     202: {"description": "The new run is kept and will be done", "headers": LOCATION},
 }
 

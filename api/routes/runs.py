@@ -29,7 +29,7 @@ LOCATION = {"Location": {"description": "Address of the run.", "schema": {"type"
     summary="Start a run",
     openapi_extra=START.openapi,
     responses={
-        **problem_answers(400, 404, 409, 413, 415),
+        **problem_answers(400, 404, 409, 413, 415, 429),
         200: {"model": RunAnswer, "description": "The run, which ended while it was waited for", "headers": LOCATION},
         202: {"description": "The run is kept and will be done", "headers": LOCATION},
     },
@@ -49,6 +49,9 @@ async def start(
 
     With `Prefer: wait=N` the answer waits for the end: 200 when the run ended in time, else 202. With an
     `Idempotency-Key` a repeat answers with the run of the first request; the same key with another body answers 409.
+
+    The workflow's limits may have the run wait as `pending` (`waiting_for` says for what), answer with the run of an
+    earlier start (`run_once_per`), or refuse it with 429.
     """
     started = await runs.start(
         platform,
@@ -84,8 +87,8 @@ async def list_runs(
     waiting_for: Annotated[
         str | None,
         Query(
-            description="Only those that wait for this: a kind (`event`, `delay`, `retry`, `decision`) or an event "
-            "type, which also finds those that wait for a pattern it fits."
+            description="Only those that wait for this: a kind (`event`, `delay`, `retry`, `decision`, or before they "
+            "begin `concurrency`, `rate`) or an event type, which also finds those that wait for a pattern it fits."
         ),
     ] = None,
     q: Annotated[

@@ -70,7 +70,8 @@ class WaitAnswer(Answer):
     """What is waited for."""
 
     kind: str = Field(
-        description="`event`, `delay` (a moment), `retry` (the next attempt) or `decision` (an operator decides)."
+        description="`event`, `delay` (a moment), `retry` (the next attempt) or `decision` (an operator decides); of a "
+        "pending run `concurrency` (a place) or `rate` (the hour), which does not begin before `until`."
     )
     event: str | None = None
     until: datetime | None = None
@@ -101,6 +102,7 @@ class RunAnswer(Answer):
     waiting_for: WaitAnswer | None
     parent_run_id: UUID | None
     retry_of: UUID | None = Field(description="The run this one is a retry or a redrive of.")
+    replaced_by: UUID | None = Field(description="The run that took this one's place (`concurrency` of the workflow).")
     redriven_from: str | None = Field(description="Path of the step a redrive began with; null for any other run.")
     attempt: int
     steps_completed: int

@@ -13,7 +13,12 @@ from app.json import Json, JsonObject
 
 _ICON = {"completed": "[green]✓[/]", "failed": "[red]✗[/]", "running": "[cyan]●[/]", "waiting": "[yellow]◷[/]"}
 
-_WAITS = {"decision": "for a decision", "retry": "for the next attempt"}
+_WAITS = {
+    "decision": "for a decision",
+    "retry": "for the next attempt",
+    "concurrency": "for a place beside other runs",
+    "rate": "for its turn within the hour",
+}
 
 
 class View(Protocol):

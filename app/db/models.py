@@ -138,6 +138,25 @@ class WorkflowVariable(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+def _limited(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    return Index(name, "workspace_id", *columns, unique=unique, postgresql_where=text(where))
+
+
+LIMIT_INDEXES = (
+    _limited("runs_once", "workflow_id", "once_key", where="once_key IS NOT NULL", unique=True),
+    _limited("runs_rate", "workflow_id", "rate_number", where="rate_number IS NOT NULL", unique=True),
+    _limited(
+        "runs_places", "workflow_id", "concurrency_key", "id",
+        where="concurrency_key IS NOT NULL AND finished_at IS NULL AND (queue IS NULL OR queue = 'rate')",
+    ),
+    _limited("runs_queued", "workflow_id", "concurrency_key", "id", where="queue = 'concurrency'"),
+    _limited("runs_delayed", "workflow_id", "id", where="queue = 'rate'"),
+    _limited("runs_cancel_due", "id", where="cancel_due AND finished_at IS NULL"),
+    _limited("runs_unlaunched", "id", where="status = 'pending' AND queue IS NULL"),
+)  # fmt: skip
+"""What the limits of a workflow are counted by; what they do not concern is in none but the last."""
+
+
 class Run(Base):
     """One execution. What is in flight lives in Temporal; this is what people search."""
 
@@ -149,6 +168,7 @@ class Run(Base):
         Index("runs_retries", "workspace_id", "retry_of", postgresql_where=text("retry_of IS NOT NULL")),
         Index("runs_ended", "workspace_id", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index("runs_unchecked", "workspace_id", "checked_at", postgresql_where=text("finished_at IS NULL")),
+        *LIMIT_INDEXES,
     )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -185,6 +205,19 @@ class Run(Base):
     """Path of the step a redrive (`retry_of` says of which run) begins with."""
     checked_at: Mapped[datetime | None]
     """When upkeep last made sure that Temporal still has the run."""
+    once_key: Mapped[str | None]
+    """The value of `run_once_per`: no second run of the workflow has it."""
+    concurrency_key: Mapped[str | None]
+    """The value of `concurrency.key`: with others of this value the run shares places."""
+    queue: Mapped[str | None]
+    """What a pending run that must not begin yet waits for: `concurrency` (a place) or `rate` (the hour; it has its
+    place by then). Null = nothing."""
+    rate_number: Mapped[int | None] = mapped_column(BigInteger)
+    """Counts the runs of a workflow with `max_runs_per_hour`, in the order they were let in."""
+    replaced_by: Mapped[UUID | None]
+    """The run that took this one's place (`excess: replace`)."""
+    cancel_due: Mapped[bool] = mapped_column(server_default=text("false"))
+    """It was replaced, and Temporal is still to be told."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]

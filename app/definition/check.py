@@ -7,6 +7,7 @@ from app.definition.checks.compensation import check_compensation
 from app.definition.checks.findings import Findings
 from app.definition.checks.flow import Flow, Visit
 from app.definition.checks.kinds import check_kind
+from app.definition.checks.limits import check_limits
 from app.definition.checks.names import Names, check_condition, check_match, check_value
 from app.definition.checks.triggers import check_triggers
 from app.definition.errors import Path
@@ -38,6 +39,7 @@ def check(
         check_triggers(definition, findings)
         check_compensation(definition, findings)
         _check_head(definition, names, findings)
+        check_limits(definition, names, findings)
         for visit in flow.visits:
             _check_step(visit, names, actions, connections, findings)
         check_value(definition.output, ("output",), flow.after, names, findings)

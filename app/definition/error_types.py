@@ -181,6 +181,12 @@ class ErrorType(StrEnum):
         "Somebody, or a `stop` step, cancelled the run.",
         "Start it again, or redrive it.",
     )
+    LIMIT_REACHED = (
+        "limit_reached",
+        False,
+        "An event was to start the run, and a limit of the workflow refused it.",
+        "Raise the limit, or let runs beyond it wait: `excess` in `settings`. A retry asks again.",
+    )
     # What happened to the run from outside.
     TERMINATED = (
         "terminated",
@@ -200,6 +206,7 @@ RUN_ERRORS = (
     ErrorType.RUN_TIMED_OUT,
     ErrorType.STOPPED,
     ErrorType.CANCELLED,
+    ErrorType.LIMIT_REACHED,
     ErrorType.TERMINATED,
     ErrorType.RUN_LOST,
 )

@@ -11,6 +11,7 @@ from pydantic import Field
 from app.definition.base import Document
 from app.definition.conditions import EventFilter
 from app.definition.durations import Duration
+from app.definition.run_limits import MAX_RUNS_PER_HOUR, Concurrency, KeyText
 from app.definition.steps import Step
 from app.json import Json, JsonObject
 
@@ -40,6 +41,18 @@ class Settings(Document):
     """How a run behaves as a whole."""
 
     timeout: Duration | None = Field(None, description="Longest a run may take; null = no limit.")
+    max_runs_per_hour: int | None = Field(
+        None, ge=1, le=MAX_RUNS_PER_HOUR, description="Most runs that begin within any hour; null = no limit."
+    )
+    excess: Literal["delay", "reject"] = Field(
+        "delay", description="What becomes of runs beyond `max_runs_per_hour`: they begin later, or are refused."
+    )
+    run_once_per: KeyText | None = Field(
+        None,
+        description="One run for each value of this, ever: a second start answers with the first run. May hold "
+        "expressions over what starts the run; null or an empty text: no limit for this start.",
+    )
+    concurrency: Concurrency | None = Field(None, description="How many runs may be under way at once.")
     on_failure: Literal["fail", "hold"] = Field(
         "fail",
         description="What a step does that fails without any `on_error` taking care of it: fail the run, or hold it "

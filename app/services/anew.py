@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from app.db.models import Run, Version, Workflow
 from app.json import Json
+from app.services import admission
 from app.services.errors import Conflict, NotFound
 from app.services.launching import has_ended
 from app.services.published import published
@@ -18,7 +19,7 @@ from app.store import retries
 from app.store import runs as store
 
 _WAYS_OUT = {
-    "pending": "it begins as soon as Temporal takes it; cancel it if it must not",
+    "pending": "it begins as soon as Temporal takes it and its workflow's limits let it in; cancel it if it must not",
     "held": "decide about its held step, or cancel it",
     "paused": "resume it, or cancel it",
 }
@@ -116,7 +117,8 @@ async def _same_request(session: AsyncSession, run: Run, idempotency_key: str | 
 async def add_run(session: AsyncSession, original: Original, request: tuple[str | None, str], **columns: Any) -> Run:
     """Insert the run that takes the original's place: with its input, trigger and the variables it was given.
 
-    `request` is its own idempotency key, if any, and what was asked for.
+    `request` is its own idempotency key, if any, and what was asked for. Its workflow's limits may have it wait, or
+    refuse it: raises `TooMany` and `Invalid` (`invalid_limit_key`).
     """
     key, digest = request
     old = original.run
@@ -151,7 +153,11 @@ async def add_run(session: AsyncSession, original: Original, request: tuple[str 
             **columns,
         }
     )
-    if not await store.add(session, run):
+    limits = published(original.version).limits
+    if original.version.number != original.workflow.active_version:
+        limits = await admission.limits_of(session, old.workspace_id, old.workflow_id)
+    added = await admission.add(session, run, limits, workspace_name=original.workspace_name, anew=True)
+    if added is None:
         # The original is held fast, so that the key went to another request for the workflow just now.
         raise Conflict(
             "idempotency_key_reused", "This Idempotency-Key is being used by another request; use a new one."

@@ -138,10 +138,11 @@ async def _under_way(platform: Platform, workspace_id: UUID, run_id: UUID, done:
     if has_ended(run):
         raise _finished(run, done)
     if run.status == "pending":
+        begins = "as soon as Temporal takes it" if run.queue is None else "when its workflow's limits let it in"
         raise Conflict(
             "run_pending",
-            f"Run {run_id} is pending: it has not begun yet and cannot be {done}. It begins as soon as Temporal takes "
-            "it; cancelling works meanwhile.",
+            f"Run {run_id} is pending: it has not begun yet and cannot be {done}. It begins {begins}; cancelling works "
+            "meanwhile.",
         )
     return run
 

@@ -6,6 +6,7 @@ ServiceError
 ├── Stale           somebody changed it since you read it
 ├── Invalid         it does not validate; `problems` says where
 ├── TooLarge        more than the limit takes
+├── TooMany         a limit of the workflow takes no more runs now
 ├── Unauthenticated no key, or a wrong one
 └── Unavailable     a part (database, Temporal) is down
 """
@@ -38,6 +39,14 @@ class Invalid(ServiceError): ...
 
 
 class TooLarge(ServiceError): ...
+
+
+class TooMany(ServiceError):
+    """`retry_after` is when the same may be asked again, in seconds."""
+
+    def __init__(self, code: str, detail: str, *, retry_after: int) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
 
 
 class Unauthenticated(ServiceError): ...

@@ -195,6 +195,7 @@ def _in_time(wait: Wait, event: Event) -> bool:
 async def _start(platform: Platform, gate: asyncio.Semaphore, one: _Dispatch, workflow_id: UUID) -> None:
     """Start the workflow for the event. One that was paused or deleted meanwhile, or cannot take it, is left out."""
     attributes = {name: value for name, value in one.envelope.items() if name != "data"}
+    key = run_key(one.event.source, one.event.id)
     async with gate:
         try:
             started = await runs.start(
@@ -202,14 +203,21 @@ async def _start(platform: Platform, gate: asyncio.Semaphore, one: _Dispatch, wo
                 one.event.workspace_id,
                 workflow_id,
                 input=one.event.data,
-                idempotency_key=run_key(one.event.source, one.event.id),
+                idempotency_key=key,
                 trigger_type="event",
                 event=attributes,
             )
         except (NotFound, Conflict, TooLarge) as refusal:
             logger.warning("%s starts no run of workflow %s: %s", one.name, workflow_id, refusal)
             return
-    one.started.add(str(started.run.id))
+    run = started.run
+    if run.idempotency_key != key:
+        # `run_once_per`: another event began that run, and it may well wait for this one.
+        return
+    if runs.has_ended(run) and run.started_at is None:
+        logger.warning("%s began no run of workflow %s: %s", one.name, workflow_id, run.error)
+        return
+    one.started.add(str(run.id))
 
 
 async def _wake(platform: Platform, one: _Dispatch) -> None:

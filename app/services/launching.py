@@ -18,7 +18,7 @@ from app.db.models import Run, Version
 from app.json import Json
 from app.services.errors import Unavailable
 from app.services.platform import Platform
-from app.store import journals, run_state, runs, versions, workspaces
+from app.store import journals, limits, run_state, runs, versions, workspaces
 from app.temporal import names
 from app.temporal.messages import WALK, Carry, JournalState, RunInput, RunLimits, RunResult, TriggerInfo
 from app.temporal.plain import as_plain
@@ -45,9 +45,12 @@ async def launch(
 ) -> Run:
     """Start the run's Temporal workflow, if it is not there yet; answers with the row as it is then.
 
-    When Temporal cannot be reached the row stays pending, for `start_pending`. `version`, `workspace_name`, and the
-    `journal` that a redriven run begins with, are read where the caller does not have them at hand.
+    A run that must wait for its workflow's limits, or that a limit refused, is left as it is. When Temporal cannot be
+    reached the row stays pending, for `start_pending`. `version`, `workspace_name`, and the `journal` that a redriven
+    run begins with, are read where the caller does not have them at hand.
     """
+    if run.queue is not None or has_ended(run):
+        return run
     row, _ = await _launch(platform, run, version, workspace_name, journal)
     return row
 
@@ -92,6 +95,8 @@ async def _launch(
     if row is not None and row.status == "cancelled":
         # Cancelled while it was being handed over: Temporal may have begun it after the cancelling looked for it.
         await _cancel_quietly(platform, run.id)
+    elif row is not None and row.cancel_due:
+        await tell_to_cancel(platform, run.workspace_id, run.id)
     return row or run, True
 
 
@@ -193,12 +198,27 @@ async def _never(platform: Platform, run: Run, why: str) -> Run:
     return ended or run
 
 
-async def _cancel_quietly(platform: Platform, run_id: UUID) -> None:
+async def tell_to_cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> None:
+    """Have Temporal cancel a run that was replaced, and note that it was told: upkeep repeats what it was not."""
+    if not await _cancel_quietly(platform, run_id):
+        return
     try:
-        await (await handle_of(platform, run_id)).cancel(rpc_timeout=timedelta(seconds=START_SECONDS))
+        async with platform.database.transaction(workspace_id) as session:
+            await limits.note_cancelled(session, workspace_id, run_id)
+    except Unavailable as error:
+        logger.warning("run %s was replaced and will be cancelled once more: %s", run_id, error.detail)
+
+
+async def _cancel_quietly(platform: Platform, run_id: UUID) -> bool:
+    """Whether Temporal was told, or has no such run under way."""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await (await handle_of(platform, run_id)).cancel(rpc_timeout=timedelta(seconds=START_SECONDS))
     except TEMPORAL_ERRORS as error:
         if not (isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND):
             logger.warning("run %s was cancelled and goes on in Temporal: %s", run_id, error)
+            return False
+    return True
 
 
 def has_ended(run: Run) -> bool:

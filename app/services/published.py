@@ -7,6 +7,7 @@ from functools import lru_cache
 from app.db.models import Version
 from app.definition.model import ManualTrigger
 from app.definition.parse import parse
+from app.definition.run_limits import RunLimits
 from app.definition.tree import walk
 from app.json import JsonObject
 
@@ -19,6 +20,7 @@ class Published:
     input_schemas: tuple[JsonObject, ...]
     steps_total: int
     size: int
+    limits: RunLimits | None
 
 
 @dataclass(frozen=True)
@@ -42,4 +44,5 @@ def _read(version: _ByDigest) -> Published:
         input_schemas=tuple(schemas) if len(schemas) == len(manual) else (),
         steps_total=sum(1 for _ in walk(definition)),
         size=len(json.dumps(version.definition)),
+        limits=RunLimits.of(definition.settings),
     )

@@ -28,6 +28,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from app.catalog.errors import ErrorType
 from app.json import Json, JsonObject
+from app.services import queues
 from app.services.platform import Platform
 from app.store import run_state
 from app.store import upkeep as store
@@ -149,6 +150,8 @@ async def _end(platform: Platform, workspace_id: UUID, run_id: UUID, ending: End
         workspace_id, run_id, status=ending.status, error=ending.error, output=ending.output, at=ending.at
     )
     (rows,) = await platform.database.run(workspace_id, statement)
+    for workflow_id, key in rows:
+        await queues.release(platform, workspace_id, workflow_id, key)
     return bool(rows)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from app.db.engine import Statement
 from app.definition import conditions
 from app.json import JsonObject
+from app.services import queues
 from app.services.platform import Platform
 from app.store import events, workflow_variables
 from app.store.recording import RunRecords
@@ -126,8 +127,14 @@ async def record_failed_attempt(
 
 async def record_batch(platform: Platform, batch: RecordBatch) -> None:
     """Write what the batch holds (steps, failed attempts, the run's state, its journal), let go the rows it drops and
-    close the waits that are over, in one transaction."""
-    await _write(platform, batch, *_batch(batch))
+    close the waits that are over, in one transaction. What waits for the place of a run that ended begins then."""
+    statements = _batch(batch)
+    if batch.run.status not in ENDED:
+        await _write(platform, batch, *statements)
+        return
+    written = await _write(platform, batch, *statements, _records(batch).place())
+    for workflow_id, key in written[-1] if written is not None else ():
+        await queues.release(platform, UUID(batch.workspace_id), workflow_id, key)
 
 
 async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:

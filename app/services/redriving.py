@@ -19,8 +19,9 @@ from app.definition.parse import parse
 from app.json import JsonObject
 from app.services.anew import Original, add_run, claim, request_digest
 from app.services.errors import Conflict, Unavailable
-from app.services.launching import TEMPORAL_ERRORS, handle_of, launch
+from app.services.launching import TEMPORAL_ERRORS, handle_of
 from app.services.platform import Platform
+from app.services.queues import begin
 from app.services.seeding import Before, Row, Seed, seed
 from app.services.steering import is_unknown
 from app.store import journals, versions
@@ -86,7 +87,7 @@ async def redrive(
         await journals.seed(session, workspace_id, run.id, made.journal)
         await journals.take_over(session, workspace_id, run_id, run.id, finished=made.finished, done=made.done)
         await journals.add_steps(session, workspace_id, run.id, made.unwritten)
-    return await launch(
+    return await begin(
         platform, run, version=original.version, workspace_name=original.workspace_name, journal=made.journal
     )
 

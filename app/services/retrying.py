@@ -4,15 +4,16 @@ from uuid import UUID
 
 from app.db.models import Run
 from app.services.anew import add_run, claim, request_digest
-from app.services.launching import launch
 from app.services.platform import Platform
+from app.services.queues import begin
 
 
 async def retry(platform: Platform, workspace_id: UUID, run_id: UUID, *, idempotency_key: str | None = None) -> Run:
     """A new run with the same version, input, trigger and first variables; `retry_of` says of which. Answers with it.
 
     The same idempotency key answers with the run it made. Raises `NotFound` and `Conflict` (`run_completed`,
-    `run_under_way`, `already_retried`, `workflow_deleted`, `workflow_archived`, `idempotency_key_reused`).
+    `run_under_way`, `already_retried`, `workflow_deleted`, `workflow_archived`, `idempotency_key_reused`), and
+    what the workflow's limits refuse (`TooMany`, `Invalid`).
     """
     digest = request_digest("retry", str(run_id))
     async with platform.database.transaction(workspace_id) as session:
@@ -20,4 +21,4 @@ async def retry(platform: Platform, workspace_id: UUID, run_id: UUID, *, idempot
         if existing is not None:
             return existing
         run = await add_run(session, original, (idempotency_key, digest))
-    return await launch(platform, run, version=original.version, workspace_name=original.workspace_name)
+    return await begin(platform, run, version=original.version, workspace_name=original.workspace_name)

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from app.db.models import Run, Version, Workflow
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
+from app.services import admission, queues
 from app.services.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from app.services.input_schema import check_input
 from app.services.launching import TEMPORAL_ERRORS, handle_of, has_ended, launch, start_pending
@@ -63,8 +64,11 @@ async def start(
     """Start a run of the workflow's active version, or of `version`. `event` is the envelope of what triggers it.
 
     The run is committed as pending before Temporal hears of it, so that nothing can lose it. The same idempotency key
-    gives the same run. Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the
-    input does not fit, unknown variables) and `TooLarge`.
+    gives the same run. Its workflow's limits may have it wait, or answer with the run of an earlier start; what they
+    refuse of an event is a run that never began.
+
+    Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
+    unknown variables, `invalid_limit_key`), `TooLarge` and `TooMany`.
     """
     _check_size(platform, input)
     digest = _digest(input, version, variables) if idempotency_key is not None and event is None else None
@@ -79,6 +83,9 @@ async def start(
         workflow, definition, workspace_name = found
         definition = _active(workflow, definition, version)
         facts = published(definition)
+        limits = facts.limits
+        if definition.number != workflow.active_version:
+            limits = await admission.limits_of(session, workspace_id, workflow_id)
         _check_request(facts, input, variables, trigger_type)
         kept = await workflow_variables.kept(session, workspace_id, workflow_id)
         run = Run(
@@ -109,13 +116,16 @@ async def start(
             finished_at=None,
         )
         _check_whole(facts, run)
-        if not await store.add(session, run):
+        added = await admission.add(session, run, limits, workspace_name=workspace_name, noting=event is not None)
+        if added is None:
             assert idempotency_key is not None, "ids are new"
             existing = await store.with_key(session, workspace_id, workflow_id, idempotency_key)
             assert existing is not None, "runs are not deleted"
             return Started(_same_request(existing, digest), created=False)
-    launched = await launch(platform, run, version=definition, workspace_name=workspace_name)
-    return Started(launched, created=True)
+        if added is not run:
+            return Started(added, created=False)
+    begun = await queues.begin(platform, run, version=definition, workspace_name=workspace_name)
+    return Started(begun, created=True)
 
 
 async def get(platform: Platform, workspace_id: UUID, run_id: UUID, *, live: bool = True) -> Run:
@@ -182,6 +192,7 @@ async def cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> Run:
             )  # fmt: skip
         if cancelled is not None:
             await _ask_temporal_to_cancel(platform, run_id, must=False)
+            await queues.release(platform, workspace_id, run.workflow_id, run.concurrency_key)
             return cancelled
     await _ask_temporal_to_cancel(platform, run_id, must=True)
     run = await wait_for_end(platform, run, CANCEL_SECONDS)
@@ -191,6 +202,8 @@ async def cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> Run:
         lost = await store.end(
             session, workspace_id, run_id, status="cancelled", error=_cancelled("Temporal no longer had it")
         )
+    if lost is not None:
+        await queues.release(platform, workspace_id, run.workflow_id, run.concurrency_key)
     return lost or await get(platform, workspace_id, run_id, live=False)
 
 

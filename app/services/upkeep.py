@@ -12,7 +12,7 @@ from uuid import UUID
 
 from temporalio.service import RPCError
 
-from app.services import events, launching, purging, reconciling, workspaces
+from app.services import events, launching, purging, queues, reconciling, workspaces
 from app.services.errors import ServiceError, Unavailable
 from app.services.platform import Platform
 from app.store import upkeep as store
@@ -100,7 +100,8 @@ async def _dispatch_events(platform: Platform, workspace_id: UUID) -> UpkeepRepo
 
 
 async def _start_runs(platform: Platform, workspace_id: UUID) -> UpkeepReport:
-    started = await launching.start_pending(platform, workspace_id, LIMIT)
+    started = await queues.sweep(platform, workspace_id, LIMIT)
+    started += await launching.start_pending(platform, workspace_id, LIMIT)
     return UpkeepReport(runs_started=started, left_over=_left(Duty.STARTS, started >= LIMIT))
 
 

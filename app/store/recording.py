@@ -144,6 +144,11 @@ _REPORT_RUN = """
       AND (%(number)s = 0 OR %(number)s >= reports)
 """
 
+_PLACE = """
+    SELECT workflow_id, concurrency_key FROM runs
+    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND concurrency_key IS NOT NULL
+"""
+
 _CLOSE_WAITS = """
     UPDATE waits SET closed_at = now()
     WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND closed_at IS NULL
@@ -287,6 +292,10 @@ class RunRecords:
             "ended": list(ENDED),
         }
         return Statement(_REPORT_RUN, {**self._run, **state})
+
+    def place(self) -> Statement:
+        """The place that a run with a concurrency key has: `(workflow_id, concurrency_key)`, or nothing."""
+        return Statement(_PLACE, self._run)
 
     def close_waits(self, paths: Sequence[str] | None) -> Statement:
         """These waits of the run are over; None: all of them."""

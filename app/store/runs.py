@@ -16,6 +16,8 @@ from app.store.run_state import ENDED, UNDER_WAY
 
 OTHER_WAITS = ("delay", "retry", "decision")
 """What a run can wait for besides events."""
+QUEUES = ("concurrency", "rate")
+"""What a run can wait for before it begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class RunFilter:
     started_after: datetime | None = None
     started_before: datetime | None = None
     waiting_for: str | None = None
-    """What a run waits for: a kind (event, delay, retry, decision) or an event type."""
+    """What a run waits for: a kind (event, delay, retry, decision, concurrency, rate) or an event type."""
     text: str | None = None
     asked_until: datetime | None = None
     """Only runs that were asked for by then, by the database's clock."""
@@ -115,6 +117,7 @@ async def end(
             error=error,
             current_step=None,
             waiting_for=None,
+            queue=None,
             finished_at=func.now(),
             updated_at=func.now(),
         )
@@ -127,10 +130,15 @@ async def end(
 
 
 async def pending(session: AsyncSession, workspace_id: UUID, *, older_than: timedelta, limit: int) -> Sequence[Run]:
-    """Runs nobody has handed to Temporal yet, oldest first."""
+    """Runs that may begin and that nobody has handed to Temporal yet, oldest first."""
     statement = (
         select(Run)
-        .where(Run.workspace_id == workspace_id, Run.status == "pending", Run.created_at <= func.now() - older_than)
+        .where(
+            Run.workspace_id == workspace_id,
+            Run.status == "pending",
+            Run.queue.is_(None),
+            Run.created_at <= func.now() - older_than,
+        )
         .order_by(Run.id)
         .limit(limit)
     )
@@ -206,6 +214,8 @@ def _waits_for(workspace_id: UUID, what: str) -> ColumnElement[bool]:
 
     A run that has ended waits for nothing, also where its waits were not closed: so its many rows are not looked at.
     """
+    if what in QUEUES:
+        return Run.queue == what
     if what in OTHER_WAITS:
         waiting: Json = Run.waiting_for
         return and_(Run.status.in_(UNDER_WAY), waiting["kind"].astext == what)

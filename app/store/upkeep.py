@@ -31,10 +31,18 @@ _LOOK = f"""
             SELECT FROM events
             WHERE workspace_id = %(workspace_id)s AND dispatched_at IS NULL
               AND received_at <= clock_timestamp() - %(undispatched_for)s),
-        EXISTS (
-            SELECT FROM runs
-            WHERE workspace_id = %(workspace_id)s AND status = 'pending'
-              AND created_at <= now() - %(pending_for)s),
+        COALESCE(
+            (SELECT true FROM runs
+             WHERE workspace_id = %(workspace_id)s AND status = 'pending' AND queue IS NULL
+               AND created_at <= now() - %(pending_for)s ORDER BY id LIMIT 1),
+            (SELECT true FROM runs
+             WHERE workspace_id = %(workspace_id)s AND queue = 'concurrency'
+             ORDER BY workflow_id, concurrency_key, id LIMIT 1),
+            (SELECT true FROM runs WHERE workspace_id = %(workspace_id)s AND queue = 'rate'
+             ORDER BY workflow_id, id LIMIT 1),
+            (SELECT true FROM runs
+             WHERE workspace_id = %(workspace_id)s AND cancel_due AND finished_at IS NULL ORDER BY id LIMIT 1),
+            false),
         COALESCE(
             (SELECT true FROM runs WHERE {_NEVER_CHECKED} ORDER BY checked_at LIMIT 1),
             (SELECT true FROM runs WHERE {_LONG_UNCHECKED} ORDER BY checked_at LIMIT 1),
@@ -66,7 +74,7 @@ _END = """
             status = %(status)s, error = %(error)s, output = COALESCE(%(output)s, output),
             current_step = NULL, waiting_for = NULL, finished_at = COALESCE(%(at)s, now()), updated_at = now()
         WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND finished_at IS NULL AND status <> 'pending'
-        RETURNING workspace_id, id, finished_at
+        RETURNING workspace_id, id, finished_at, workflow_id, concurrency_key
     ), steps_closed AS (
         UPDATE steps SET status = 'cancelled', finished_at = ended.finished_at FROM ended
         WHERE steps.workspace_id = ended.workspace_id AND steps.run_id = ended.id
@@ -75,7 +83,7 @@ _END = """
         UPDATE waits SET closed_at = now() FROM ended
         WHERE waits.workspace_id = ended.workspace_id AND waits.run_id = ended.id AND waits.closed_at IS NULL
     )
-    SELECT id FROM ended
+    SELECT workflow_id, concurrency_key FROM ended
 """
 
 
@@ -116,7 +124,8 @@ def open_among(workspace_id: UUID, run_ids: Sequence[UUID]) -> Statement:
 def end(
     workspace_id: UUID, run_id: UUID, *, status: str, error: JsonObject | None, output: Json, at: datetime | None
 ) -> Statement:
-    """The run ended then (None: now) without saying so; answers `(id,)`, or nothing when it has ended or is pending.
+    """The run ended then (None: now) without saying so; answers `(workflow_id, concurrency_key)`, or nothing when it
+    has ended or is pending.
 
     Its steps that are not over were cancelled by that, and it waits for nothing any more.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 from api.problem_pages import PROBLEM_PAGES
 
 ROOT = Path(__file__).parents[3]
-REFUSALS = {"NotFound", "Conflict", "Stale", "Invalid", "TooLarge", "Unauthenticated", "Unavailable"}
+REFUSALS = {"NotFound", "Conflict", "Stale", "Invalid", "TooLarge", "TooMany", "Unauthenticated", "Unavailable"}
 
 
 def codes_raised() -> Iterator[tuple[str, str]]:

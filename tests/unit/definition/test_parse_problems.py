@@ -42,7 +42,7 @@ def problems(document: Json) -> list[Problem]:
             {"settings": {"on_error": "hold"}},
             "settings.on_error",
             "unknown key 'on_error'",
-            "known keys: timeout, on_failure, dispatch",
+            "known keys: timeout, max_runs_per_hour, excess, run_once_per, concurrency, on_failure, dispatch",
         ),
         (
             {"trigger": {"type": "evnt"}},
