@@ -70,7 +70,8 @@ class WaitAnswer(Answer):
     """What is waited for."""
 
     kind: str = Field(
-        description="`event`, `delay` (a moment), `retry` (the next attempt) or `decision` (an operator decides)."
+        description="`event`, `approval` (somebody approves or rejects), `delay` (a moment), `retry` (the next "
+        "attempt) or `decision` (an operator decides)."
     )
     event: str | None = None
     until: datetime | None = None

@@ -13,7 +13,7 @@ from app.json import Json, JsonObject
 
 _ICON = {"completed": "[green]✓[/]", "failed": "[red]✗[/]", "running": "[cyan]●[/]", "waiting": "[yellow]◷[/]"}
 
-_WAITS = {"decision": "for a decision", "retry": "for the next attempt"}
+_WAITS = {"approval": "for an approval", "decision": "for a decision", "retry": "for the next attempt"}
 
 
 class View(Protocol):
