@@ -41,6 +41,9 @@ async def run(scope: Scope, step: ApprovalStep, record: StepRecord) -> Json:
         del scope.state.waits[record.path]
     answer: JsonObject | None = wait.get("answer")
     wait["timed_out"] = answer is None
+    # Nobody is told any more; what was told is in the row.
+    wait.pop("shown", None)
+    wait.pop("links", None)
     if answer is None and step.on_timeout == "fail":
         fail(ErrorType.WAIT_TIMED_OUT, f"nobody answered until {wait['until']}")
     if answer is not None and answer["decision"] == "rejected" and step.on_reject == "fail":

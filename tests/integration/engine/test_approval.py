@@ -13,6 +13,7 @@ from app.services.errors import Conflict, Invalid
 from tests.support.approving import approve, ask, asked
 from tests.support.engine import Engine, http
 from tests.support.http_stub import HttpStub
+from tests.support.waiting import eventually
 from workflows import history
 
 ALL = "{{ steps.ask.output }}"
@@ -201,6 +202,51 @@ async def test_a_rejection_that_failed_is_asked_again_under_the_same_link(engine
     assert (again.approval.id, again.approval.generation, again.approval.answer) == (first.approval.id, 2, None)
     await approve(engine, run)
     assert (await engine.end(run)).output["approved"] is True
+
+
+async def test_an_approval_with_retry_is_asked_again_and_tells_nobody_twice(
+    engine: Engine, http_stub: HttpStub
+) -> None:
+    tell = http("tell", f"{http_stub.url}/tell")
+    retry = {"max_attempts": 30, "initial_interval": "5ms"}
+    run = await engine.start(
+        {"steps": [ask(timeout="300ms", on_timeout="fail", retry=retry, notify=[tell])], "output": ALL}
+    )
+
+    async def again() -> bool:
+        [row] = await rows(engine, run) or [None]
+        return row is not None and row.attempt >= 2 and row.status == "open"
+
+    await eventually(again, what="it is asked again")
+    await approve(engine, run)
+    assert (await engine.end(run)).output["approved"] is True
+    assert len(http_stub.asked("/tell")) == 1
+
+
+async def test_an_approval_that_is_given_up_is_closed_while_its_run_goes_on(engine: Engine) -> None:
+    branches = [
+        {"name": "a", "steps": [ask()]},
+        {"name": "b", "steps": [{"id": "soon", "type": "delay", "duration": "300ms"}]},
+    ]
+    first = {"id": "first", "type": "parallel", "wait_for": "any", "branches": branches}
+    long = [
+        {"name": "c", "steps": [first]},
+        {"name": "d", "steps": [{"id": "later", "type": "wait_for_event", "event": "x.y"}]},
+    ]
+    run = await engine.start({"steps": [{"id": "both", "type": "parallel", "branches": long}]})
+    await asked(engine, run, "both.first.ask")
+
+    async def closed() -> bool:
+        return [row.status for row in await rows(engine, run)] == ["cancelled"]
+
+    await eventually(closed, what="the approval is closed")
+    await engine.cancel(run)
+
+
+async def test_an_approval_may_stand_in_finally(engine: Engine) -> None:
+    run = await engine.start({"steps": [{"id": "end", "type": "stop", "status": "failed"}], "finally": [ask()]})
+    await approve(engine, run)
+    assert (await engine.end(run)).statuses() == {"end": "completed", "ask": "completed"}
 
 
 async def test_a_redrive_asks_and_tells_anew(engine: Engine, http_stub: HttpStub) -> None:
