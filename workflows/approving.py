@@ -51,7 +51,7 @@ def _kept(record: StepRecord | None) -> JsonObject | None:
 
 def _is_open(record: StepRecord, now: datetime) -> bool:
     wait = record.wait or {}
-    if record.status != "waiting" or wait.get("kind") != "approval" or not wait.get("open"):
+    if record.status != "waiting" or wait.get("kind") != "approval":
         return False
     return wait["until"] is None or now < parse_moment(wait["until"])
 

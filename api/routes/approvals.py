@@ -98,7 +98,8 @@ async def approve(
 
 def answer_of(body: ApproveRequest, key: str) -> Answer:
     """What the body says, by whom it says, else by the key."""
-    return Answer(decision=body.decision, by=body.approver or key, answer=body.answer, comment=body.comment)
+    by = body.approver or key[: approvals.MAX_NAME] or "API key"
+    return Answer(decision=body.decision, by=by, answer=body.answer, comment=body.comment)
 
 
 def _approval_answer(asked: Asked, settings: Settings) -> ApprovalAnswer:

@@ -25,7 +25,7 @@ class ApproveRequest(RequestModel):
     comment: str | None = Field(None, max_length=4000, description="Why.")
     approver: str | None = Field(
         None,
-        min_length=1,
+        pattern=r"\S",
         max_length=254,
         description="Who answers, where the key answers for somebody: one of `approvers` if the step names some. The "
         "name of the key when left out.",

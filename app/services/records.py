@@ -254,11 +254,10 @@ def _batch(batch: RecordBatch) -> list[Statement]:
             number=run.number,
         )
     )
-    workspace_id, run_id = UUID(batch.workspace_id), UUID(batch.run_id)
     if over := [_closed(step) for step in batch.steps if step.type == "approval" and not _is_asked(step)]:
-        statements.append(approvals.close(workspace_id, run_id, over))
+        statements.append(approvals.close(UUID(batch.workspace_id), UUID(batch.run_id), over))
     if run.status in ENDED:
-        statements += [records.close_waits(None), approvals.close_all(workspace_id, run_id)]
+        statements.append(records.close_waits(None))
     elif batch.closed_waits:
         statements.append(records.close_waits(batch.closed_waits))
     return statements

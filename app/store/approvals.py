@@ -43,11 +43,6 @@ _CLOSE = """
       AND (kept.generation, kept.attempt) <= (fresh.generation, fresh.attempt)
 """
 
-_CLOSE_ALL = """
-    UPDATE approvals SET status = 'cancelled', closed_at = now()
-    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND status = 'open'
-"""
-
 
 def open_(
     workspace_id: UUID,
@@ -81,11 +76,6 @@ def open_(
 def close(workspace_id: UUID, run_id: UUID, rows: Sequence[JsonObject]) -> Statement:
     """Approvals of these steps are over: rows of `{path, generation, attempt, status, answer}`."""
     return Statement(_CLOSE, {"workspace_id": workspace_id, "run_id": run_id, "rows": Jsonb(list(rows))})
-
-
-def close_all(workspace_id: UUID, run_id: UUID) -> Statement:
-    """The run has ended: none of its approvals can be answered any more."""
-    return Statement(_CLOSE_ALL, {"workspace_id": workspace_id, "run_id": run_id})
 
 
 async def find(session: AsyncSession, workspace_id: UUID, id: UUID) -> Found | None:
@@ -153,7 +143,7 @@ async def _found(
 
 
 def _status() -> ColumnElement[str]:
-    """A row says open until its run has said otherwise: it may be over without a worker up to say so."""
+    """A row says open until its run has said otherwise, which a run that was terminated never does."""
     return case(
         (Approval.status != "open", Approval.status),
         (Run.status.not_in(UNDER_WAY), "cancelled"),

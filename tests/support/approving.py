@@ -24,11 +24,6 @@ async def asked(engine: Engine, run: Run, path: str = "ask") -> Asked:
 
     found = await eventually(there, what=f"{path} is asked")
     assert found is not None
-
-    async def told() -> bool:
-        return bool(((await engine.record(run, path)).wait or {}).get("open"))
-
-    await eventually(told, what=f"the run knows that {path} is asked")
     return found
 
 
