@@ -5,6 +5,7 @@ A link that is not ours, or no longer leads anywhere, is answered with the same 
 
 import base64
 import hashlib
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.resources import files
@@ -32,6 +33,8 @@ from app.services.platform import Platform
 router = APIRouter(prefix="/approvals", include_in_schema=False)
 
 MAX_FIELDS = 1000
+
+logger = logging.getLogger(__name__)
 
 _templates = jinja2.Environment(
     loader=jinja2.PackageLoader("api"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
@@ -106,8 +109,10 @@ async def _told(page: Callable[[], Awaitable[HTMLResponse]]) -> HTMLResponse:
             "Open it again as it came.",
         ]
         return _page(404, "This link leads nowhere", lines)
-    except Unavailable:
-        answer = _page(503, "This cannot be answered right now", ["Nothing was decided. Try again in a moment."])
+    except Unavailable as error:
+        logger.warning("the page of an approval cannot do its work: %s", error.detail)
+        line = "Open the link again in a moment: it says then whether an answer was taken."
+        answer = _page(503, "This cannot be done right now", [line])
         answer.headers["Retry-After"] = "5"
         return answer
     except (Refused, TooLarge, Invalid) as error:

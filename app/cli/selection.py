@@ -17,7 +17,9 @@ OfStatus = Annotated[str | None, typer.Option("--status", help="Only of this sta
 OfTrigger = Annotated[str | None, typer.Option("--trigger", help="Only those started so: manual, event.")]
 WaitingFor = Annotated[
     str | None,
-    typer.Option("--waiting-for", help="Only those that wait for this: an event type, or event, delay, decision."),
+    typer.Option(
+        "--waiting-for", help="Only those that wait for this: an event type, or event, approval, delay, decision."
+    ),
 ]
 WithText = Annotated[
     str | None, typer.Option("--query", "-q", help="Only those with this text in workflow name, error or event id.")

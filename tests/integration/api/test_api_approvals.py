@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from app.json import Json, JsonObject
+from app.services import approvals
+from app.services.errors import Unavailable
 from tests.integration.api.calls import an_active_workflow, is_, made, paths, problem
 from tests.support.approving import ask
 from tests.support.waiting import eventually
@@ -238,3 +240,27 @@ async def test_a_wrong_link_and_a_body_that_is_no_form_are_told_in_plain_words(
     page = await anybody.post(good, data={"by": "Cleo"})
     assert (page.status_code, "choose Approve or Reject" in page.text) == (422, True)
     assert (await api_client.get(f"/v1/approvals/{asked['id']}")).json()["status"] == "open"
+
+
+async def test_a_page_whose_database_is_away_says_when_to_come_back(
+    anybody: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> None:
+        raise Unavailable("database_unavailable", "The database cannot be reached.")
+
+    monkeypatch.setattr(approvals, "by_link", away)
+    page = await anybody.get("/approvals/secret")
+    assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+    assert "in a moment" in page.text
+
+
+async def test_no_link_stands_in_the_log_of_what_broke(
+    anybody: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(approvals, "by_link", broken)
+    problem(await anybody.get("/approvals/secret"), 500, "internal_error")
+    assert "/approvals/..." in caplog.text
+    assert "secret" not in caplog.records[-1].getMessage()

@@ -12,6 +12,7 @@ from app.services.approvals import Answer
 from app.services.errors import Conflict, Invalid
 from tests.support.approving import approve, ask, asked
 from tests.support.engine import Engine, http
+from tests.support.http_stub import Answer as Answered
 from tests.support.http_stub import HttpStub
 from tests.support.waiting import eventually
 from workflows import history
@@ -260,6 +261,28 @@ async def test_a_redrive_asks_and_tells_anew(engine: Engine, http_stub: HttpStub
     assert (await engine.end(again)).run.status == "completed"
     links = [each.json()["link"] for each in http_stub.asked("/tell")]
     assert len(set(links)) == 2
+
+
+async def test_a_redrive_asks_and_tells_anew_where_the_failure_was_elsewhere(
+    engine: Engine, http_stub: HttpStub
+) -> None:
+    http_stub.answer("/work", Answered(status=404), Answered(json={}))
+    tell = http("tell", f"{http_stub.url}/tell", inputs={"method": "POST", "json": {"link": "{{ approval.link }}"}})
+    wait = {"id": "wait", "type": "wait_for_event", "event": "go.on"}
+    branches = [
+        {"name": "a", "steps": [ask(notify=[tell])]},
+        {"name": "b", "steps": [wait, http("work", f"{http_stub.url}/work")]},
+    ]
+    run = await engine.start({"steps": [{"id": "both", "type": "parallel", "branches": branches}]})
+    await engine.at(run, "both.ask.tell", "completed")
+    await engine.at(run, "both.wait")
+    await engine.send("go.on")
+    assert (await engine.end(run)).run.status == "failed"
+    again = await redriving.redrive(engine.platform, engine.workspace_id, run.id)
+    await approve(engine, again, "both.ask")
+    assert (await engine.end(again)).run.status == "completed"
+    links = [each.json()["link"] for each in http_stub.asked("/tell")]
+    assert (len(links), len(set(links)), len(http_stub.asked("/work"))) == (2, 2, 2)
 
 
 async def test_an_answer_that_the_api_did_not_live_to_record_is_recorded_by_the_run(
