@@ -8,7 +8,16 @@ from temporalio import activity
 from app.services import records
 from app.services.platform import Platform
 from app.temporal import names
-from app.temporal.record_messages import LostEffect, LostEffects, OpenedWait, OpenWait, RecordBatch, WorkflowVariables
+from app.temporal.record_messages import (
+    LostEffect,
+    LostEffects,
+    OpenApproval,
+    OpenedApproval,
+    OpenedWait,
+    OpenWait,
+    RecordBatch,
+    WorkflowVariables,
+)
 
 
 class RecordActivities:
@@ -19,7 +28,7 @@ class RecordActivities:
 
     def activities(self) -> list[Callable[..., Any]]:
         """Everything here, for the worker."""
-        return [self.record, self.open_wait, self.set_workflow_variables, self.lost_effects]
+        return [self.record, self.open_wait, self.open_approval, self.set_workflow_variables, self.lost_effects]
 
     @activity.defn(name=names.RECORD_ACTIVITY)
     async def record(self, batch: RecordBatch) -> None:
@@ -30,6 +39,11 @@ class RecordActivities:
     async def open_wait(self, wait: OpenWait) -> OpenedWait:
         """Register a wait, then look for an event that is there already."""
         return await records.open_wait(self._platform, wait)
+
+    @activity.defn(name=names.OPEN_APPROVAL_ACTIVITY)
+    async def open_approval(self, asked: OpenApproval) -> OpenedApproval:
+        """Register an approval, so that it can be answered."""
+        return await records.open_approval(self._platform, asked)
 
     @activity.defn(name=names.SET_VARIABLES_ACTIVITY)
     async def set_workflow_variables(self, values: WorkflowVariables) -> None:

@@ -30,7 +30,7 @@ from activities.http_client import HttpClient
 from app.catalog.base import ActionModel
 from app.catalog.errors import ErrorType
 from app.json import Json, JsonObject
-from app.services import connections, records
+from app.services import approval_links, connections, records
 from app.services.connections import ResolvedConnection
 from app.services.errors import NotFound, ServiceError, Unavailable
 from app.services.platform import Platform
@@ -169,7 +169,9 @@ class ActionRunner:
             raise ApplicationError(away, type=names.NOT_TRIED, non_retryable=True) from error
 
     async def _perform(self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime) -> Json:
-        inputs = _validated(registered, call)
+        # What is kept and shown of the call has marks where the provider gets links.
+        sent = approval_links.linked(self._platform.settings, UUID(call.workspace_id), call.inputs)
+        inputs = _validated(registered, replace(call, inputs=sent))
         connection = await self._connection(registered, call)
         invocation = Invocation(
             inputs=inputs,

@@ -16,6 +16,8 @@ from api.middleware import RequestIdentity
 from api.routes import (
     actions,
     again,
+    approval_pages,
+    approvals,
     bulk,
     catalog,
     connections,
@@ -34,7 +36,21 @@ from app.settings import Settings
 
 SHUTDOWN_SECONDS = 10
 
-_RESOURCES = (workflows, versions, actions, runs, control, again, bulk, stream, events, connections, catalog, workspace)
+_RESOURCES = (
+    workflows,
+    versions,
+    actions,
+    runs,
+    control,
+    approvals,
+    again,
+    bulk,
+    stream,
+    events,
+    connections,
+    catalog,
+    workspace,
+)
 
 
 def create_app(platform: Platform | None = None) -> FastAPI:
@@ -66,6 +82,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         # Who asks is settled before anything else of the request is looked at.
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(actor_of), Depends(check_address)])
     app.include_router(health.router)
+    app.include_router(approval_pages.router)
     app.include_router(problem_routes.router)
     return app
 

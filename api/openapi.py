@@ -25,6 +25,7 @@ TAGS: list[JsonObject] = [
     {"name": "versions", "description": "Published definitions. They never change."},
     {"name": "actions", "description": "The steps of a workflow's draft, one by one."},
     {"name": "runs", "description": "Executions: start them, look into them, steer them, repair them."},
+    {"name": "approvals", "description": "What runs ask people, and what they answer."},
     {
         "name": "events",
         "description": "What happens elsewhere, as CloudEvents: starts workflows, wakes waiting runs.",

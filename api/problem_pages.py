@@ -209,6 +209,26 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "A signal is for a run that is at a `wait_for_event`. `GET /v1/runs/{id}` says what it waits for; `detail` "
         "names its open waits.",
     ),
+    "approval_not_found": ProblemPage(
+        "There is no such approval", "`GET /v1/approvals?status=all` lists those of your workspace."
+    ),
+    "approval_not_open": ProblemPage(
+        "The approval cannot be answered",
+        "It is not asked yet, its time is over, or its run has gone on without it. `GET /v1/approvals` lists what "
+        "can be answered.",
+    ),
+    "approval_answered": ProblemPage(
+        "The approval is answered already",
+        "The first answer counts. `detail` says who gave it and when; the same answer again would change nothing.",
+    ),
+    "which_approval": ProblemPage(
+        "Which approval is meant must be said", "The run has several that are open: name one of them in `step_path`."
+    ),
+    "invalid_answer": ProblemPage(
+        "The answer does not fit",
+        "`answer` must fit the JSON Schema in the approval's `form`, and goes with `approve` alone. `errors` lists "
+        "what is wrong, field by field.",
+    ),
     "event_type_needed": ProblemPage(
         "Which event this is must be said",
         "The run waits for several types of event, or for a pattern such as `crm.deal.*`: name the type in `event`.",
@@ -229,6 +249,10 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "An event is too large",
         "An event's data may be as large as `HOLDFAST_MAX_EVENT_BYTES` says (512 KiB by default). Nothing of "
         "the request was taken.",
+    ),
+    "answer_too_large": ProblemPage(
+        "The answer is too large",
+        "An answer to an approval may be as large as `HOLDFAST_MAX_EVENT_BYTES` says (512 KiB by default).",
     ),
     "decision_too_large": ProblemPage(
         "The decision is too large",

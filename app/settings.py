@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     api_url: str | None = Field(
         None, description="Address of a running API, for the command line; default from the port."
     )
+    public_url: str | None = Field(
+        None, description="Where people reach the API from outside, for links they are sent; default from the port."
+    )
     api_key: SecretStr | None = Field(None, description="Key for the command line; default `<data_dir>/api-key`.")
     temporal_port: int = Field(7233, ge=1, le=65535)
     temporal_ui_port: int = Field(8233, ge=1, le=65535)
@@ -101,6 +104,13 @@ class Settings(BaseSettings):
             raise ValueError("must be letters, digits, . _ + and -, at most 100")
         return value or None
 
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("must be an address such as https://holdfast.example.com")
+        return value or None
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:
@@ -122,6 +132,11 @@ class Settings(BaseSettings):
     def resolved_temporal_ui_url(self) -> str:
         """Base URL of Temporal's UI, without trailing slash."""
         return (self.temporal_ui_url or f"http://127.0.0.1:{self.temporal_ui_port}").rstrip("/")
+
+    @cached_property
+    def resolved_public_url(self) -> str:
+        """Base URL of links that people are sent, without trailing slash."""
+        return (self.public_url or f"http://127.0.0.1:{self.api_port}").rstrip("/")
 
     @cached_property
     def resolved_api_url(self) -> str:

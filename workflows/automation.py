@@ -13,10 +13,11 @@ with workflow.unsafe.imports_passed_through():
     from app.definition.durations import parse_moment
     from app.definition.model import Definition
     from app.definition.parse import parse
-    from app.json import Json
+    from app.json import Json, JsonObject
     from app.temporal import names
     from app.temporal.messages import (
         WALK,
+        ApprovalAnswer,
         Decision,
         DeliveredEvent,
         JournalState,
@@ -27,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from app.temporal.payloads import json_size
     from app.temporal.plain import CarriedInput, as_plain
-    from workflows import ending, lost, messages
+    from workflows import approving, ending, lost, messages
     from workflows.failures import Suspended
     from workflows.interpreter import run_steps
     from workflows.recorder import Recorder
@@ -115,6 +116,15 @@ class Automation:
     @decide.validator
     def _check_decide(self, decision: Decision) -> None:
         messages.check_decision(self._state, decision)
+
+    @workflow.update(name=names.APPROVE_UPDATE)
+    def approve(self, answer: ApprovalAnswer) -> JsonObject:
+        """Somebody's answer to an open approval. The same answer twice counts once."""
+        return approving.answer(self._state, answer)
+
+    @approve.validator
+    def _check_approve(self, answer: ApprovalAnswer) -> None:
+        approving.check(self._state, answer)
 
     @workflow.query(name=names.TIMELINE_QUERY)
     def timeline(self) -> Timeline:

@@ -22,7 +22,9 @@ def hold(scope: Scope, step: Step, record: StepRecord, failed: StepFailed) -> No
     """The step is held with its error; what is open inside it was given up."""
     failed.at(step.id, record.path)
     record.status, record.error, record.failed_path = "held", failed.as_step_error(), failed.path
-    record.again_at, record.deadline, record.wait = None, None, None
+    record.again_at, record.deadline = None, None
+    if record.type != "approval":  # what was answered stays to be seen
+        record.wait = None
     scope.state.decisions.pop(record.path, None)
     scope.journal.abandon(record.path, now_text())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.catalog.errors import ErrorType
 from app.definition.durations import parse_moment
-from app.definition.steps import ActionStep, Step, WaitForEventStep
+from app.definition.steps import ActionStep, ApprovalStep, Step, WaitForEventStep
 from app.json import Json, JsonObject
 from app.temporal.messages import StepRecord
 from workflows import holding
@@ -19,7 +19,7 @@ from workflows.resting import due, remaining
 from workflows.retrying import between_attempts, note_attempt, pause_after, retry_plan, worth_another
 from workflows.scope import Scope
 from workflows.state import now_text
-from workflows.steps import action, condition, delay, loop, parallel, pure, repeat, wait_for_event
+from workflows.steps import action, approval, condition, delay, loop, parallel, pure, repeat, wait_for_event
 from workflows.tasks import LimitReached, leave_if_cancelled, limited
 
 Kind = Callable[[Scope, Any, StepRecord], Awaitable[Json]]
@@ -29,6 +29,7 @@ KINDS: dict[str, Kind] = {
     "condition": condition.run,
     "delay": delay.run,
     "wait_for_event": wait_for_event.run,
+    "approval": approval.run,
     "loop": loop.run,
     "repeat": repeat.run,
     "parallel": parallel.run,
@@ -134,7 +135,7 @@ async def _attempt(scope: Scope, step: Step, record: StepRecord) -> Json:
     if record.status != "waiting":
         record.status = "running"
     # An action limits each attempt itself, and a wait's timeout is its deadline.
-    if step.timeout is None or isinstance(step, ActionStep | WaitForEventStep):
+    if step.timeout is None or isinstance(step, ActionStep | ApprovalStep | WaitForEventStep):
         return await kind(scope, step, record)
     if record.deadline is None:
         record.deadline = due(scope.duration(step.timeout, "timeout").total_seconds())

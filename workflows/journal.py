@@ -20,6 +20,8 @@ from app.temporal.messages import (
 from app.temporal.record_messages import FailedAttempt
 
 FINISHED = ("completed", "skipped")
+WAITS = ("wait_for_event", "approval")
+"""Kinds that others look for in the database as long as they are open."""
 UNANSWERED = (ErrorType.TIMEOUT, ErrorType.WORKER_LOST, ErrorType.CONNECTION_FAILED)
 """Failures after which the effect may have happened."""
 _ITEM = re.compile(r"\[(\d+)\]\.")
@@ -157,7 +159,9 @@ class Journal:
             self._keep_closed(record.path)
         if record.action is not None and record.inputs is not None and record.status == "completed":
             self.latest_effect = max(self.latest_effect, record.order)
-        if record.type == "wait_for_event" and (record.status != "skipped" or record.decision is not None):
+        if record.type in ("wait_for_event", "approval") and (
+            record.status != "skipped" or record.decision is not None
+        ):
             self._unwritten.closed_waits.append(record.path)
         if not written:
             self._unwritten.rows[record.path] = record

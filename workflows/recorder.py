@@ -22,6 +22,8 @@ from app.temporal.plain import as_plain
 from app.temporal.record_messages import (
     LostEffect,
     LostEffects,
+    OpenApproval,
+    OpenedApproval,
     OpenedWait,
     OpenWait,
     RecordBatch,
@@ -101,6 +103,31 @@ class Recorder:
 
         opened = await self._write(names.OPEN_WAIT_ACTIVITY, wait, taken, OpenedWait, f"wait for {event}")
         size = json_size(opened.found)
+        self._state.history.local(size)
+        await self._state.outbox.put(size)
+        return opened
+
+    async def open_approval(
+        self, record: StepRecord, *, title: str, message: str, approvers: list[str], form: JsonObject | None
+    ) -> OpenedApproval:
+        """Register the approval and everything before it; answers with its id and links."""
+        assert record.wait is not None, "it waits from now on"
+        taken = self._state.journal.take_unwritten()
+        asked = OpenApproval(
+            batch=self._batch(self._update(), taken),
+            path=record.path,
+            generation=record.generation,
+            attempt=record.attempt,
+            title=title,
+            message=message,
+            approvers=approvers,
+            form=form,
+            until=record.wait["until"],
+        )
+        opened = await self._write(
+            names.OPEN_APPROVAL_ACTIVITY, lambda: asked, taken, OpenedApproval, f"ask for {record.name}"
+        )
+        size = json_size(opened.links)
         self._state.history.local(size)
         await self._state.outbox.put(size)
         return opened

@@ -74,6 +74,10 @@ class Scope:
         """The scope of the steps inside a condition or a parallel branch: the names stay shared."""
         return self._child(f"{self.path(step)}.", self._views, None, asks=self._asks_inside(step))
 
+    def asking(self, step: Step, names: JsonObject) -> "Scope":
+        """The scope of the steps that tell people of an approval."""
+        return self._child(f"{self.path(step)}.", self._views, names, asks=self._asks_inside(step))
+
     def after(self, step: Step, names: JsonObject) -> "Scope":
         """The scope of the error steps of a step that failed: what fails there is not handled by that step."""
         return self._child(f"{self.path(step)}.", self._views, names, asks=self.asks_operator)

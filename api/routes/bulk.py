@@ -13,6 +13,8 @@ from api.dependencies import ActorDep, PlatformDep
 from api.filters import filter_of
 from api.headers import IdempotencyKey
 from api.openapi import problem_answers
+from api.routes.approvals import answer_of
+from api.schemas.approvals import ApproveRequest
 from api.schemas.base import RequestModel
 from api.schemas.control import (
     BulkAnswer,
@@ -25,7 +27,7 @@ from api.schemas.control import (
 )
 from api.schemas.problems import ProblemDocument
 from app.db.models import Run
-from app.services import bulk, control, redriving, retrying, runs
+from app.services import approvals, bulk, control, redriving, retrying, runs
 from app.services.platform import Platform
 from app.services.validation import validated
 
@@ -120,6 +122,14 @@ async def _decide(asked: _Asked, run_id: UUID, told: DecideEachRequest) -> Run:
     return done.run
 
 
+async def _approve(asked: _Asked, run_id: UUID, told: ApproveRequest) -> Run:
+    answer = answer_of(told, asked.by)
+    done = await approvals.approve(
+        asked.platform, asked.workspace_id, run_id, path=told.step_path, answer=answer, approver=told.approver
+    )
+    return done.run
+
+
 async def _signal(asked: _Asked, run_id: UUID, told: SignalRequest) -> Run:
     done = await control.signal(
         asked.platform, asked.workspace_id, run_id, type=told.event, data=told.data, path=told.step_path
@@ -147,6 +157,7 @@ _CONTROLS = {
     "pause": _Control(EmptyRequest, _pause),
     "resume": _Control(EmptyRequest, _resume),
     "decide": _Control(DecideEachRequest, _decide),
+    "approve": _Control(ApproveRequest, _approve),
     "signal": _Control(SignalRequest, _signal),
     "retry": _Control(EmptyRequest, _retry),
     "redrive": _Control(RedriveRequest, _redrive),

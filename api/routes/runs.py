@@ -87,8 +87,9 @@ async def list_runs(
     waiting_for: Annotated[
         str | None,
         Query(
-            description="Only those that wait for this: a kind (`event`, `delay`, `retry`, `decision`, or before they "
-            "begin `concurrency`, `rate`) or an event type, which also finds those that wait for a pattern it fits."
+            description="Only those that wait for this: a kind (`event`, `approval`, `delay`, `retry`, `decision`, or "
+            "before they begin `concurrency`, `rate`) or an event type, which also finds those that wait for a pattern "
+            "it fits."
         ),
     ] = None,
     q: Annotated[

@@ -10,7 +10,7 @@ from api.schemas.problems import ProblemDocument
 from api.schemas.runs import RunFilterRequest, RunStatus
 from app.json import Json, JsonObject
 
-Control = Literal["cancel", "pause", "resume", "decide", "signal", "retry", "redrive"]
+Control = Literal["cancel", "pause", "resume", "decide", "approve", "signal", "retry", "redrive"]
 
 MAX_TYPE = 512
 

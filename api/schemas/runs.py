@@ -70,8 +70,9 @@ class WaitAnswer(Answer):
     """What is waited for."""
 
     kind: str = Field(
-        description="`event`, `delay` (a moment), `retry` (the next attempt) or `decision` (an operator decides); of a "
-        "pending run `concurrency` (a place) or `rate` (the hour), which does not begin before `until`."
+        description="`event`, `approval` (somebody approves or rejects), `delay` (a moment), `retry` (the next "
+        "attempt) or `decision` (an operator decides); of a pending run `concurrency` (a place) or `rate` (the hour), "
+        "which does not begin before `until`."
     )
     event: str | None = None
     until: datetime | None = None

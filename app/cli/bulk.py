@@ -21,6 +21,7 @@ POSSIBLE = {
     "pause": "running,waiting,held",
     "resume": "paused",
     "decide": "held",
+    "approve": UNDER_WAY,
     "signal": UNDER_WAY,
     "retry": OVER,
     "redrive": OVER,

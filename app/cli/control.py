@@ -51,6 +51,32 @@ def decide(
 
 
 @steering
+def approve(
+    target: Target,
+    step_path: Annotated[
+        str | None, typer.Argument(metavar="STEP_PATH", help="The step that asks; not needed where only one does.")
+    ] = None,
+    *,
+    reject: Annotated[bool, typer.Option("--reject", help="Reject it.")] = False,
+    answer: Annotated[
+        str | None, typer.Option(help="What is filled into the approval's form: JSON, @FILE, or - for standard input.")
+    ] = None,
+    comment: Annotated[str | None, typer.Option(help="Why.")] = None,
+    approver: Annotated[
+        str | None, typer.Option(help="For whom, one of those who are asked; default the name of the key.")
+    ] = None,
+) -> None:
+    """Approve, or with --reject reject, what runs ask."""
+    if answer is not None and reject:
+        raise CliError(ExitCode.USAGE, "--answer goes with an approval; say with --comment why you reject")
+    arguments = _given(step_path=step_path, comment=comment, approver=approver)
+    arguments["decision"] = "reject" if reject else "approve"
+    if answer is not None:
+        arguments["answer"] = value(answer, what="--answer")
+    target.control("approve", arguments)
+
+
+@steering
 def retry(
     target: Target,
     *,
@@ -137,5 +163,11 @@ def add_to(runs_app: typer.Typer) -> None:
     """The commands, as `holdfast runs <control>`."""
     for control, text in PLAIN.items():
         runs_app.command(control, help=text)(_plain(control))
-    for name, function in (("decide", decide), ("retry", retry), ("redrive", redrive), ("signal", signal)):
+    for name, function in (
+        ("decide", decide),
+        ("approve", approve),
+        ("retry", retry),
+        ("redrive", redrive),
+        ("signal", signal),
+    ):
         runs_app.command(name)(function)

@@ -19,7 +19,7 @@ WaitingFor = Annotated[
     str | None,
     typer.Option(
         "--waiting-for",
-        help="Only those that wait for this: an event type, or event, delay, decision, concurrency, rate.",
+        help="Only those that wait for this: an event type, or event, approval, delay, decision, concurrency, rate.",
     ),
 ]
 WithText = Annotated[

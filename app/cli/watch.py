@@ -14,6 +14,7 @@ from app.json import Json, JsonObject
 _ICON = {"completed": "[green]✓[/]", "failed": "[red]✗[/]", "running": "[cyan]●[/]", "waiting": "[yellow]◷[/]"}
 
 _WAITS = {
+    "approval": "for an approval",
     "decision": "for a decision",
     "retry": "for the next attempt",
     "concurrency": "for a place beside other runs",

@@ -357,6 +357,37 @@ class Wait(Base):
     closed_at: Mapped[datetime | None]
 
 
+class Approval(Base):
+    """What a run asks people. Written before anybody is told of it, and again when it is asked anew."""
+
+    __tablename__ = "approvals"
+    __table_args__ = (
+        ForeignKeyConstraint(["workspace_id", "run_id"], ["runs.workspace_id", "runs.id"], ondelete="CASCADE"),
+        Index("approvals_step", "workspace_id", "run_id", "path", unique=True),
+        Index("approvals_opened", "workspace_id", "opened_at", "id"),
+        Index("approvals_open", "workspace_id", "opened_at", "id", postgresql_where=text("status = 'open'")),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID]
+    path: Mapped[str]
+    generation: Mapped[int]
+    attempt: Mapped[int]
+    """Generation and attempt of the step it was asked in last."""
+    title: Mapped[str]
+    message: Mapped[str]
+    approvers: Mapped[list[str]]
+    form: Mapped[JsonObject | None]
+    status: Mapped[str] = mapped_column(server_default="open")
+    """open, approved, rejected, timed_out or cancelled."""
+    answer: Mapped[JsonObject | None]
+    """`{decision, answer, comment, by, via, at}`"""
+    opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    until: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+
+
 class Connection(Base):
     """Credentials for a provider: `config` is not secret, `credentials` is a ciphertext."""
 
@@ -379,6 +410,6 @@ class Connection(Base):
 
 
 __all__ = [
-    "ApiKey", "Base", "Connection", "Event", "Journal", "Run", "Step", "StepAttempt", "StoredPayload", "Subscription",
-    "Version", "Wait", "Workflow", "WorkflowVariable", "Workspace",
+    "ApiKey", "Approval", "Base", "Connection", "Event", "Journal", "Run", "Step", "StepAttempt", "StoredPayload",
+    "Subscription", "Version", "Wait", "Workflow", "WorkflowVariable", "Workspace",
 ]  # fmt: skip

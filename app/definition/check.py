@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from app.definition.checks.actions import ActionInfo, check_action
+from app.definition.checks.approvals import check_approval
 from app.definition.checks.compensation import check_compensation
 from app.definition.checks.findings import Findings
 from app.definition.checks.flow import Flow, Visit
@@ -13,7 +14,7 @@ from app.definition.checks.triggers import check_triggers
 from app.definition.errors import Path
 from app.definition.model import Definition
 from app.definition.problems import Problem
-from app.definition.steps import ActionStep, Step
+from app.definition.steps import ActionStep, ApprovalStep, Step
 from app.definition.tree import nesting, walk_paths
 
 __all__ = ["ActionInfo", "check"]
@@ -81,6 +82,8 @@ def _check_step(
     check_condition(step.when, (*here, "when"), visit.scope, names, findings)
     _check_policies(step, here, visit, names, findings)
     check_kind(step, here, findings)
+    if isinstance(step, ApprovalStep):
+        check_approval(step, here, findings)
     if isinstance(step, ActionStep):
         check_action(step, here, actions, connections, findings)
         _check_inputs(step, visit, names, actions, findings)

@@ -157,10 +157,16 @@ class ErrorType(StrEnum):
         "Report it with the worker's log.",
     )
     # What the walk itself decides.
+    REJECTED = (
+        "rejected",
+        False,
+        "Somebody rejected an approval, and `on_reject` is `fail`.",
+        "The message says who and why; with `on_reject: continue` the run goes on and sees `approved: false`.",
+    )
     WAIT_TIMED_OUT = (
         "wait_timed_out",
         True,  # a wait that asks for `retry` waits anew
-        "No event came in time, and `on_timeout` is `fail`.",
+        "No event, or no answer to an approval, came in time, and `on_timeout` is `fail`.",
         "Give the wait a `retry` to wait anew, or use `on_timeout: continue` and look at `timed_out`.",
     )
     RUN_TIMED_OUT = (

@@ -161,6 +161,41 @@ class WaitForEventStep(StepBase):
         yield ("since",), self.since, ()
 
 
+class ApprovalStep(StepBase):
+    """Ask people, and wait until one of them approves or rejects, or until `timeout`.
+
+    Output `{approved, decision, answer, comment, by, via, at, timed_out}`; `decision` is approved, rejected or
+    timed_out.
+    """
+
+    type: Literal["approval"]
+    title_: str = Field(alias="title", min_length=1, max_length=1000, description="What is asked, in one line.")
+    message: str = Field("", max_length=20_000, description="What people need to know to decide; plain text.")
+    approvers: list[str] | str = Field(
+        default_factory=list,
+        description="Who is asked: names or addresses, or an expression that yields them. Each gets a link of their "
+        "own; the first answer counts.",
+    )
+    form: JsonObject | None = Field(
+        None, description="JSON Schema (2020-12) of an object: what an approval says besides yes."
+    )
+    on_timeout: Literal["continue", "fail"] = "continue"
+    on_reject: Literal["continue", "fail"] = "continue"
+    notify: list["Step"] = Field(
+        default_factory=list, description="Run once the approval can be answered; they see `approval` with its links."
+    )
+
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("title",), self.title_, ()
+        yield ("message",), self.message, ()
+        yield ("approvers",), self.approvers, ()
+
+    def children(self) -> Iterator[tuple[Place, list["Step"]]]:
+        if self.notify:
+            yield ("notify",), self.notify
+        yield from super().children()
+
+
 class LoopStep(StepBase):
     """Walk `steps` once for each item, `concurrency` at a time; output `{results, count}`."""
 
@@ -309,6 +344,7 @@ Step = Annotated[
     | ConditionStep
     | DelayStep
     | WaitForEventStep
+    | ApprovalStep
     | LoopStep
     | RepeatStep
     | ParallelStep

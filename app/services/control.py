@@ -55,14 +55,14 @@ async def pause(platform: Platform, workspace_id: UUID, run_id: UUID, *, by: str
     """
     run = await _under_way(platform, workspace_id, run_id, "paused")
     await _send(platform, run, names.PAUSE_UPDATE, by, "paused")
-    return await _after(platform, run)
+    return await after(platform, run)
 
 
 async def resume(platform: Platform, workspace_id: UUID, run_id: UUID, *, by: str) -> Controlled:
     """Let a paused run go on. Also raises `Conflict` (`run_not_paused`)."""
     run = await _under_way(platform, workspace_id, run_id, "resumed")
     await _send(platform, run, names.RESUME_UPDATE, by, "resumed")
-    return await _after(platform, run)
+    return await after(platform, run)
 
 
 async def decide(
@@ -92,7 +92,7 @@ async def decide(
             if refusal.code != names.NOT_HELD:
                 raise
             raise await _not_held(platform, run, each) from refusal
-    return await _after(platform, run)
+    return await after(platform, run)
 
 
 def check_decision(platform: Platform, decision: DecisionKind, inputs: JsonObject | None, output: Json) -> None:
@@ -129,7 +129,7 @@ async def signal(
     }
     events.check([event], platform.settings.max_event_bytes)
     await _send(platform, run, names.SIGNAL_EVENT_UPDATE, SignalledEvent(event=event, path=path), "signalled")
-    return await _after(platform, run)
+    return await after(platform, run)
 
 
 async def _under_way(platform: Platform, workspace_id: UUID, run_id: UUID, done: str) -> Run:
@@ -151,10 +151,10 @@ async def _send(platform: Platform, run: Run, name: str, argument: object, done:
     try:
         await update(platform, run.id, name, argument)
     except NotUnderWay:
-        raise await _gone(platform, run, done) from None
+        raise await gone(platform, run, done) from None
 
 
-async def _after(platform: Platform, run: Run) -> Controlled:
+async def after(platform: Platform, run: Run) -> Controlled:
     """The run as it is now. Its row is read last: a run that ends meanwhile writes that before it is over."""
     timeline = await timeline_of(platform, run)
     with suppress(Unavailable):  # it is done, whether or not the database can be asked about it
@@ -162,7 +162,7 @@ async def _after(platform: Platform, run: Run) -> Controlled:
     return Controlled(with_timeline(run, timeline), known=timeline is not None or has_ended(run))
 
 
-async def _gone(platform: Platform, run: Run, done: str) -> Conflict:
+async def gone(platform: Platform, run: Run, done: str) -> Conflict:
     """Temporal does not have it under way: the row says how it ended, now or in a moment."""
     clock = asyncio.get_running_loop()
     deadline = clock.time() + SETTLE_SECONDS

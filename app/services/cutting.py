@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from app.definition.model import Definition
 from app.definition.problems import Problem
-from app.definition.steps import LoopStep, RepeatStep
+from app.definition.steps import ApprovalStep, LoopStep, RepeatStep
 from app.services.errors import Conflict, Invalid
 from app.services.sites import Level, Site, levels, sites_of, step_id_of, undone_by
 from app.temporal.messages import JournalState, StepRecord
@@ -150,6 +150,7 @@ def cut_at(run: Walked, chosen: str | None) -> Cut:
     """What is cut off when the run goes on from the chosen step; nothing when none is chosen."""
     cut = Cut()
     if chosen is None:
+        _ask_anew(run, cut)
         return cut
     chain = levels(chosen)
     for level, inner in pairwise([*chain, None]):
@@ -161,7 +162,17 @@ def cut_at(run: Walked, chosen: str | None) -> Cut:
     record = run.records.get(chosen)
     if record is None or is_over(record) or record.type != "wait_for_event":
         cut.roots.add(chosen)
+    _ask_anew(run, cut)
     return cut
+
+
+def _ask_anew(run: Walked, cut: Cut) -> None:
+    """An approval that goes on in another run is another one, of which people are told again."""
+    for record in run.records.values():
+        step = run.sites[record.step_id].step
+        goes_on = not is_over(record) or record.path in cut.reopened
+        if isinstance(step, ApprovalStep) and goes_on and not run.is_settled(record.path, cut):
+            cut.roots |= {f"{record.path}.{notice.id}" for notice in step.notify}
 
 
 def _open(run: Walked, cut: Cut, level: Level, inner: Site, chosen: str) -> None:

@@ -1,10 +1,11 @@
-"""Whether a run's input fits the JSON Schema its workflow's manual trigger names. Nothing is fetched for it.
+"""Whether a run's input fits the JSON Schema of its manual trigger, and an answer the form of its approval.
 
-References to other documents are refused instead of loaded, and patterns are matched by RE2: both the schema and the
-input come from outside.
+Nothing is fetched for it: references to other documents are refused instead of loaded, and patterns are matched by RE2,
+since both the schema and the value come from outside.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NoReturn
 
 from jsonschema import Draft202012Validator
@@ -25,28 +26,57 @@ MAX_PROBLEMS = 50
 def check_input(value: Json, schema: JsonObject) -> None:
     """Raises `Invalid` with all problems (at most 50), or because the schema itself cannot be used."""
     try:
-        _Validator.check_schema(schema)
-        found = []
-        for error in _Validator(schema, registry=Registry()).iter_errors(value):
-            found.append(_problem(error))
-            if len(found) == MAX_PROBLEMS:
-                break
-    except SchemaError as error:
-        raise _unusable(error.message) from None
-    except (Unresolvable, ExpressionError) as error:
+        found = [Problem(_place("input", error), error.message[:500]) for error in _errors(value, schema)]
+    except UnusableSchema as error:
         raise _unusable(str(error)) from None
-    except RecursionError:
-        raise _unusable("it refers to itself without end") from None
     if found:
         detail = "; ".join(f"{problem.path}: {problem.message}" for problem in found[:5])
         raise Invalid("invalid_input", f"The input does not fit the workflow: {detail}", found)
 
 
-def _problem(error: ValidationError) -> Problem:
-    path = "input"
-    for part in error.absolute_path:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return Problem(path, error.message[:500])
+def check_answer(value: JsonObject, form: JsonObject) -> None:
+    """As `check_input`, for what was filled in to answer an approval: a field that is missing is told at its place.
+
+    Raises `Invalid` (`invalid_answer`).
+    """
+    try:
+        found = [_of_field(error) for error in _errors(value, form)]
+    except UnusableSchema as error:
+        problem = Problem("form", str(error), "mend the form and publish again")
+        raise Invalid("invalid_answer", f"The approval's form cannot be used: {error}", [problem]) from None
+    if found:
+        detail = "; ".join(f"{problem.path}: {problem.message}" for problem in found[:5])
+        raise Invalid("invalid_answer", f"The answer does not fit the approval's form: {detail}", found)
+
+
+class UnusableSchema(Exception):
+    """The schema is none, or one that cannot be used here."""
+
+
+def _errors(value: Json, schema: JsonObject) -> list[ValidationError]:
+    try:
+        _Validator.check_schema(schema)
+        return list(islice(_Validator(schema, registry=Registry()).iter_errors(value), MAX_PROBLEMS))
+    except SchemaError as error:
+        raise UnusableSchema(error.message) from None
+    except (Unresolvable, ExpressionError) as error:
+        raise UnusableSchema(str(error)) from None
+    except RecursionError:
+        raise UnusableSchema("it refers to itself without end") from None
+
+
+def _place(root: str, error: ValidationError) -> str:
+    return root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+
+
+def _of_field(error: ValidationError) -> Problem:
+    place = _place("answer", error)
+    if error.validator == "required":
+        # The library tells of one name at a time, and names it in its words alone.
+        required: Json = error.validator_value
+        missing = (name for name in required if error.message.startswith(repr(name)))
+        return Problem(f"{place}.{next(missing, '')}".rstrip("."), "is required")
+    return Problem(place, error.message[:500])
 
 
 def _unusable(reason: str) -> Invalid:

@@ -17,14 +17,23 @@ from sqlalchemy.exc import IntegrityError
 from app.db.engine import Statement
 from app.definition import conditions
 from app.json import JsonObject
-from app.services import queues
+from app.services import approval_links, queues
 from app.services.platform import Platform
-from app.store import events, workflow_variables
+from app.store import approvals, events, workflow_variables
 from app.store.recording import RunRecords
 from app.store.run_state import ENDED
 from app.temporal.messages import ActionCall, ActionOutcome, StepRecord
 from app.temporal.plain import as_plain
-from app.temporal.record_messages import LostEffect, LostEffects, OpenedWait, OpenWait, RecordBatch, WorkflowVariables
+from app.temporal.record_messages import (
+    LostEffect,
+    LostEffects,
+    OpenApproval,
+    OpenedApproval,
+    OpenedWait,
+    OpenWait,
+    RecordBatch,
+    WorkflowVariables,
+)
 
 MOST_LOST = 10_000
 """Effects that one task may have made: it lasts some seconds, and an effect takes at least a millisecond."""
@@ -170,6 +179,27 @@ async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
     return OpenedWait(since=_text(since))
 
 
+async def open_approval(platform: Platform, asked: OpenApproval) -> OpenedApproval:
+    """Register an approval with the records before it; answers with what links to it."""
+    workspace_id, run_id = UUID(asked.batch.workspace_id), UUID(asked.batch.run_id)
+    id = approval_links.id_of(run_id, asked.path)
+    registration = approvals.open_(
+        workspace_id,
+        run_id,
+        id=id,
+        path=asked.path,
+        generation=asked.generation,
+        attempt=asked.attempt,
+        title=asked.title,
+        message=asked.message,
+        approvers=asked.approvers,
+        form=asked.form,
+        until=_moment(asked.until),
+    )
+    await _write(platform, asked.batch, *_batch(asked.batch), registration)
+    return OpenedApproval(id=str(id), links=approval_links.marks(platform.settings, workspace_id, id, asked.approvers))
+
+
 async def set_workflow_variables(platform: Platform, values: WorkflowVariables) -> None:
     """Keep values for the workflow's later runs; those of a workflow deleted meanwhile are let go."""
     workspace_id, workflow_id = UUID(values.workspace_id), UUID(values.workflow_id)
@@ -230,6 +260,8 @@ def _batch(batch: RecordBatch) -> list[Statement]:
             number=run.number,
         )
     )
+    if over := [_closed(step) for step in batch.steps if step.type == "approval" and not _is_asked(step)]:
+        statements.append(approvals.close(UUID(batch.workspace_id), UUID(batch.run_id), over))
     if run.status in ENDED:
         statements.append(records.close_waits(None))
     elif batch.closed_waits:
@@ -256,6 +288,21 @@ def _row(step: StepRecord) -> JsonObject:
     if row["wait"] is None and step.again_at is not None and step.status in ("running", "waiting"):
         row["wait"] = {"kind": "retry", "event": None, "until": step.again_at}
     return row
+
+
+def _is_asked(step: StepRecord) -> bool:
+    """Whether an approval can be answered, or has still to be asked."""
+    wait = step.wait or {}
+    return step.status in ("pending", "running") or (step.status == "waiting" and wait.get("kind") == "approval")
+
+
+def _closed(step: StepRecord) -> JsonObject:
+    """How an approval ended."""
+    wait = step.wait or {}
+    answer = wait.get("answer")
+    status = answer["decision"] if answer else "timed_out" if wait.get("timed_out") else "cancelled"
+    place = {"path": step.path, "generation": step.generation, "attempt": step.attempt}
+    return {**place, "status": status, "answer": answer}
 
 
 def _earliest(records: Sequence[StepRecord]) -> datetime | None:

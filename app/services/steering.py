@@ -36,6 +36,7 @@ _DONE_ALREADY = {
     names.RESUME_UPDATE: names.NOT_PAUSED,
     names.DECIDE_UPDATE: names.NOT_HELD,
     names.SIGNAL_EVENT_UPDATE: names.NOT_WAITING,
+    names.APPROVE_UPDATE: names.APPROVAL_NOT_OPEN,
 }
 """How a run refuses an update that it took on in its execution before."""
 

@@ -34,6 +34,7 @@ _KEYS: dict[str, LiteralString] = {
     "steps": "run_id, path",
     "step_attempts": "run_id, path, generation, attempt",
     "waits": "run_id, path",
+    "approvals": "run_id, path",
     "payloads": "run_id, digest",
 }
 _PARTS: dict[str, LiteralString] = {

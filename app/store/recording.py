@@ -111,7 +111,11 @@ _DROP_STEPS = """
     over AS (
         DELETE FROM waits
         WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND starts_with(path, %(beginning)s)
-          AND closed_at IS NOT NULL)
+          AND closed_at IS NOT NULL),
+    answered AS (
+        DELETE FROM approvals
+        WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND starts_with(path, %(beginning)s)
+          AND status <> 'open')
     DELETE FROM steps
     WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND starts_with(path, %(beginning)s)
 """

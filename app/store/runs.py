@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.models import Run, Version, Wait, Workflow, Workspace
+from app.db.models import Approval, Run, Version, Wait, Workflow, Workspace
 from app.json import Json, JsonObject
 from app.store.events import patterns_of
 from app.store.run_state import ENDED, UNDER_WAY
 
 OTHER_WAITS = ("delay", "retry", "decision")
-"""What a run can wait for besides events."""
+"""What a run can wait for besides events and approvals."""
 QUEUES = ("concurrency", "rate")
 """What a run can wait for before it begins."""
 
@@ -30,7 +30,7 @@ class RunFilter:
     started_after: datetime | None = None
     started_before: datetime | None = None
     waiting_for: str | None = None
-    """What a run waits for: a kind (event, delay, retry, decision, concurrency, rate) or an event type."""
+    """What a run waits for: a kind (event, approval, delay, retry, decision, concurrency, rate) or an event type."""
     text: str | None = None
     asked_until: datetime | None = None
     """Only runs that were asked for by then, by the database's clock."""
@@ -219,6 +219,9 @@ def _waits_for(workspace_id: UUID, what: str) -> ColumnElement[bool]:
     if what in OTHER_WAITS:
         waiting: Json = Run.waiting_for
         return and_(Run.status.in_(UNDER_WAY), waiting["kind"].astext == what)
+    if what == "approval":
+        asked = select(Approval.run_id).where(Approval.workspace_id == workspace_id, Approval.status == "open")
+        return and_(Run.status.in_(UNDER_WAY), Run.id.in_(asked))
     open_waits = select(Wait.run_id).where(Wait.workspace_id == workspace_id, Wait.closed_at.is_(None))
     if what != "event":
         open_waits = open_waits.where(Wait.event.in_(patterns_of(what)))

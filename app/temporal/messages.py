@@ -325,3 +325,19 @@ class SignalledEvent:
 
     event: JsonObject
     path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalAnswer:
+    """Update `approve`: what `by` answers to the approval at this path. `decision` is approved or rejected.
+
+    `answer` is what was filled in, which fits the form; `via` is api or link. Answers `{decision, answer, comment, by,
+    via, at}` as the run keeps it.
+    """
+
+    path: str
+    decision: str
+    answer: Json = None
+    comment: str | None = None
+    by: str
+    via: str = "api"

@@ -15,6 +15,7 @@ PAUSE_UPDATE = "pause"
 RESUME_UPDATE = "resume"
 DECIDE_UPDATE = "decide"
 SIGNAL_EVENT_UPDATE = "signal_event"
+APPROVE_UPDATE = "approve"
 
 ALREADY_PAUSED = "run_already_paused"
 NOT_PAUSED = "run_not_paused"
@@ -23,8 +24,13 @@ INVALID_DECISION = "invalid_decision"
 NOT_WAITING = "run_not_waiting"
 EVENT_DOES_NOT_MATCH = "event_does_not_match"
 RUN_ENDING = "run_ending"
+APPROVAL_NOT_OPEN = "approval_not_open"
+APPROVAL_ANSWERED = "approval_answered"
 # Those by which the run says that it is in another state than what was asked for needs.
-OTHER_STATE = (ALREADY_PAUSED, NOT_PAUSED, NOT_HELD, NOT_WAITING, EVENT_DOES_NOT_MATCH, RUN_ENDING)
+OTHER_STATE = (
+    ALREADY_PAUSED, NOT_PAUSED, NOT_HELD, NOT_WAITING, EVENT_DOES_NOT_MATCH, RUN_ENDING, APPROVAL_NOT_OPEN,
+    APPROVAL_ANSWERED,
+)  # fmt: skip
 
 UPKEEP_WORKFLOW = "Upkeep"
 UPKEEP_SCHEDULE = "holdfast-upkeep"
@@ -32,6 +38,7 @@ UPKEEP_SCHEDULE = "holdfast-upkeep"
 # Activities that keep records; every action's activity is named by its catalog id instead.
 RECORD_ACTIVITY = "holdfast.record"
 OPEN_WAIT_ACTIVITY = "holdfast.open_wait"
+OPEN_APPROVAL_ACTIVITY = "holdfast.open_approval"
 SET_VARIABLES_ACTIVITY = "holdfast.set_workflow_variables"
 LOST_EFFECTS_ACTIVITY = "holdfast.lost_effects"
 

@@ -87,6 +87,33 @@ class OpenedWait:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OpenApproval:
+    """Register an approval, with the records that precede it; `until` is when it can no longer be answered."""
+
+    batch: RecordBatch
+    path: str
+    generation: int
+    attempt: int
+    title: str
+    message: str
+    approvers: list[str]
+    form: JsonObject | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedApproval:
+    """`links`: `{approver, link}` for each who is asked; one of nobody in particular where no approvers are named.
+
+    A link is a mark that an action turns into the real address when it sends it: histories hold nothing that opens.
+    Without an encryption key there are none.
+    """
+
+    id: str
+    links: list[JsonObject] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkflowVariables:
     """Values to keep for the workflow's later runs."""
 

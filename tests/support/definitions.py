@@ -113,6 +113,14 @@ def _kinds(steps: st.SearchStrategy[list[JsonObject]], stub: str) -> list[st.Sea
             on_timeout=st.sampled_from(["continue", "fail"]),
             match=_sometimes(_comparisons | st.just({"id": "{{ trigger.n }}"})),
         ),
+        kind(
+            "approval",
+            title=st.sampled_from(["Go?", "{{ trigger.n }}"]),
+            approvers=st.sampled_from([[], ["ann", "bob"]]),
+            timeout=durations,
+            on_timeout=st.sampled_from(["continue", "fail"]),
+            notify=st.just([]) | steps,
+        ),
         kind("loop", items=_items, steps=steps, concurrency=st.integers(1, 3), collect=_sometimes(values)),
         *(
             kind(

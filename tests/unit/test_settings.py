@@ -16,6 +16,9 @@ from app.settings import Settings
         ("database_url", "localhost/holdfast"),
         ("migration_database_url", "mysql://localhost/holdfast"),
         ("retention_days", "-1"),
+        ("public_url", "flows.example.com"),
+        ("public_url", "https://ada:secret@flows.example.com"),
+        ("public_url", "https://flows.example.com/?a=b"),
         ("upkeep_interval_seconds", "0"),
     ],
 )
@@ -37,3 +40,8 @@ def test_hosts_addresses_and_networks_may_be_allowed() -> None:
 
 def test_a_log_level_may_be_written_in_small_letters() -> None:
     assert Settings.model_validate({"log_level": "debug"}).log_level == "DEBUG"
+
+
+def test_links_begin_with_the_public_address_else_with_the_port_of_this_machine() -> None:
+    assert Settings(api_port=9000).resolved_public_url == "http://127.0.0.1:9000"
+    assert Settings(public_url="https://flows.example.com/in/").resolved_public_url == "https://flows.example.com/in"

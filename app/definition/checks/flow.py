@@ -12,7 +12,7 @@ from app.definition.checks.findings import Findings
 from app.definition.errors import Path
 from app.definition.model import Definition
 from app.definition.paths import format_path
-from app.definition.steps import ConditionStep, LoopStep, ParallelStep, Place, RepeatStep, Step, StopStep
+from app.definition.steps import ApprovalStep, ConditionStep, LoopStep, ParallelStep, Place, RepeatStep, Step, StopStep
 
 Own = Mapping[str, tuple[str, ...]]
 """Names besides those of every run, each with what it has; `()` = that is not known."""
@@ -20,6 +20,9 @@ Own = Mapping[str, tuple[str, ...]]
 LOOP_NAMES = ("index", "number", "first", "last", "length")
 REPEAT_NAMES = ("index", "number", "first")
 """Nobody knows which iteration of a repeat is the last."""
+
+APPROVAL_NAMES = ("id", "title", "message", "approvers", "until", "link", "links")
+"""What `notify` steps see of the approval they tell of."""
 
 ENDING: Own = {"error": (), "status": ()}
 """How the run ends, for what runs then: `finally` and `compensate`."""
@@ -132,7 +135,8 @@ class Flow:
             if inner in (("error_steps",), ("compensate",)):
                 continue
             branch = dict(scope.visible)
-            self._list(children, (*visit.place, *inner), branch, scope.names)
+            own = {"approval": APPROVAL_NAMES} if isinstance(step, ApprovalStep) else {}
+            self._list(children, (*visit.place, *inner), branch, {**scope.names, **own})
             new = {key: place for key, place in branch.items() if scope.visible.get(key) != place}
             if isinstance(step, ParallelStep):
                 self._refuse_shared(new, gained)

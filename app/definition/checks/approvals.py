@@ -1,0 +1,52 @@
+"""Rules of an approval: who is asked, a form that an object can fit and a page can draw, policies that can be met."""
+
+from collections.abc import Iterator
+
+from app.definition.checks.findings import Findings
+from app.definition.checks.triggers import check_json_schema
+from app.definition.errors import Path
+from app.definition.steps import ApprovalStep
+from app.json import Json, JsonObject
+
+UNKNOWN = ("unevaluatedProperties", "unevaluatedItems")
+"""Keywords that the check of an answer does not know."""
+
+
+def check_approval(step: ApprovalStep, here: Path, findings: Findings) -> None:
+    """What the step asks for can be asked."""
+    if step.timeout is None and step.on_timeout == "fail":
+        findings.add((*here, "on_timeout"), "on_timeout is fail, and there is no timeout", "add a timeout")
+    if isinstance(step.approvers, list):
+        for index, approver in enumerate(step.approvers):
+            if not approver.strip():
+                findings.add((*here, "approvers", index), "an approver is empty", "give a name or an address")
+    if step.form is not None:
+        _check_form(step.form, (*here, "form"), findings)
+
+
+def _check_form(form: JsonObject, here: Path, findings: Findings) -> None:
+    check_json_schema(form, here, findings)
+    if form.get("type") != "object":
+        findings.add(
+            (*here, "type"), "the form is not that of an object", "type: object, with its fields as properties"
+        )
+    elif not isinstance(form.get("properties"), dict) or not form["properties"]:
+        findings.add(
+            (*here, "properties"), "the form has no fields", "give each field under properties, or leave it out"
+        )
+    for place, keyword in _unknown(form):
+        findings.add((*here, *place), f"{keyword} is not supported", "use additionalProperties or items")
+
+
+def _unknown(schema: Json) -> Iterator[tuple[Path, str]]:
+    stack: list[tuple[Path, Json]] = [((), schema)]
+    while stack:
+        place, part = stack.pop()
+        if isinstance(part, list):
+            stack.extend(((*place, index), child) for index, child in enumerate(part))
+        elif isinstance(part, dict):
+            inside = bool(place) and place[-1] in ("properties", "$defs", "definitions", "patternProperties")
+            stack.extend(
+                ((*place, key), child) for key, child in part.items() if key not in ("const", "enum", "default")
+            )
+            yield from (((*place, word), word) for word in UNKNOWN if word in part and not inside)
