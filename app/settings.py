@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Largest request body the API takes.")
     max_event_bytes: int = Field(512 * 1024, ge=1024, description="Largest event data or run input.")
-    max_response_bytes: int = Field(1024 * 1024, ge=1024, description="Largest answer an action takes from a provider.")
+    max_response_bytes: int = Field(1_000_000, ge=1024, description="Largest answer an action takes from a provider.")
     max_step_output_bytes: int = Field(
         1024 * 1024, ge=1024, le=1_700_000, description="Most one step may hand on, as JSON."
     )
