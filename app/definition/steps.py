@@ -179,8 +179,12 @@ class ApprovalStep(StepBase):
     form: JsonObject | None = Field(
         None, description="JSON Schema (2020-12) of an object: what an approval says besides yes."
     )
-    on_timeout: Literal["continue", "fail"] = "continue"
-    on_reject: Literal["continue", "fail"] = "continue"
+    on_timeout: Literal["continue", "fail"] = Field(
+        "continue", description="When `timeout` is over: go on, or fail with `wait_timed_out`."
+    )
+    on_reject: Literal["continue", "fail"] = Field(
+        "continue", description="After a rejection: go on, or fail with `rejected`."
+    )
     notify: list["Step"] = Field(
         default_factory=list, description="Run once the approval can be answered; they see `approval` with its links."
     )
