@@ -13,6 +13,7 @@ from app.cli.lookup import workflow_by
 from app.cli.options import ApiUrl, DataDir, JsonOutput
 from app.cli.output import duration, moment, note, print_json, say, status, stdout, table, text
 from app.cli.selection import (
+    OfParent,
     OfStatus,
     OfTrigger,
     OfWorkflow,
@@ -83,6 +84,7 @@ def list_runs(
     status_: OfStatus = None,
     trigger: OfTrigger = None,
     waiting_for: WaitingFor = None,
+    parent: OfParent = None,
     query: WithText = None,
     started_after: StartedAfter = None,
     started_before: StartedBefore = None,
@@ -97,6 +99,7 @@ def list_runs(
         status=status_,
         trigger=trigger,
         waiting_for=waiting_for,
+        parent=parent,
         query=query,
         started_after=started_after,
         started_before=started_before,

@@ -7,6 +7,7 @@ from functools import lru_cache
 from app.db.models import Version
 from app.definition.model import ManualTrigger
 from app.definition.parse import parse
+from app.definition.steps import RespondStep
 from app.definition.tree import walk
 from app.json import JsonObject
 
@@ -19,6 +20,8 @@ class Published:
     input_schemas: tuple[JsonObject, ...]
     steps_total: int
     size: int
+    responds: bool
+    """A step of it may answer the caller before the run ends."""
 
 
 @dataclass(frozen=True)
@@ -42,4 +45,5 @@ def _read(version: _ByDigest) -> Published:
         input_schemas=tuple(schemas) if len(schemas) == len(manual) else (),
         steps_total=sum(1 for _ in walk(definition)),
         size=len(json.dumps(version.definition)),
+        responds=any(isinstance(step, RespondStep) for _place, step in walk(definition)),
     )

@@ -18,7 +18,7 @@ from app.db.engine import Statement
 from app.definition import conditions
 from app.json import JsonObject
 from app.services.platform import Platform
-from app.store import events, workflow_variables
+from app.store import children, events, workflow_variables
 from app.store.recording import RunRecords
 from app.store.run_state import ENDED
 from app.temporal.messages import ActionCall, ActionOutcome, StepRecord
@@ -225,6 +225,8 @@ def _batch(batch: RecordBatch) -> list[Statement]:
     )
     if run.status in ENDED:
         statements.append(records.close_waits(None))
+        if batch.has_children:
+            statements.append(children.orphan(UUID(batch.workspace_id), UUID(batch.run_id)))
     elif batch.closed_waits:
         statements.append(records.close_waits(batch.closed_waits))
     return statements

@@ -35,6 +35,9 @@ _LOOK = f"""
             SELECT FROM runs
             WHERE workspace_id = %(workspace_id)s AND status = 'pending'
               AND created_at <= now() - %(pending_for)s),
+        EXISTS (
+            SELECT FROM runs
+            WHERE workspace_id = %(workspace_id)s AND parent_waits AND (orphaned OR finished_at IS NOT NULL)),
         COALESCE(
             (SELECT true FROM runs WHERE {_NEVER_CHECKED} ORDER BY checked_at LIMIT 1),
             (SELECT true FROM runs WHERE {_LONG_UNCHECKED} ORDER BY checked_at LIMIT 1),
@@ -87,7 +90,7 @@ def look(
     check_after: timedelta,
     retention_days: int,
 ) -> Statement:
-    """Whether there is work: one row `(events, starts, checks, purge)`, each true or false."""
+    """Whether there is work: one row `(events, starts, children, checks, purge)`, each true or false."""
     return Statement(
         _LOOK,
         {
