@@ -71,8 +71,8 @@ class WaitAnswer(Answer):
     """What is waited for."""
 
     kind: str = Field(
-        description="`event`, `delay` (a moment), `retry` (the next attempt), `decision` (an operator decides) or `run` "
-        "(one that a step started)."
+        description="`event`, `delay` (a moment), `retry` (the next attempt), `decision` (an operator decides) or "
+        "`run` (one that a step started)."
     )
     event: str | None = None
     until: datetime | None = None

@@ -50,9 +50,7 @@ class _Graph:
             chain = await self._back(target)
             if chain is not None:
                 slugs = " → ".join([self._own.slug, *chain])
-                findings.add(
-                    here, f"the workflow would run itself: {slugs}", "break the circle, or hand over by events"
-                )
+                findings.add(here, f"the workflow would run itself: {slugs}", "break the circle")
             elif target.status != "active":
                 findings.add(
                     here, f"the workflow '{target.slug}' is {target.status}: the step fails as long as it is",

@@ -17,7 +17,7 @@ _PATH_AND_STATUS: LiteralString = """
     WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s
 """
 _ANSWERED: LiteralString = """
-    SELECT FROM runs
+    SELECT id FROM runs
     WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND (response IS NOT NULL OR finished_at IS NOT NULL)
 """
 
@@ -34,5 +34,5 @@ def kept(workspace_id: UUID, run_id: UUID) -> Statement:
 
 
 def answered(workspace_id: UUID, run_id: UUID) -> Statement:
-    """A row once the run has answered or ended."""
+    """`(id,)` once the run has answered or ended."""
     return Statement(_ANSWERED, {"workspace_id": workspace_id, "run_id": run_id})

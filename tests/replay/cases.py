@@ -6,6 +6,7 @@ from typing import Any
 from app.db.models import Run
 from app.json import JsonObject
 from tests.replay.case import Case, Drive
+from tests.replay.starting import STARTING
 from tests.replay.surviving import SURVIVING
 from tests.support.engine import Engine, http
 
@@ -160,5 +161,5 @@ _KINDS: Mapping[str, Case] = {
     ),
 }
 
-CASES: Mapping[str, Case] = {**_KINDS, **SURVIVING}
+CASES: Mapping[str, Case] = {**_KINDS, **SURVIVING, **STARTING}
 """All of them, by the name of their file; the executions of a run that continued as new are `name.1` and so on."""
