@@ -75,8 +75,8 @@ def _head(run: JsonObject, room: int | None) -> Iterator[tuple[str, str]]:
     yield "error", text(error.get("type"))
     yield "retry of", text(run["retry_of"]) + (f" from {text(path)}" if (path := run.get("redriven_from")) else "")
     yield "attempt", str(run["attempt"]) if run["attempt"] > 1 else ""
-    yield "parent", f"{text(run['parent_run_id'])} at {text(run['parent_path'])}" if run["parent_run_id"] else ""
-    yield "answered", _answered(run["response"], room) if run["response"] else ""
+    yield "parent", f"{text(parent)} at {text(run['parent_path'])}" if (parent := run.get("parent_run_id")) else ""
+    yield "answered", _answered(response, room) if (response := run.get("response")) else ""
     yield "started", moment(run["started_at"])
     yield "ended", moment(run["finished_at"])
     yield "input", _value(run["input"], room)

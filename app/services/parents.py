@@ -25,7 +25,7 @@ class Parent:
 async def depth_below(session: AsyncSession, workspace_id: UUID, parent: Parent | None) -> int:
     """How many runs are above a child of this run, which does not end before the transaction does.
 
-    Raises `Conflict` (`parent_ended`, `nested_too_deep`).
+    Raises `Conflict` (`parent_ended`, `runs_nested_too_deep`).
     """
     if parent is None:
         return 0
@@ -34,7 +34,7 @@ async def depth_below(session: AsyncSession, workspace_id: UUID, parent: Parent 
         raise Conflict("parent_ended", f"run {parent.run_id}, which asks for it, has ended.")
     if run.depth >= MAX_DEPTH:
         raise Conflict(
-            "nested_too_deep",
+            "runs_nested_too_deep",
             f"there are {MAX_DEPTH} runs above it already, each started by the one before: "
             "a workflow must not run itself, not by way of others either.",
         )

@@ -68,7 +68,7 @@ async def start(
     The run is committed as pending before Temporal hears of it, so that nothing can lose it. The same idempotency key
     gives the same run. Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the
     input does not fit, unknown variables) and `TooLarge`; of a parent also `Conflict` (`parent_ended`,
-    `nested_too_deep`).
+    `runs_nested_too_deep`).
     """
     _check_size(platform, input)
     asked = idempotency_key is not None and event is None and parent is None

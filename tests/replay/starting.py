@@ -7,7 +7,8 @@ from app.db.models import Run
 from app.json import JsonObject
 from tests.replay.case import Case
 from tests.support.engine import Engine
-from tests.support.steps import QUICK, loop, parallel, put, stop, wait
+from tests.support.steps import QUICK, delay, loop, parallel, put, stop, wait
+from tests.support.waiting import eventually
 
 _TOP = "{{ not (trigger.leaf | default(false)) }}"
 _LEAF = "{{ trigger.leaf | default(false) }}"
@@ -35,6 +36,14 @@ async def _cancels(engine: Engine, run: Run) -> None:
     await engine.cancel(run)
 
 
+async def _answers_the_leaf(engine: Engine, run: Run) -> None:
+    async def beside() -> bool:
+        return (await engine.record(run, "both.each")).status == "completed"
+
+    await eventually(beside)
+    await engine.send("go")
+
+
 STARTING: Mapping[str, Case] = {
     "run_workflow": Case({"steps": [_own("child"), put("b")], "output": "{{ steps.child.output | default('leaf') }}"}),
     "run_workflow_aside": Case({"steps": [_own("child", wait=False), put("b")]}),
@@ -59,6 +68,16 @@ STARTING: Mapping[str, Case] = {
     ),
     "run_workflow_continued": Case(
         {"steps": [loop("each", 4, _own("child"), put("b"), when=_TOP), put("c")]}, most_events=12
+    ),
+    "run_workflow_continued_beside": Case(
+        {
+            "steps": [
+                wait("w", when=_LEAF),
+                parallel("both", [_own("child")], [loop("each", 12, delay("pause", "1ms"))], when=_TOP),
+            ]
+        },
+        drive=_answers_the_leaf,
+        most_events=13,
     ),
     "respond": Case({"steps": [_respond("a"), _respond("b", status=500), put("c", "{{ steps.b.output.answered }}")]}),
     "respond_refused": Case({"steps": [_respond("a", status="{{ 7 }}")]}, status="failed"),

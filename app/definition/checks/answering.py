@@ -39,7 +39,8 @@ class _Ways:
         after = self._inside(step, here, earlier)
         # A step that answered may still fail afterwards; a `respond` that fails has not answered.
         failed = earlier if isinstance(step, RespondStep) else after
-        return after or self.walk(step.error_steps, (*here, "error_steps"), failed)
+        handled = self.walk(step.error_steps, (*here, "error_steps"), failed)
+        return after or handled
 
     def _inside(self, step: Step, here: Path, earlier: Path | None) -> Path | None:
         if isinstance(step, RespondStep):

@@ -1,16 +1,22 @@
 """`run_workflow`: a run of another workflow, waited for or not, cancelled with the step that waits for it."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select
 
 from app.db.models import Run
 from app.json import Json, JsonObject
-from app.services import reconciling, redriving
+from app.services import children as service
+from app.services import reconciling, redriving, upkeep
+from app.temporal.child_messages import StartChild
+from app.temporal.upkeep import Duty
 from tests.support.engine import Engine, Finished
-from tests.support.steps import QUICK, group, loop, parallel, put, stop, wait
+from tests.support.steps import QUICK, delay, group, loop, parallel, put, stop, wait
 from tests.support.waiting import eventually
+from workflows import history
 
 GREETS: JsonObject = {"steps": [put("words", "hello {{ trigger.name }}")], "output": "{{ steps.words.output.value }}"}
 WAITS: JsonObject = {"steps": [wait("gate", "open")], "output": "{{ steps.gate.output }}"}
@@ -213,3 +219,68 @@ async def test_a_loop_starts_one_run_for_each_item(engine: Engine) -> None:
     )
     assert done.output == [f"hello {n}" for n in range(4)]
     assert len(await children(engine, done.run)) == 4
+
+
+async def test_a_child_outlives_the_execution_that_started_it(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = await engine.publish(WAITS)
+    monkeypatch.setattr(history, "MOST_EVENTS", 13)
+    beside = [loop("each", 12, delay("pause", "1ms")), put("after")]
+    run = await engine.start(
+        {"steps": [parallel("both", [runs("ask", target)], beside)], "output": "{{ steps.ask.output }}"}
+    )
+    await engine.at(run, "both.after", "completed")
+    assert len(await engine.executions(run)) > 2
+    await engine.send("open", 7)
+    assert (await engine.end(run)).output == 7
+    assert len(await children(engine, run)) == 1
+
+
+async def test_a_run_that_is_paused_goes_on_from_a_child_that_ended_meanwhile(engine: Engine) -> None:
+    target = await engine.publish(WAITS)
+    run = await engine.start({"steps": [runs("ask", target), put("next")], "output": "{{ steps.ask.output }}"})
+    made = await child(engine, run)
+    await engine.pause(run)
+    await engine.send("open", 3)
+    await engine.end(made)
+    await engine.at(run, "ask", "completed")
+    assert "next" not in {step.path for step in (await engine.timeline(run)).steps}
+    await engine.resume(run)
+    assert (await engine.end(run)).output == 3
+
+
+async def test_what_could_not_be_told_is_told_by_upkeep(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> None:
+        raise TimeoutError("Temporal is away")
+
+    run = await engine.start({"steps": [runs("ask", await engine.publish(WAITS))], "output": "{{ steps.ask.output }}"})
+    made = await child(engine, run)
+    with monkeypatch.context() as patched:
+        patched.setattr(service, "_tell_parent", away)
+        await engine.send("open", 9)
+        assert (await engine.end(made)).run.parent_waits is True
+    assert (await engine.row(run)).finished_at is None
+    report = await upkeep.tend(engine.platform, Duty.CHILDREN, [str(engine.workspace_id)])
+    assert (report.children_settled, report.troubles) == (1, 0)
+    assert (await engine.end(run)).output == 9
+    assert (await upkeep.tend(engine.platform, Duty.CHILDREN, [str(engine.workspace_id)])).children_settled == 0
+
+
+async def test_asking_again_for_a_child_finds_the_same_one(engine: Engine) -> None:
+    """What an activity does that is repeated because its worker died before it could answer."""
+    target = await engine.publish(WAITS)
+    run = await engine.start({"steps": [runs("ask", target)]})
+    made = await child(engine, run)
+    asked = StartChild(
+        workspace_id=str(engine.workspace_id), run_id=str(run.id), path="ask", key=f"run:{run.id}/ask",
+        workflow=str(target), inputs={},
+    )  # fmt: skip
+    again = await service.start_child(engine.platform, asked)
+    assert (again.run_id, again.refused) == (str(made.id), None)
+    found = await service.start_child(engine.platform, replace(asked, key="run:other", found_only=True))
+    assert (found.run_id, found.refused) == (None, None)
+    await engine.cancel(run)
+    await engine.end(run)
+    late = await service.start_child(engine.platform, replace(asked, key="run:late"))
+    assert late.run_id is None
+    assert "has ended" in (late.refused or "")
+    assert len(await children(engine, run)) == 1
