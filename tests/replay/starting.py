@@ -73,11 +73,11 @@ STARTING: Mapping[str, Case] = {
         {
             "steps": [
                 wait("w", when=_LEAF),
-                parallel("both", [_own("child")], [loop("each", 12, delay("pause", "1ms"))], when=_TOP),
+                parallel("both", [_own("child")], [loop("each", 8, delay("pause", "1ms"))], when=_TOP),
             ]
         },
         drive=_answers_the_leaf,
-        most_events=13,
+        most_events=40,
     ),
     "respond": Case({"steps": [_respond("a"), _respond("b", status=500), put("c", "{{ steps.b.output.answered }}")]}),
     "respond_refused": Case({"steps": [_respond("a", status="{{ 7 }}")]}, status="failed"),
