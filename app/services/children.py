@@ -25,6 +25,8 @@ from app.temporal.child_messages import CancelChild, ChildEnded, StartChild, Sta
 from app.temporal.names import CHILD_ENDED_SIGNAL
 
 SIGNAL_SECONDS = 5.0
+AFTER_END_SECONDS = 10.0
+MOST_AT_AN_END = 200
 AT_ONCE = 5
 LONGEST_REFUSAL = 2_000
 
@@ -64,13 +66,17 @@ async def cancel_child(platform: Platform, given_up: CancelChild) -> None:
 
 
 async def after_end(platform: Platform, workspace_id: UUID, run_id: UUID) -> None:
-    """A run has ended: tell the parent that waits for it, and cancel the children it waited for. Raises nothing."""
+    """A run has ended: tell the parent that waits for it, and cancel the children it waited for.
+
+    What that takes too long for, or what fails of it, is upkeep's: the end is recorded, and must not be held up.
+    """
     try:
-        async with platform.database.transaction(workspace_id) as session:
-            found = await store.unsettled_by(session, workspace_id, run_id)
-        await _settle_all(platform, found)
-    except Unavailable as error:
-        logger.warning("what the end of run %s brings is left for upkeep: %s", run_id, error.detail)
+        async with asyncio.timeout(AFTER_END_SECONDS):
+            async with platform.database.transaction(workspace_id) as session:
+                found = await store.unsettled_by(session, workspace_id, run_id, limit=MOST_AT_AN_END)
+            await _settle_all(platform, found)
+    except (Unavailable, TimeoutError) as error:
+        logger.warning("what the end of run %s brings is left for upkeep: %s", run_id, error or "it takes too long")
 
 
 async def settle_pending(platform: Platform, workspace_id: UUID, limit: int) -> int:

@@ -51,10 +51,11 @@ async def unsettled(session: AsyncSession, workspace_id: UUID, *, limit: int) ->
     return (await session.scalars(statement)).all()
 
 
-async def unsettled_by(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> Sequence[Run]:
+async def unsettled_by(session: AsyncSession, workspace_id: UUID, run_id: UUID, *, limit: int) -> Sequence[Run]:
     """What the end of this run leaves to be settled: itself as a child, and its own children."""
     own = or_(Run.id == run_id, Run.parent_run_id == run_id)
-    return (await session.scalars(select(Run).where(Run.workspace_id == workspace_id, own, _UNSETTLED))).all()
+    statement = select(Run).where(Run.workspace_id == workspace_id, own, _UNSETTLED).limit(limit)
+    return (await session.scalars(statement)).all()
 
 
 async def settle(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> None:
