@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from temporalio import activity
 
-from app.services import records
+from app.services import children, records
 from app.services.platform import Platform
 from app.temporal import names
 from app.temporal.record_messages import (
@@ -34,6 +35,8 @@ class RecordActivities:
     async def record(self, batch: RecordBatch) -> None:
         """Write finished steps and the run's state."""
         await records.record_batch(self._platform, batch)
+        if batch.run.finished_at is not None and (batch.is_child or batch.has_children):
+            await children.after_end(self._platform, UUID(batch.workspace_id), UUID(batch.run_id))
 
     @activity.defn(name=names.OPEN_WAIT_ACTIVITY)
     async def open_wait(self, wait: OpenWait) -> OpenedWait:

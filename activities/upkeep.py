@@ -32,7 +32,16 @@ class UpkeepActivities:
 
     def activities(self) -> list[Callable[..., Any]]:
         """Everything here, for the worker."""
-        return [self.look, self.closed, self.reconcile, self.events, self.starts, self.checks, self.purge]
+        return [
+            self.look,
+            self.closed,
+            self.reconcile,
+            self.events,
+            self.starts,
+            self.children,
+            self.checks,
+            self.purge,
+        ]
 
     @activity.defn(name=LOOK_ACTIVITY)
     async def look(self, asked: Look) -> Found:
@@ -59,6 +68,11 @@ class UpkeepActivities:
     async def starts(self, workspace_ids: list[str]) -> UpkeepReport:
         """Start runs whose start was lost."""
         return await self._tend(Duty.STARTS, workspace_ids)
+
+    @activity.defn(name=Duty.CHILDREN.activity)
+    async def children(self, workspace_ids: list[str]) -> UpkeepReport:
+        """Tell runs of their children's ends, and cancel children whose parents have ended."""
+        return await self._tend(Duty.CHILDREN, workspace_ids)
 
     @activity.defn(name=Duty.CHECKS.activity)
     async def checks(self, workspace_ids: list[str]) -> UpkeepReport:

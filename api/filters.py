@@ -32,6 +32,7 @@ def filter_of(request: RunFilterRequest) -> RunFilter:
         started_after=request.started_after,
         started_before=request.started_before,
         waiting_for=request.waiting_for,
+        parent_run_id=request.parent_run_id,
         text=request.q or None,
     )
 

@@ -10,7 +10,7 @@ from app.services.errors import Invalid
 
 MAX_WAIT_SECONDS = 60
 MAX_KEY_LENGTH = 255
-EVENT_KEY_PREFIX = "event:"
+OWN_KEY_PREFIXES = ("event:", "run:")
 
 _ETAG = re.compile(r'"([\x21\x23-\x7e]*)"')
 _WAIT = re.compile(r'wait\s*=\s*"?([0-9]+)"?', re.IGNORECASE)
@@ -68,8 +68,9 @@ def idempotency_key(
         return None
     if not 1 <= len(value) <= MAX_KEY_LENGTH or not value.isascii() or not value.isprintable():
         raise _invalid("Idempotency-Key", f"takes 1 to {MAX_KEY_LENGTH} visible ASCII characters")
-    if value.startswith(EVENT_KEY_PREFIX):
-        raise _invalid("Idempotency-Key", f"must not begin with {EVENT_KEY_PREFIX!r}: those stand for events")
+    for prefix in OWN_KEY_PREFIXES:
+        if value.startswith(prefix):
+            raise _invalid("Idempotency-Key", f"must not begin with {prefix!r}: those keys are Holdfast's own")
     return value
 
 

@@ -11,6 +11,7 @@ from api.schemas.connections import ConnectionAnswer, CredentialsAnswer
 from api.schemas.runs import (
     AttemptAnswer,
     DecisionAnswer,
+    ResponseAnswer,
     RunAnswer,
     RunErrorAnswer,
     StepErrorAnswer,
@@ -75,6 +76,8 @@ def run_answer(run: Run, settings: Settings) -> RunAnswer:
         current_step=run.current_step,
         waiting_for=_wait(run.waiting_for),
         parent_run_id=run.parent_run_id,
+        parent_path=run.parent_path,
+        response=None if run.response is None else ResponseAnswer.model_validate(run.response),
         retry_of=run.retry_of,
         replaced_by=run.replaced_by,
         redriven_from=run.redriven_from,

@@ -133,6 +133,14 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "It begins as soon as Temporal can be reached and the workflow's limits let it in (`waiting_for`); until then "
         "it can be cancelled, and nothing else.",
     ),
+    "parent_ended": ProblemPage(
+        "The run that asks for it has ended",
+        "A step of a run starts a run only while its own run is under way.",
+    ),
+    "runs_nested_too_deep": ProblemPage(
+        "Runs are nested too deep",
+        "Runs may start runs up to ten levels deep. A workflow that runs itself, by way of others too, ends here.",
+    ),
     "run_ending": ProblemPage(
         "The run is ending",
         "What the run was for is over: it undoes what it did, runs its `finally` and ends. It can be read, and not "

@@ -12,6 +12,7 @@ import uvloop
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
+from activities.children import ChildActivities
 from activities.first_tasks import FirstTasks
 from activities.http_client import HttpClient
 from activities.record import RecordActivities
@@ -54,6 +55,7 @@ def build_worker(
         activities=[
             *runner.activities(),
             *RecordActivities(platform).activities(),
+            *ChildActivities(platform).activities(),
             *UpkeepActivities(platform).activities(),
         ],
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.

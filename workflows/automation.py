@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from app.definition.parse import parse
     from app.json import Json, JsonObject
     from app.temporal import names
+    from app.temporal.child_messages import ChildEnded
     from app.temporal.messages import (
         WALK,
         ApprovalAnswer,
@@ -75,6 +76,11 @@ class Automation:
     def deliver_event(self, delivered: DeliveredEvent) -> None:
         """An event matched waits of this run. The same event twice counts once."""
         messages.deliver(self._state, delivered.paths, delivered.event)
+
+    @workflow.signal(name=names.CHILD_ENDED_SIGNAL)
+    def child_ended(self, ended: ChildEnded) -> None:
+        """A run that a step of this one started has ended. Told twice, it counts once."""
+        messages.child_ended(self._state, ended)
 
     @workflow.update(name=names.SIGNAL_EVENT_UPDATE)
     def signal_event(self, signalled: SignalledEvent) -> list[str]:

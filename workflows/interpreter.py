@@ -19,7 +19,19 @@ from workflows.resting import due, remaining
 from workflows.retrying import between_attempts, note_attempt, pause_after, retry_plan, worth_another
 from workflows.scope import Scope
 from workflows.state import now_text
-from workflows.steps import action, approval, condition, delay, loop, parallel, pure, repeat, wait_for_event
+from workflows.steps import (
+    action,
+    approval,
+    condition,
+    delay,
+    loop,
+    parallel,
+    pure,
+    repeat,
+    respond,
+    run_workflow,
+    wait_for_event,
+)
 from workflows.tasks import LimitReached, leave_if_cancelled, limited
 
 Kind = Callable[[Scope, Any, StepRecord], Awaitable[Json]]
@@ -33,6 +45,8 @@ KINDS: dict[str, Kind] = {
     "loop": loop.run,
     "repeat": repeat.run,
     "parallel": parallel.run,
+    "run_workflow": run_workflow.run,
+    "respond": respond.run,
     "set_variable": pure.set_variable,
     "transform": pure.transform,
     "filter": pure.filter_,

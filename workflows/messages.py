@@ -13,6 +13,7 @@ from app.definition import conditions
 from app.definition.event_types import fits
 from app.json import JsonObject
 from app.temporal import names
+from app.temporal.child_messages import ChildEnded
 from app.temporal.messages import Decision, SignalledEvent, StepRecord, Timeline
 from app.temporal.payloads import json_size
 from workflows.state import RunState
@@ -27,6 +28,14 @@ def deliver(state: RunState, paths: Sequence[str], event: JsonObject) -> list[st
     for path in got:
         state.inbox.put(path, event)
     return got
+
+
+def child_ended(state: RunState, ended: ChildEnded) -> None:
+    """Keep how a child ended for the step that started it. A step may hear of it before it has begun: a task that is
+    made again comes to it later."""
+    state.note_message(json_size([ended.output, ended.error]))
+    if not state.journal.has_ended(ended.path):
+        state.children[ended.key] = ended
 
 
 def paths_for(state: RunState, signalled: SignalledEvent) -> list[str]:

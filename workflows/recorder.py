@@ -141,6 +141,11 @@ class Recorder:
         self._state.history.local(0)
         await self._execute(names.SET_VARIABLES_ACTIVITY, lambda: kept, NoneType, "keep " + ", ".join(values))
 
+    async def call(self, activity: str, arg: object, result: type[ResultT], summary: str) -> ResultT:
+        """An activity of ours that writes something for a step; its answer is small."""
+        self._state.history.local(0)
+        return await self._execute(activity, lambda: arg, result, summary)
+
     async def lost_effects(self, after: int) -> list[LostEffect]:
         """Effects that began after the one with this number and are over, whether the walk knows of them or not."""
         run = self._state.input
@@ -174,6 +179,8 @@ class Recorder:
             attempts=taken.attempts,
             dropped=taken.dropped,
             journal=journal,
+            is_child=run.parent_run_id is not None,
+            has_children=update.finished_at is not None and self._state.may_have_children,
         )
 
     def _is_news(self, record: StepRecord) -> bool:

@@ -158,6 +158,8 @@ class Scope:
         if record.wait is not None and record.wait["kind"] == "event":
             view["event"] = record.wait.get("received")
             view["timed_out"] = record.wait.get("timed_out", False)
+        if record.type == "run_workflow":
+            view["run_id"] = (record.wait or {}).get("run_id")
         if record.status == "skipped" and record.decision is None:
             del view["output"]
         self._views[step.key] = view

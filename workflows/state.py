@@ -11,10 +11,11 @@ from typing import Literal
 
 from temporalio import workflow
 
-from app.definition import durations
+from app.definition import durations, tree
 from app.definition.model import Definition
 from app.json import JsonObject
 from app.temporal import names
+from app.temporal.child_messages import ChildEnded
 from app.temporal.messages import Carry, Decision, RunInput, RunResult, StepRecord
 from app.temporal.plain import read_carry
 from app.temporal.record_messages import LostEffect
@@ -43,6 +44,8 @@ class RunState:
         self.journal = Journal(carry.journal if carry else None)
         self.inbox = Inbox(carry.events, carry.seen) if carry else Inbox()
         self.decisions: dict[str, Decision] = dict(carry.decisions) if carry else {}
+        self.children: dict[str, ChildEnded] = {one.key: one for one in carry.children} if carry else {}
+        """Runs this one started that have ended, by their keys, until their steps hear of it."""
         self.paused = bool(carry and carry.paused)
         self.ending: RunResult | None = carry.ending if carry else None
         """How the body ended; what is left then is compensation, `finally` and the records."""
@@ -86,6 +89,11 @@ class RunState:
         return self.input.walk >= number
 
     @property
+    def may_have_children(self) -> bool:
+        """Whether the definition has steps that start runs."""
+        return any(step.type == "run_workflow" for _place, step in tree.walk(self.definition))
+
+    @property
     def alone(self) -> bool:
         """Whether one walker walks, so that its effect may be a local activity: nothing else has to wait for that."""
         return self.walkers <= 1 or not self.one_at_a_time
@@ -127,6 +135,7 @@ class RunState:
             executions=self.executions + 1,
             reports=self.reports,
             reported=self.reported,
+            children=list(self.children.values()),
         )
 
     # As others see it

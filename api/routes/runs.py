@@ -11,10 +11,11 @@ from api.dependencies import ActorDep, Cursor, Limit, PlatformDep, RunId, Workfl
 from api.filters import STATUSES, statuses
 from api.headers import IdempotencyKey, PreferWait
 from api.openapi import problem_answers
+from api.own_responses import own_response
 from api.presenting import run_answer, step_answer
 from api.schemas.base import ListAnswer
 from api.schemas.runs import RunAnswer, RunRequest, StepRecordAnswer
-from app.services import runs
+from app.services import answering, runs
 
 router = APIRouter(tags=["runs"])
 
@@ -26,11 +27,13 @@ LOCATION = {"Location": {"description": "Address of the run.", "schema": {"type"
 @router.post(
     "/workflows/{workflow_id}/runs",
     status_code=202,
+    response_model=RunAnswer,
     summary="Start a run",
     openapi_extra=START.openapi,
     responses={
         **problem_answers(400, 404, 409, 413, 415, 429),
         200: {"model": RunAnswer, "description": "The run, which ended while it was waited for", "headers": LOCATION},
+        "default": {"description": "What a `respond` step of the run answers while it is waited for"},
         202: {"description": "The run is kept and will be done", "headers": LOCATION},
     },
 )
@@ -43,12 +46,13 @@ async def start(
     wait: PreferWait,
     idempotency_key: IdempotencyKey,
     response: Response,
-) -> RunAnswer:
+) -> RunAnswer | Response:
     """Starts a run of the active version. The run is kept before the answer leaves: it is done even if this server dies
     now, and stays `pending` as long as Temporal is away.
 
-    With `Prefer: wait=N` the answer waits for the end: 200 when the run ended in time, else 202. With an
-    `Idempotency-Key` a repeat answers with the run of the first request; the same key with another body answers 409.
+    With `Prefer: wait=N` the answer waits for the end: 200 when the run ended in time, else 202. When a `respond` step
+    comes first, the answer is what it says, with the run's id as `Holdfast-Run`. With an `Idempotency-Key` a repeat
+    answers with the run of the first request; the same key with another body answers 409.
 
     The workflow's limits may have the run wait as `pending` (`waiting_for` says for what), answer with the run of an
     earlier start (`run_once_per`), or refuse it with 429.
@@ -64,8 +68,10 @@ async def start(
     )
     run = started.run
     if wait is not None:
-        run = await runs.wait_for_end(platform, run, wait)
+        run = await answering.wait_for_answer(platform, run, wait)
         response.headers["Preference-Applied"] = f"wait={wait}"
+        if run.response is not None:
+            return own_response(run, response.headers)
         if runs.has_ended(run):
             response.status_code = 200
     response.headers["Location"] = f"/v1/runs/{run.id}"
@@ -81,15 +87,18 @@ async def list_runs(
     status: Annotated[
         str | None, Query(description=f"Only those of this status, or of several with commas: {', '.join(STATUSES)}.")
     ] = None,
-    trigger: Annotated[str | None, Query(description="Only those started so: `manual`, `event`.")] = None,
+    trigger: Annotated[
+        str | None, Query(description="Only those started so: `manual`, `event`, `workflow` (by a step of a run).")
+    ] = None,
+    parent_run_id: Annotated[UUID | None, Query(description="Only those that a step of this run started.")] = None,
     started_after: Annotated[AwareDatetime | None, Query(description="Only those started then or later.")] = None,
     started_before: Annotated[AwareDatetime | None, Query(description="Only those started earlier.")] = None,
     waiting_for: Annotated[
         str | None,
         Query(
-            description="Only those that wait for this: a kind (`event`, `approval`, `delay`, `retry`, `decision`, or "
-            "before they begin `concurrency`, `rate`) or an event type, which also finds those that wait for a pattern "
-            "it fits."
+            description="Only those that wait for this: a kind (`event`, `approval`, `delay`, `retry`, `decision`, "
+            "`run`, or before they begin `concurrency`, `rate`) or an event type, which also finds those that wait for "
+            "a pattern it fits."
         ),
     ] = None,
     q: Annotated[
@@ -106,6 +115,7 @@ async def list_runs(
         workflow_id=workflow_id,
         statuses=statuses(status, "query.status"),
         trigger=trigger,
+        parent_run_id=parent_run_id,
         started_after=started_after,
         started_before=started_before,
         waiting_for=waiting_for,

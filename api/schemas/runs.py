@@ -29,10 +29,11 @@ class RunFilterRequest(RequestModel):
 
     workflow_id: Id | None = Field(None, description="Only those of this workflow.")
     status: str | None = Field(None, description="Only those of this status, or of several with commas.")
-    trigger: str | None = Field(None, description="Only those started so: `manual`, `event`.")
+    trigger: str | None = Field(None, description="Only those started so: `manual`, `event`, `workflow`.")
     started_after: Moment | None = Field(None, description="Only those started then or later.")
     started_before: Moment | None = Field(None, description="Only those started earlier.")
     waiting_for: str | None = Field(None, description="Only those that wait for this kind of thing, or event type.")
+    parent_run_id: Id | None = Field(None, description="Only those that a step of this run started.")
     q: str | None = Field(None, description="Only those with this text in workflow name, error or event id.")
     all: bool = Field(False, description="Every run is meant, if no condition is named.")
 
@@ -71,11 +72,22 @@ class WaitAnswer(Answer):
 
     kind: str = Field(
         description="`event`, `approval` (somebody approves or rejects), `delay` (a moment), `retry` (the next "
-        "attempt) or `decision` (an operator decides); of a pending run `concurrency` (a place) or `rate` (the hour), "
-        "which does not begin before `until`."
+        "attempt), `decision` (an operator decides) or `run` (one that a step started); of a pending run `concurrency` "
+        "(a place) or `rate` (the hour), which does not begin before `until`."
     )
     event: str | None = None
     until: datetime | None = None
+    run_id: UUID | None = Field(None, description="The run that is waited for.")
+
+
+class ResponseAnswer(Answer):
+    """What the run answered the call that started it with."""
+
+    path: str = Field(description="The `respond` step.")
+    status: int
+    headers: dict[str, str]
+    body: Json
+    at: datetime
 
 
 class TemporalAnswer(Answer):
@@ -101,7 +113,9 @@ class RunAnswer(Answer):
     variables: JsonObject
     current_step: str | None = Field(description="Path of the step that is being done.")
     waiting_for: WaitAnswer | None
-    parent_run_id: UUID | None
+    parent_run_id: UUID | None = Field(description="The run whose step started this one.")
+    parent_path: str | None = Field(description="Path of that step.")
+    response: ResponseAnswer | None
     retry_of: UUID | None = Field(description="The run this one is a retry or a redrive of.")
     replaced_by: UUID | None = Field(description="The run that took this one's place (`concurrency` of the workflow).")
     redriven_from: str | None = Field(description="Path of the step a redrive began with; null for any other run.")

@@ -13,6 +13,7 @@ from app.cli.lookup import workflow_by
 from app.cli.options import ApiUrl, DataDir, JsonOutput
 from app.cli.output import duration, moment, note, print_json, say, status, stdout, table, text
 from app.cli.selection import (
+    OfParent,
     OfStatus,
     OfTrigger,
     OfWorkflow,
@@ -28,7 +29,7 @@ from app.cli.watch import detail, ending, waiting_for, watch
 from app.json import JsonObject
 
 ENDED = ("completed", "failed", "cancelled", "timed_out")
-_LONGEST_PREFERENCE = 60
+_FIRST_POLL_SECONDS = 0.05
 _POLL_SECONDS = 1.0
 
 runs_app = typer.Typer(no_args_is_help=True, help="Runs: list, look into, follow, steer.")
@@ -83,6 +84,7 @@ def list_runs(
     status_: OfStatus = None,
     trigger: OfTrigger = None,
     waiting_for: WaitingFor = None,
+    parent: OfParent = None,
     query: WithText = None,
     started_after: StartedAfter = None,
     started_before: StartedBefore = None,
@@ -97,6 +99,7 @@ def list_runs(
         status=status_,
         trigger=trigger,
         waiting_for=waiting_for,
+        parent=parent,
         query=query,
         started_after=started_after,
         started_before=started_before,
@@ -173,12 +176,12 @@ def _watched(api: Api, run_id: str, *, as_json: bool) -> JsonObject:
 
 
 def _waited(api: Api, path: str, body: JsonObject, headers: dict[str, str], wait: float) -> JsonObject:
-    """Start a run and wait: as long as the API does in one answer, then by asking."""
-    deadline = time.monotonic() + wait
-    first = min(max(1, round(wait)), _LONGEST_PREFERENCE)
-    found: JsonObject = api.post(path, body, {**headers, "Prefer": f"wait={first}"}, wait=first)
-    while found["status"] not in ENDED and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+    """Start a run and wait by asking: a call that waits itself may be answered by a step of the run (`respond`)."""
+    deadline, pause = time.monotonic() + wait, _FIRST_POLL_SECONDS
+    found: JsonObject = api.post(path, body, headers)
+    while found["status"] not in ENDED and (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.5, _POLL_SECONDS)
         found = api.get(f"/v1/runs/{found['id']}")
     return found
 

@@ -14,7 +14,7 @@ from app.json import JsonObject
 OneRun = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
 OfWorkflow = Annotated[str | None, typer.Option("--workflow", help="Only of this workflow (id, slug or name).")]
 OfStatus = Annotated[str | None, typer.Option("--status", help="Only of this status, or of several with commas.")]
-OfTrigger = Annotated[str | None, typer.Option("--trigger", help="Only those started so: manual, event.")]
+OfTrigger = Annotated[str | None, typer.Option("--trigger", help="Only those started so: manual, event, workflow.")]
 WaitingFor = Annotated[
     str | None,
     typer.Option(
@@ -22,6 +22,7 @@ WaitingFor = Annotated[
         help="Only those that wait for this: an event type, or event, approval, delay, decision, concurrency, rate.",
     ),
 ]
+OfParent = Annotated[str | None, typer.Option("--parent", metavar="RUN", help="Only those a step of this run started.")]
 WithText = Annotated[
     str | None, typer.Option("--query", "-q", help="Only those with this text in workflow name, error or event id.")
 ]
@@ -41,6 +42,7 @@ class Selection:
     status: str | None = None
     trigger: str | None = None
     waiting_for: str | None = None
+    parent: str | None = None
     query: str | None = None
     started_after: str | None = None
     started_before: str | None = None
@@ -59,6 +61,7 @@ class Selection:
             "status": self.status,
             "trigger": self.trigger,
             "waiting_for": self.waiting_for,
+            "parent_run_id": self.parent,
             "q": self.query,
             "started_after": _moment(self.started_after, "--started-after"),
             "started_before": _moment(self.started_before, "--started-before"),

@@ -75,11 +75,17 @@ def _head(run: JsonObject, room: int | None) -> Iterator[tuple[str, str]]:
     yield "error", text(error.get("type"))
     yield "retry of", text(run["retry_of"]) + (f" from {text(path)}" if (path := run.get("redriven_from")) else "")
     yield "attempt", str(run["attempt"]) if run["attempt"] > 1 else ""
+    yield "parent", f"{text(parent)} at {text(run['parent_path'])}" if (parent := run.get("parent_run_id")) else ""
+    yield "answered", _answered(response, room) if (response := run.get("response")) else ""
     yield "started", moment(run["started_at"])
     yield "ended", moment(run["finished_at"])
     yield "input", _value(run["input"], room)
     yield "output", _value(run["output"], room)
     yield "Temporal", text(run["temporal"]["url"])
+
+
+def _answered(response: JsonObject, room: int | None) -> str:
+    return f"{response['status']} at {text(response['path'])} {_value(response['body'], room)}".strip()
 
 
 def _line(step: JsonObject, depth: int, *, here: bool) -> str:
@@ -106,6 +112,8 @@ def _details(step: JsonObject, room: int | None) -> Iterator[tuple[str, str]]:
         yield f"try {attempt['attempt']}", _attempt(attempt, room)
     if step["wait"] and step["status"] in ("waiting", "held", "running"):
         yield "waits", waiting_for(step["wait"])
+    elif step["wait"] and step["wait"].get("run_id"):
+        yield "run", text(step["wait"]["run_id"])
     if step["error"]:
         yield "error", f"[red]{text(_cut(step['error']['type'] + ': ' + step['error']['message'], room))}[/]"
     if decision := step.get("decision"):

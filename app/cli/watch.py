@@ -17,6 +17,7 @@ _WAITS = {
     "approval": "for an approval",
     "decision": "for a decision",
     "retry": "for the next attempt",
+    "run": "for a run",
     "concurrency": "for a place beside other runs",
     "rate": "for its turn within the hour",
 }
@@ -135,8 +136,9 @@ def detail(step: JsonObject) -> str:
 def waiting_for(wait: JsonObject) -> str:
     """`for crm.deal.won until 2026-05-01 09:00:00`, `for a decision`."""
     event = f"for {text(wait['event'])}" if wait.get("event") else _WAITS.get(wait["kind"], "")
+    run = text(wait["run_id"]) if wait.get("run_id") else ""
     until = f"until {moment(wait['until'])}" if wait.get("until") else ""
-    return " ".join(part for part in (event, until) if part)
+    return " ".join(part for part in (event, run, until) if part)
 
 
 def ending(run: JsonObject) -> str:

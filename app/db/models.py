@@ -169,6 +169,23 @@ class Run(Base):
         Index("runs_ended", "workspace_id", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index("runs_unchecked", "workspace_id", "checked_at", postgresql_where=text("finished_at IS NULL")),
         *LIMIT_INDEXES,
+        Index(
+            "runs_child",
+            "workspace_id",
+            "parent_run_id",
+            "idempotency_key",
+            unique=True,
+            postgresql_where=text("parent_run_id IS NOT NULL"),
+        ),
+        Index(
+            "runs_children", "workspace_id", "parent_run_id", "id", postgresql_where=text("parent_run_id IS NOT NULL")
+        ),
+        Index(
+            "runs_unsettled",
+            "workspace_id",
+            "id",
+            postgresql_where=text("parent_waits AND (orphaned OR finished_at IS NOT NULL)"),
+        ),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -190,17 +207,29 @@ class Run(Base):
     current_step: Mapped[str | None]
     waiting_for: Mapped[JsonObject | None]
     parent_run_id: Mapped[UUID | None]
+    """The run whose `run_workflow` step started this one."""
+    parent_path: Mapped[str | None]
+    """Path of that step."""
+    parent_waits: Mapped[bool] = mapped_column(server_default=text("false"))
+    """That step waits for this run's end and was not told of it yet."""
+    orphaned: Mapped[bool] = mapped_column(server_default=text("false"))
+    """The parent ended while it waited: this run is to be cancelled."""
+    depth: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many runs are above this one."""
     retry_of: Mapped[UUID | None]
     attempt: Mapped[int] = mapped_column(server_default=text("1"))
     steps_completed: Mapped[int] = mapped_column(server_default=text("0"))
     steps_total: Mapped[int] = mapped_column(server_default=text("0"))
     idempotency_key: Mapped[str | None]
-    """The request's `Idempotency-Key`, or `event:<source>:<id>` for a start by an event."""
+    """The request's `Idempotency-Key`, `event:<source>:<id>` for a start by an event, `run:<id>/<path>` for one by a
+    step."""
     request_digest: Mapped[str | None]
     """SHA-256 of what a request with an `Idempotency-Key` asked for: the same key must not ask for something else."""
     temporal_run_id: Mapped[str | None]
     reports: Mapped[int] = mapped_column(server_default=text("0"))
     """How often the run itself has reported: an older report that comes late changes nothing."""
+    response: Mapped[JsonObject | None]
+    """What a `respond` step answered the caller with: `{path, status, headers, body, at}`. The first one stays."""
     redriven_from: Mapped[str | None]
     """Path of the step a redrive (`retry_of` says of which run) begins with."""
     checked_at: Mapped[datetime | None]

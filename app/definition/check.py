@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from app.definition.checks.actions import ActionInfo, check_action
+from app.definition.checks.answering import check_answering
 from app.definition.checks.approvals import check_approval
 from app.definition.checks.compensation import check_compensation
 from app.definition.checks.findings import Findings
@@ -39,6 +40,7 @@ def check(
         names = Names.of(definition, flow.steps)
         check_triggers(definition, findings)
         check_compensation(definition, findings)
+        check_answering(definition, findings)
         _check_head(definition, names, findings)
         check_limits(definition, names, findings)
         for visit in flow.visits:

@@ -43,7 +43,7 @@ class ErrorType(StrEnum):
     INVALID_INPUT = (
         "invalid_input",
         False,
-        "The inputs of an action do not fit; the message names the field.",
+        "The inputs of a step do not fit; the message names the field.",
         "Mend the step's `inputs`, or retry a held step with others.",
     )
     UNKNOWN_ACTION = (
@@ -155,6 +155,25 @@ class ErrorType(StrEnum):
         True,
         "There is a fault in Holdfast itself.",
         "Report it with the worker's log.",
+    )
+    # What became of a run that the step started.
+    CHILD_NOT_STARTED = (
+        "child_not_started",
+        False,
+        "`run_workflow` could start no run: no such workflow, not active, or the inputs do not fit.",
+        "The message says which: mend the step or the workflow.",
+    )
+    CHILD_FAILED = (
+        "child_failed",
+        True,  # a step that asks for `retry` starts another run
+        "The run that `run_workflow` started failed or timed out.",
+        "Look into that run, which the message names; give the step a `retry` to start another.",
+    )
+    CHILD_CANCELLED = (
+        "child_cancelled",
+        False,
+        "The run that `run_workflow` started was cancelled or terminated.",
+        "Look into that run, which the message names.",
     )
     # What the walk itself decides.
     REJECTED = (

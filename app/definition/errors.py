@@ -6,6 +6,7 @@ ExpressionError         an expression cannot be read or evaluated
 ├── ConditionError      a condition compares what cannot be compared
 └── ItemsError          a loop, filter or aggregate got something that is no list, or an item that does not fit
 DurationError           a duration, moment or time zone that cannot be read
+ResponseError           an answer to an HTTP call that cannot be sent
 """
 
 from collections.abc import Callable, Sequence
@@ -60,6 +61,18 @@ class ItemsError(ExpressionError):
 
 class DurationError(ValueError):
     """A duration, moment, time of day or time zone that cannot be read; `hint` shows what can."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class ResponseError(ValueError):
+    """A status, header or body that cannot be sent; the message names the field, `hint` the way out."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

@@ -278,6 +278,36 @@ class ParallelStep(StepBase):
         yield from super().children()
 
 
+class RunWorkflowStep(StepBase):
+    """Start a run of another workflow; output is that run's output, or `{run_id}` when it is not waited for."""
+
+    type: Literal["run_workflow"]
+    workflow: str = Field(min_length=1, description="Slug or id of the workflow, or an expression that yields one.")
+    inputs: Json = Field(default_factory=dict, description="What `trigger` holds in that run; may hold expressions.")
+    wait: bool = Field(
+        True,
+        description="Wait for the run's end: it is cancelled when the step is. false = it goes on by itself.",
+    )
+
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("workflow",), self.workflow, ()
+        yield ("inputs",), self.inputs, ()
+
+
+class RespondStep(StepBase):
+    """Answer the HTTP call that started the run, and go on. The first answer of a run counts."""
+
+    type: Literal["respond"]
+    status: Json = Field(200, description="HTTP status, 200 to 599, or an expression that yields one.")
+    headers: JsonObject = Field(default_factory=dict, description="Header fields by name; values may be expressions.")
+    body: Json = Field(None, description="A text is sent as it is, null as nothing, all else as JSON.")
+
+    def evaluated(self) -> Iterator[Evaluated]:
+        yield ("status",), self.status, ()
+        yield ("headers",), self.headers, ()
+        yield ("body",), self.body, ()
+
+
 class SetVariableStep(StepBase):
     """Set variables of the run (`vars`), or with `scope: workflow` also for all later runs."""
 
@@ -352,6 +382,8 @@ Step = Annotated[
     | LoopStep
     | RepeatStep
     | ParallelStep
+    | RunWorkflowStep
+    | RespondStep
     | SetVariableStep
     | TransformStep
     | FilterStep

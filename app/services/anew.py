@@ -140,6 +140,8 @@ async def add_run(session: AsyncSession, original: Original, request: tuple[str 
             "current_step": None,
             "waiting_for": None,
             "parent_run_id": None,
+            "depth": old.depth,
+            "response": None,
             "retry_of": old.id,
             "attempt": old.attempt + 1,
             "steps_completed": 0,

@@ -172,6 +172,7 @@ def _input(
             step_output=platform.settings.max_step_output_bytes, outputs=platform.settings.max_run_data_bytes
         ),
         carry=None if journal is None else as_plain(Carry(journal=journal)),
+        parent_run_id=str(run.parent_run_id) if run.parent_waits else None,
     )
 
 
@@ -182,6 +183,8 @@ def _summary(name: str) -> str:
 def _details(run: Run) -> str:
     by = f"{run.trigger_type}, event `{run.trigger_event_id}`" if run.trigger_event_id else run.trigger_type
     details = f"Run `{run.id}` of workflow `{run.workflow_id}`, version {run.version}\n\nTrigger: {by}"
+    if run.parent_run_id is not None:
+        details += f", step `{run.parent_path}` of run `{run.parent_run_id}`"
     if run.retry_of is None:
         return details
     again = "Retry" if run.redriven_from is None else f"Redrive from `{run.redriven_from}`"

@@ -20,6 +20,7 @@ from app.services import editing
 from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, whole_number
 from app.services.platform import Platform
+from app.services.subworkflows import check_runs
 from app.store import connections, subscriptions, workflows
 from app.store import versions as version_rows
 
@@ -30,18 +31,21 @@ async def validate(
     """Everything publishing would refuse or warn of, for the draft or for `definition` instead. Raises `NotFound`."""
     async with platform.database.transaction(workspace_id) as session:
         workflow = editing.there(await workflows.find(session, workspace_id, workflow_id))
-        return await problems_of(session, workspace_id, workflow.draft if definition is None else definition)
+        return await problems_of(session, workspace_id, workflow.draft if definition is None else definition, workflow)
 
 
-async def problems_of(session: AsyncSession, workspace_id: UUID, document: Json) -> list[Problem]:
-    """Every problem of a document: of its shape, and of all in it that can be read nevertheless."""
+async def problems_of(
+    session: AsyncSession, workspace_id: UUID, document: Json, own: Workflow | None = None
+) -> list[Problem]:
+    """Every problem of a document of the workflow `own`: of its shape, and of all in it that can be read
+    nevertheless."""
     try:
-        return await _problems(session, workspace_id, parse(document))
+        return await _problems(session, workspace_id, parse(document), own)
     except DefinitionInvalid as error:
         rest = mended(document, error.problems)
         if rest is None:
             return error.problems
-        found = await _problems(session, workspace_id, rest.definition)
+        found = await _problems(session, workspace_id, rest.definition, own)
         return [*error.problems, *(problem for problem in found if rest.concerns(problem))]
 
 
@@ -69,7 +73,7 @@ async def publish_draft(
 ) -> Version:
     """As `publish`, of a workflow that is locked already."""
     document = editing.canonical(workflow.draft)
-    problems = await _problems(session, workflow.workspace_id, parse(document))
+    problems = await _problems(session, workflow.workspace_id, parse(document), workflow)
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise editing.invalid_definition(errors)
     latest = await version_rows.find(session, workflow.workspace_id, workflow.id, workflow.latest_version)
@@ -156,10 +160,13 @@ async def restore(platform: Platform, workspace_id: UUID, workflow_id: UUID, num
         return workflow
 
 
-async def _problems(session: AsyncSession, workspace_id: UUID, definition: Definition) -> list[Problem]:
+async def _problems(
+    session: AsyncSession, workspace_id: UUID, definition: Definition, own: Workflow | None
+) -> list[Problem]:
     rules = await editing.settings(session, workspace_id)
     kinds = await connections.kinds(session, workspace_id)
-    return check(definition, actions=LOOKUP, connections=kinds, max_steps=rules.max_steps)
+    problems = check(definition, actions=LOOKUP, connections=kinds, max_steps=rules.max_steps)
+    return problems if own is None else [*problems, *await check_runs(session, workspace_id, definition, own)]
 
 
 async def _version(session: AsyncSession, workflow: Workflow, number: int) -> Version:

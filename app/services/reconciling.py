@@ -28,8 +28,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from app.catalog.errors import ErrorType
 from app.json import Json, JsonObject
-from app.services import queues
+from app.services import children, queues
 from app.services.platform import Platform
+from app.store import children as children_store
 from app.store import run_state
 from app.store import upkeep as store
 from app.temporal import names
@@ -149,9 +150,10 @@ async def _end(platform: Platform, workspace_id: UUID, run_id: UUID, ending: End
     statement = store.end(
         workspace_id, run_id, status=ending.status, error=ending.error, output=ending.output, at=ending.at
     )
-    (rows,) = await platform.database.run(workspace_id, statement)
+    rows, _ = await platform.database.run(workspace_id, statement, children_store.orphan(workspace_id, run_id))
     for workflow_id, key in rows:
         await queues.release(platform, workspace_id, workflow_id, key)
+        await children.after_end(platform, workspace_id, run_id)
     return bool(rows)
 
 

@@ -19,7 +19,7 @@ from app.definition import conditions
 from app.json import JsonObject
 from app.services import approval_links, queues
 from app.services.platform import Platform
-from app.store import approvals, events, workflow_variables
+from app.store import approvals, children, events, workflow_variables
 from app.store.recording import RunRecords
 from app.store.run_state import ENDED
 from app.temporal.messages import ActionCall, ActionOutcome, StepRecord
@@ -264,6 +264,8 @@ def _batch(batch: RecordBatch) -> list[Statement]:
         statements.append(approvals.close(UUID(batch.workspace_id), UUID(batch.run_id), over))
     if run.status in ENDED:
         statements.append(records.close_waits(None))
+        if batch.has_children:
+            statements.append(children.orphan(UUID(batch.workspace_id), UUID(batch.run_id)))
     elif batch.closed_waits:
         statements.append(records.close_waits(batch.closed_waits))
     return statements

@@ -21,6 +21,7 @@ from app.services.launching import TEMPORAL_ERRORS, handle_of, has_ended, launch
 from app.services.live import StepView, timeline_of, with_timeline
 from app.services.live import steps as live_steps
 from app.services.paging import Page, decode_cursor, page_of, plain_text, whole_number
+from app.services.parents import Parent, depth_below
 from app.services.platform import Platform
 from app.services.published import Published, published
 from app.services.steering import is_under_way, is_unknown
@@ -30,8 +31,8 @@ from app.store.runs import RunFilter
 from app.temporal.messages import Timeline
 
 __all__ = [
-    "RunFilter", "Started", "StepView", "cancel", "get", "has_ended", "launch", "list_", "start", "start_pending",
-    "steps", "timeline", "wait_for_end",
+    "RunFilter", "Started", "StepView", "cancel", "get", "has_ended", "launch", "list_", "request_cancel", "start",
+    "start_pending", "steps", "timeline", "wait_for_end",
 ]  # fmt: skip
 
 MAX_RUN_BYTES = 1_800_000
@@ -60,18 +61,22 @@ async def start(
     idempotency_key: str | None = None,
     trigger_type: str = "manual",
     event: JsonObject | None = None,
+    parent: Parent | None = None,
 ) -> Started:
-    """Start a run of the workflow's active version, or of `version`. `event` is the envelope of what triggers it.
+    """Start a run of the workflow's active version, or of `version`. `event` is the envelope of what triggers it,
+    `parent` the step of another run that asks for it.
 
     The run is committed as pending before Temporal hears of it, so that nothing can lose it. The same idempotency key
     gives the same run. Its workflow's limits may have it wait, or answer with the run of an earlier start; what they
     refuse of an event is a run that never began.
 
     Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
-    unknown variables, `invalid_limit_key`), `TooLarge` and `TooMany`.
+    unknown variables, `invalid_limit_key`), `TooLarge` and `TooMany`; of a parent also `Conflict` (`parent_ended`,
+    `runs_nested_too_deep`).
     """
     _check_size(platform, input)
-    digest = _digest(input, version, variables) if idempotency_key is not None and event is None else None
+    asked = idempotency_key is not None and event is None and parent is None
+    digest = _digest(input, version, variables) if asked else None
     async with platform.database.transaction(workspace_id) as session:
         if idempotency_key is not None:
             existing = await store.with_key(session, workspace_id, workflow_id, idempotency_key)
@@ -87,6 +92,7 @@ async def start(
         if definition.number != workflow.active_version:
             limits = await admission.limits_of(session, workspace_id, workflow_id)
         _check_request(facts, input, variables, trigger_type)
+        depth = await depth_below(session, workspace_id, parent)
         kept = await workflow_variables.kept(session, workspace_id, workflow_id)
         run = Run(
             workspace_id=workspace_id,
@@ -104,7 +110,11 @@ async def start(
             variables={**kept, **(variables or {})},
             current_step=None,
             waiting_for=None,
-            parent_run_id=None,
+            parent_run_id=parent.run_id if parent else None,
+            parent_path=parent.path if parent else None,
+            parent_waits=parent is not None and parent.waits,
+            depth=depth,
+            response=None,
             retry_of=None,
             attempt=1,
             steps_completed=0,
@@ -184,17 +194,9 @@ async def cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> Run:
     run = await get(platform, workspace_id, run_id, live=False)
     if has_ended(run):
         raise Conflict("run_finished", f"Run {run_id} has ended already ({run.status}); there is nothing to cancel.")
-    if run.status == "pending":
-        async with platform.database.transaction(workspace_id) as session:
-            cancelled = await store.end(
-                session, workspace_id, run_id, status="cancelled", error=_cancelled("before it began"),
-                only_from=["pending"],
-            )  # fmt: skip
-        if cancelled is not None:
-            await _ask_temporal_to_cancel(platform, run_id, must=False)
-            await queues.release(platform, workspace_id, run.workflow_id, run.concurrency_key)
-            return cancelled
-    await _ask_temporal_to_cancel(platform, run_id, must=True)
+    cancelled = await request_cancel(platform, run)
+    if cancelled is not None:
+        return cancelled
     run = await wait_for_end(platform, run, CANCEL_SECONDS)
     if has_ended(run) or await is_under_way(platform, run_id):
         return run
@@ -205,6 +207,25 @@ async def cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> Run:
     if lost is not None:
         await queues.release(platform, workspace_id, run.workflow_id, run.concurrency_key)
     return lost or await get(platform, workspace_id, run_id, live=False)
+
+
+async def request_cancel(platform: Platform, run: Run) -> Run | None:
+    """Have the run cancelled without waiting for it; the row of one that had not begun, which is cancelled at once.
+
+    Raises `Unavailable` while Temporal cannot be reached. A run Temporal does not have is left as it is.
+    """
+    if run.status == "pending":
+        async with platform.database.transaction(run.workspace_id) as session:
+            cancelled = await store.end(
+                session, run.workspace_id, run.id, status="cancelled", error=_cancelled("before it began"),
+                only_from=["pending"],
+            )  # fmt: skip
+        if cancelled is not None:
+            await _ask_temporal_to_cancel(platform, run.id, must=False)
+            await queues.release(platform, run.workspace_id, run.workflow_id, run.concurrency_key)
+            return cancelled
+    await _ask_temporal_to_cancel(platform, run.id, must=True)
+    return None
 
 
 async def wait_for_end(platform: Platform, run: Run, seconds: float) -> Run:
@@ -265,7 +286,7 @@ def _check_request(facts: Published, input: Json, variables: JsonObject | None, 
             Problem(f"variables.{name}", "the workflow has no such variable", f"known: {known}") for name in unknown
         ]
         raise Invalid("unknown_variables", f"variables: unknown {', '.join(unknown)}; known: {known}", problems)
-    if trigger_type != "manual" or not facts.input_schemas:
+    if trigger_type not in ("manual", "workflow") or not facts.input_schemas:
         return
     for place, schema in enumerate(facts.input_schemas, start=1):
         try:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from temporalio.service import RPCError
 
-from app.services import events, launching, purging, queues, reconciling, workspaces
+from app.services import children, events, launching, purging, queues, reconciling, workspaces
 from app.services.errors import ServiceError, Unavailable
 from app.services.platform import Platform
 from app.store import upkeep as store
@@ -24,7 +24,7 @@ LOOKS_AT_ONCE = 4
 DUTY_SECONDS = 60.0
 """A duty that took this long begins with no further workspace."""
 
-_LOOKED_FOR = (Duty.EVENTS, Duty.STARTS, Duty.CHECKS, Duty.PURGE)
+_LOOKED_FOR = (Duty.EVENTS, Duty.STARTS, Duty.CHILDREN, Duty.CHECKS, Duty.PURGE)
 
 _log = logging.getLogger(__name__)
 
@@ -105,6 +105,11 @@ async def _start_runs(platform: Platform, workspace_id: UUID) -> UpkeepReport:
     return UpkeepReport(runs_started=started, left_over=_left(Duty.STARTS, started >= LIMIT))
 
 
+async def _settle_children(platform: Platform, workspace_id: UUID) -> UpkeepReport:
+    settled = await children.settle_pending(platform, workspace_id, LIMIT)
+    return UpkeepReport(children_settled=settled, left_over=_left(Duty.CHILDREN, settled >= LIMIT))
+
+
 async def _check_runs(platform: Platform, workspace_id: UUID) -> UpkeepReport:
     checked, ended = await reconciling.check(platform, workspace_id)
     return UpkeepReport(runs_checked=checked, runs_ended=ended)
@@ -118,6 +123,7 @@ async def _purge(platform: Platform, workspace_id: UUID) -> UpkeepReport:
 _DUTIES: Mapping[Duty, Callable[[Platform, UUID], Awaitable[UpkeepReport]]] = {
     Duty.EVENTS: _dispatch_events,
     Duty.STARTS: _start_runs,
+    Duty.CHILDREN: _settle_children,
     Duty.CHECKS: _check_runs,
     Duty.PURGE: _purge,
 }

@@ -14,7 +14,7 @@ from app.json import Json, JsonObject
 from app.store.events import patterns_of
 from app.store.run_state import ENDED, UNDER_WAY
 
-OTHER_WAITS = ("delay", "retry", "decision")
+OTHER_WAITS = ("delay", "retry", "decision", "run")
 """What a run can wait for besides events and approvals."""
 QUEUES = ("concurrency", "rate")
 """What a run can wait for before it begins."""
@@ -30,7 +30,9 @@ class RunFilter:
     started_after: datetime | None = None
     started_before: datetime | None = None
     waiting_for: str | None = None
-    """What a run waits for: a kind (event, approval, delay, retry, decision, concurrency, rate) or an event type."""
+    """What a run waits for: a kind (event, approval, delay, retry, decision, run, concurrency, rate) or an event
+    type."""
+    parent_run_id: UUID | None = None
     text: str | None = None
     asked_until: datetime | None = None
     """Only runs that were asked for by then, by the database's clock."""
@@ -126,7 +128,11 @@ async def end(
     )
     if only_from:
         statement = statement.where(Run.status.in_(only_from))
-    return await session.scalar(statement)
+    ended = await session.scalar(statement)
+    if ended is not None and ended.temporal_run_id is not None:
+        children = update(Run).where(Run.workspace_id == workspace_id, Run.parent_run_id == run_id)
+        await session.execute(children.where(Run.parent_waits, Run.finished_at.is_(None)).values(orphaned=True))
+    return ended
 
 
 async def pending(session: AsyncSession, workspace_id: UUID, *, older_than: timedelta, limit: int) -> Sequence[Run]:
@@ -192,6 +198,8 @@ def _conditions(workspace_id: UUID, filter_: RunFilter) -> list[ColumnElement[bo
     found: list[ColumnElement[bool]] = []
     if filter_.workflow_id is not None:
         found.append(Run.workflow_id == filter_.workflow_id)
+    if filter_.parent_run_id is not None:
+        found.append(Run.parent_run_id == filter_.parent_run_id)
     if filter_.statuses:
         found.append(Run.status.in_(filter_.statuses))
     if filter_.trigger is not None:

@@ -43,6 +43,9 @@ _LOOK = f"""
             (SELECT true FROM runs
              WHERE workspace_id = %(workspace_id)s AND cancel_due AND finished_at IS NULL ORDER BY id LIMIT 1),
             false),
+        EXISTS (
+            SELECT FROM runs
+            WHERE workspace_id = %(workspace_id)s AND parent_waits AND (orphaned OR finished_at IS NOT NULL)),
         COALESCE(
             (SELECT true FROM runs WHERE {_NEVER_CHECKED} ORDER BY checked_at LIMIT 1),
             (SELECT true FROM runs WHERE {_LONG_UNCHECKED} ORDER BY checked_at LIMIT 1),
@@ -95,7 +98,7 @@ def look(
     check_after: timedelta,
     retention_days: int,
 ) -> Statement:
-    """Whether there is work: one row `(events, starts, checks, purge)`, each true or false."""
+    """Whether there is work: one row `(events, starts, children, checks, purge)`, each true or false."""
     return Statement(
         _LOOK,
         {

@@ -46,6 +46,15 @@ async def with_slug(session: AsyncSession, workspace_id: UUID, slug: str, *, loc
     return await session.scalar(statement.with_for_update() if lock else statement)
 
 
+async def named(session: AsyncSession, workspace_id: UUID, name: str) -> Workflow | None:
+    """The workflow of this slug or id."""
+    try:
+        found = await find(session, workspace_id, UUID(name))
+    except ValueError:
+        found = None
+    return found or await with_slug(session, workspace_id, name)
+
+
 async def slugs_like(session: AsyncSession, workspace_id: UUID, base: str) -> set[str]:
     """Slugs in use that begin so."""
     statement = select(Workflow.slug).where(

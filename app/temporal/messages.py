@@ -7,6 +7,7 @@ with a default, never renamed or removed. Times are RFC 3339 in UTC, durations s
 from dataclasses import dataclass, field
 
 from app.json import Json, JsonObject
+from app.temporal.child_messages import ChildEnded
 
 WALK = 4
 """How runs are walked now; an execution keeps the number it began with. A change of the walk takes the next one where
@@ -63,6 +64,8 @@ class RunInput:
     """Which way of walking the execution began with: `WALK` for new ones. Replays go the way their run went."""
     limits: RunLimits | None = None
     """None for runs from before there were limits."""
+    parent_run_id: str | None = None
+    """The run whose step started this one and waits for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,6 +306,8 @@ class Carry:
     """Temporal executions before the next one."""
     reports: int = 0
     reported: list[str] = field(default_factory=list)
+    children: list[ChildEnded] = field(default_factory=list)
+    """Runs it started that have ended, and whose steps have not heard of it."""
 
 
 @dataclass(frozen=True, kw_only=True)

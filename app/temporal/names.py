@@ -7,6 +7,7 @@ from temporalio.common import SearchAttributeKey
 TASK_QUEUE = "holdfast"
 AUTOMATION_WORKFLOW = "Automation"
 DELIVER_EVENT_SIGNAL = "deliver_event"
+CHILD_ENDED_SIGNAL = "child_ended"
 TIMELINE_QUERY = "timeline"
 JOURNAL_QUERY = "journal"
 
@@ -41,6 +42,9 @@ OPEN_WAIT_ACTIVITY = "holdfast.open_wait"
 OPEN_APPROVAL_ACTIVITY = "holdfast.open_approval"
 SET_VARIABLES_ACTIVITY = "holdfast.set_workflow_variables"
 LOST_EFFECTS_ACTIVITY = "holdfast.lost_effects"
+START_CHILD_ACTIVITY = "holdfast.start_child"
+CANCEL_CHILD_ACTIVITY = "holdfast.cancel_child"
+RESPOND_ACTIVITY = "holdfast.respond"
 
 # Type of the failure of a local activity that did nothing, because the database was away.
 NOT_TRIED = "not_tried"
@@ -54,6 +58,9 @@ TRIGGER = SearchAttributeKey.for_keyword("HoldfastTrigger")
 WAITING_FOR = SearchAttributeKey.for_keyword("HoldfastWaitingFor")
 
 SEARCH_ATTRIBUTES = (WORKSPACE, WORKFLOW, STATUS, TRIGGER, WAITING_FOR)
+
+CHILD_KEY = "run:"
+"""How the idempotency keys of runs begin that a step of another run starts."""
 
 _RUN = "run-"
 

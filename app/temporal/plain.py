@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
 from app.json import Json, JsonObject
+from app.temporal.child_messages import ChildEnded
 from app.temporal.messages import (
     Assignment,
     Carry,
@@ -47,6 +48,7 @@ def read_carry(plain: JsonObject) -> Carry:
         "ending": _read(RunResult, plain["ending"]) if plain.get("ending") else None,
         "events": [_read(WaitingEvent, one) for one in plain.get("events", ())],
         "decisions": _read_all(Decision, plain.get("decisions", {})),
+        "children": [_read(ChildEnded, one) for one in plain.get("children", ())],
     }
     return _read(Carry, {**plain, **parts})
 
@@ -69,8 +71,8 @@ def _read_all(message: type[MessageT], plain: Mapping[str, JsonObject]) -> dict[
 _KNOWN: dict[type, frozenset[str]] = {
     message: frozenset(field.name for field in fields(message))
     for message in (
-        Assignment, Carry, Compensation, Decision, JournalState, LoopProgress, RepeatProgress, RunResult, StepRecord,
-        WaitingEvent,
+        Assignment, Carry, ChildEnded, Compensation, Decision, JournalState, LoopProgress, RepeatProgress, RunResult,
+        StepRecord, WaitingEvent,
     )
 }  # fmt: skip
 

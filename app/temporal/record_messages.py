@@ -57,6 +57,10 @@ class RecordBatch:
     """Beginnings of paths whose rows are let go: all but the latest iterations of a long `repeat`."""
     journal: "JournalState | None" = None
     """Kept when a run ended other than completed, so that it can be redriven when Temporal has forgotten it."""
+    is_child: bool = False
+    """Another run waits for this one's end."""
+    has_children: bool = False
+    """The definition has steps that start runs: none of those it waited for may outlive it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ class Duty(StrEnum):
 
     EVENTS = "events"
     STARTS = "starts"
+    CHILDREN = "children"
     CHECKS = "checks"
     PURGE = "purge"
 
@@ -87,6 +88,8 @@ class UpkeepReport:
     """Workspaces that were looked at."""
     events_dispatched: int = 0
     runs_started: int = 0
+    children_settled: int = 0
+    """Runs whose parents were told of their end, or that were cancelled because their parents had ended."""
     runs_checked: int = 0
     """Runs under way that Temporal was asked about."""
     runs_ended: int = 0
@@ -128,6 +131,7 @@ COUNTS = {
     "runs_checked": "",
     "events_dispatched": "events dispatched",
     "runs_started": "runs started",
+    "children_settled": "children settled",
     "runs_ended": "runs ended as Temporal has them",
     "runs_purged": "runs purged",
     "events_purged": "events purged",

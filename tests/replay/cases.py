@@ -7,6 +7,7 @@ from app.db.models import Run
 from app.json import JsonObject
 from tests.replay.approval_cases import APPROVALS
 from tests.replay.case import Case, Drive
+from tests.replay.starting import STARTING
 from tests.replay.surviving import SURVIVING
 from tests.support.engine import Engine, http
 
@@ -161,5 +162,5 @@ _KINDS: Mapping[str, Case] = {
     ),
 }
 
-CASES: Mapping[str, Case] = {**_KINDS, **SURVIVING, **APPROVALS}
+CASES: Mapping[str, Case] = {**_KINDS, **SURVIVING, **APPROVALS, **STARTING}
 """All of them, by the name of their file; the executions of a run that continued as new are `name.1` and so on."""

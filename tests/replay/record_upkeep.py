@@ -1,7 +1,11 @@
-"""Records the histories of upkeep that `test_replay_upkeep.py` replays: `python -m tests.replay.record_upkeep`."""
+"""Records the histories of upkeep that `test_replay_upkeep.py` replays: `python -m tests.replay.record_upkeep`.
+
+Those that are there stay as they are, unless they are named after it.
+"""
 
 import asyncio
 import json
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,10 +40,19 @@ LEFT_LYING = """
     SELECT workspace_id, '/recorded', 'lost', 'shop.order.shipped', now() - interval '1 hour' FROM workspaces;
 """
 """A lost start, a lost event, a run to be checked and one that is old."""
+UNTOLD = """
+    INSERT INTO runs (
+        workspace_id, id, workflow_id, workflow_name, version, status, trigger_type, finished_at,
+        parent_run_id, parent_path, parent_waits, idempotency_key)
+    SELECT workspace_id, gen_random_uuid(), workflow_id, 'Child', 1, 'completed', 'workflow', now(),
+        id, 'child', true, 'run:child'
+    FROM runs WHERE finished_at IS NULL LIMIT 1;
+"""
+"""A child whose parent was not told of its end."""
 
 
 async def main() -> None:
-    """Record all of them: an idle pass, one after it that does every duty, and one in which a duty fails."""
+    """Record all of them: an idle pass, one after it that does much, one in which a duty fails, one about children."""
     with tempfile.TemporaryDirectory(prefix="holdfast-record-", ignore_cleanup_errors=True) as folder:
         async with servers(Path(folder)) as settings, open_platform(settings) as platform, _worker(platform) as client:
             await ensure_upkeep(client, timedelta(hours=1))
@@ -50,6 +63,8 @@ async def main() -> None:
             await _leave_work(Engine(platform, workspace.workspace_id))
             events.dispatch_pending = _away  # type: ignore[assignment]
             await _record(client, "failing")
+            await _run(Engine(platform, workspace.workspace_id), UNTOLD)
+            await _record(client, "children")
 
 
 @asynccontextmanager
@@ -68,11 +83,15 @@ async def _leave_work(engine: Engine) -> None:
     for run in runs:
         await engine.at(run, "paid")
     await (await engine.handle(runs[0])).terminate(reason="recorded")
+    await _run(engine, LEFT_LYING.replace("'lost'", f"'lost {runs[0].id}'"))
+
+
+async def _run(engine: Engine, statements: str) -> None:
     url = engine.platform.settings.database_url
     assert url is not None
     async with await psycopg.AsyncConnection.connect(url) as connection:
         await connection.execute("SELECT set_config('holdfast.workspace_id', %s, false)", [str(engine.workspace_id)])
-        await connection.execute(LEFT_LYING.replace("'lost'", f"'lost {runs[0].id}'").encode())
+        await connection.execute(statements.encode())
 
 
 async def _away(*_: object, **__: object) -> int:
@@ -90,8 +109,10 @@ async def _record(client: Client, name: str) -> None:
     [execution] = await eventually(over)
     history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
     text = json.dumps(without_machine(json.loads(history.to_json())), indent=1, sort_keys=True)
-    (HISTORIES / f"{name}.json").write_text(text + "\n")
-    print(f"recorded {name}")
+    file = HISTORIES / f"{name}.json"
+    if name in sys.argv or not file.exists():
+        file.write_text(text + "\n")
+        print(f"recorded {name}")
 
 
 async def _passes(client: Client) -> list[WorkflowExecution]:

@@ -60,6 +60,8 @@ class Runnable:
     ends: JsonObject
     held: JsonObject | None = None
     decision: JsonObject | None = None
+    first: JsonObject | None = None
+    """A workflow that it runs, and that is to be published before."""
 
 
 def blocks(*languages: str) -> list[Block]:
@@ -71,7 +73,7 @@ def runnables() -> Iterator[Runnable]:
     """Each `yaml run` block with the JSON blocks that must follow it.
 
     `output` is what the run answers, `ends` what its run looks like when it does not complete; `held` and `decision`
-    may stand before them. The first has the input: `output input={}`.
+    may stand before them. The first has the input: `output input={}`. A `yaml first` before it is what it runs.
     """
     found = blocks("yaml", "json")
     for number, block in enumerate(found):
@@ -90,6 +92,7 @@ def runnables() -> Iterator[Runnable]:
             end if after[0].kind == "ends" else {"status": "completed", "output": end},
             None if held is None else held.content(),
             None if decision is None else decision.content(),
+            found[number - 1].content() if found[number - 1].kind == "first" else None,
         )
 
 

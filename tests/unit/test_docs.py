@@ -29,7 +29,7 @@ from tests.support.documents import EXAMPLES, PAGES, ROOT, Block, anchors, block
 from workflows.interpreter import KINDS
 
 CONNECTIONS = {"smtp-main": "smtp", "helpdesk": "http", "shop-hook": "webhook"}
-FRAGMENTS = {"", "run", "steps", "conditions", "matches", "event", "connection", "workflow"}
+FRAGMENTS = {"", "run", "first", "steps", "conditions", "matches", "event", "connection", "workflow"}
 FRAGMENTS |= {"output", "ends", "held", "decision"}
 
 
@@ -53,7 +53,7 @@ def test_every_block_says_what_it_is(block: Block) -> None:
     block.content()
 
 
-@pytest.mark.parametrize("block", [b for b in blocks("yaml") if b.kind in ("", "run")], ids=page)
+@pytest.mark.parametrize("block", [b for b in blocks("yaml") if b.kind in ("", "run", "first")], ids=page)
 def test_a_whole_workflow_can_be_published(block: Block) -> None:
     published(block.content())
 

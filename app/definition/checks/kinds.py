@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from app.definition import durations
+from app.definition import durations, responses
 from app.definition.checks.findings import Findings
-from app.definition.errors import DurationError, ExpressionError, Path
+from app.definition.errors import DurationError, ExpressionError, Path, ResponseError
 from app.definition.expressions import is_template
 from app.definition.paths import parse_path
 from app.definition.steps import (
@@ -17,6 +18,8 @@ from app.definition.steps import (
     LoopStep,
     ParallelStep,
     RepeatStep,
+    RespondStep,
+    RunWorkflowStep,
     Step,
     TransformStep,
     WaitForEventStep,
@@ -128,6 +131,32 @@ def _wait_for_event(step: WaitForEventStep, here: Path, findings: Findings) -> N
         findings.add((*here, "on_timeout"), "on_timeout is fail, and there is no timeout", "add a timeout")
 
 
+def _run_workflow(step: RunWorkflowStep, here: Path, findings: Findings) -> None:
+    if step.timeout is not None and not step.wait:
+        findings.add(
+            (*here, "timeout"), "a run that is not waited for has no timeout here", "set settings.timeout there"
+        )
+
+
+def _respond(step: RespondStep, here: Path, findings: Findings) -> None:
+    """What is written out; expressions are judged when they have values."""
+
+    def judge(place: tuple[str, ...], value: Json, rule: Callable[[], object]) -> None:
+        if not _has_templates(value):
+            _try(rule, (*here, *place), findings)
+
+    judge(("status",), step.status, lambda: responses.check_status(step.status))
+    for name, value in step.headers.items():
+        judge(("headers",), None, partial(responses.check_name, name))
+        judge(("headers", name), value, partial(responses.check_header, name, value))
+    if isinstance(step.status, int) and step.status in responses.WITHOUT_BODY and step.body is not None:
+        findings.add((*here, "body"), f"an answer of status {step.status} has no body", "leave it out")
+
+
+def _has_templates(value: Json) -> bool:
+    return isinstance(value, str) and is_template(value)
+
+
 def _check_moment(text: str, place: Path, findings: Findings, also: str = "") -> None:
     if is_template(text):
         return
@@ -140,7 +169,7 @@ def _check_moment(text: str, place: Path, findings: Findings, also: str = "") ->
 def _try(read: Callable[[], object], place: Path, findings: Findings) -> None:
     try:
         read()
-    except DurationError as error:
+    except (DurationError, ResponseError) as error:
         findings.add(place, error.message, error.hint)
 
 
@@ -178,4 +207,6 @@ _RULES: dict[type[Step], Callable[[Any, Path, Findings], None]] = {  # type: ign
     TransformStep: _transform,
     DelayStep: _delay,
     WaitForEventStep: _wait_for_event,
+    RunWorkflowStep: _run_workflow,
+    RespondStep: _respond,
 }

@@ -22,6 +22,8 @@ WORKSPACE_FIELDS = ("id", "name")
 STEP_FIELDS = ("output", "status", "error", "attempts", "started_at", "finished_at")
 WAIT_FIELDS = ("event", "timed_out")
 """What an event wait has besides."""
+CHILD_FIELDS = ("run_id",)
+"""What a step that starts a run has besides."""
 
 _ALWAYS = ("trigger", "steps", "vars", "run", "workspace", "now")
 
@@ -205,6 +207,8 @@ def _check_step_field(reference: Reference, holders: list[tuple[Step, Path]], pl
     known: tuple[str, ...] = STEP_FIELDS
     if any(step.type == "wait_for_event" for step, _place in holders):
         known = (*known, *WAIT_FIELDS)
+    if any(step.type == "run_workflow" for step, _place in holders):
+        known = (*known, *CHILD_FIELDS)
     if reference.path[1] not in known:
         key, field = reference.path[0], reference.path[1]
         hint = suggestion(str(field), known, what="it has")

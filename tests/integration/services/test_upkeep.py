@@ -1,7 +1,7 @@
 """What upkeep finds to do, and what one workspace's trouble means for the others."""
 
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func
@@ -41,6 +41,9 @@ async def test_what_is_left_lying_is_found(platform: Platform, workspace: TestWo
     assert await needs(platform, workspace.id) == {Duty.EVENTS, Duty.STARTS}
     await a_run(platform, workspace.id, created_at=long_ago)
     assert await needs(platform, workspace.id) == {Duty.EVENTS, Duty.STARTS, Duty.CHECKS}
+    child = {"parent_run_id": uuid4(), "parent_waits": True}
+    await a_run(platform, workspace.id, status="completed", finished_at=func.now(), **child)
+    assert await needs(platform, workspace.id) == set(Duty) - {Duty.PURGE}
     await a_run(platform, workspace.id, status="completed", finished_at=long_ago)
     assert await needs(platform, workspace.id) == set(Duty)
 

@@ -8,7 +8,7 @@ from app.definition.error_types import RUN_ERRORS, STEP_ERRORS, ErrorType, StepE
 
 RETRYABLE = {
     *("provider_unavailable", "rate_limited", "host_not_found", "connection_failed", "timeout", "worker_lost"),
-    *("internal", "wait_timed_out"),
+    *("internal", "wait_timed_out", "child_failed"),
 }
 
 

@@ -102,6 +102,8 @@ EVERY_KIND: list[JsonObject] = [
         "on_error": "branch",
         "error_steps": [{"id": "sorry", "type": "stop"}],
     },
+    {"id": "other", "type": "run_workflow", "workflow": "credit-check", "inputs": {"n": 1}, "wait": False},
+    {"id": "answer", "type": "respond", "status": 201, "headers": {"X-Order": "7"}, "body": {"ok": True}},
 ]
 
 WHOLE: JsonObject = {
@@ -216,6 +218,7 @@ def test_every_kind_names_the_fields_its_expressions_stand_in() -> None:
         "on_reject",
         "form",
         "notify",
+        "wait",
         "item_variable",
         "concurrency",
         "max_iterations",
