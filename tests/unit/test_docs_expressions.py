@@ -4,13 +4,16 @@ import json
 
 import pytest
 
+from app.definition.durations import parse_moment
 from app.definition.errors import LimitError
 from app.definition.expressions import TESTS, evaluate
+from app.definition.filters.moments import _parts
 from app.definition.limits import MAX_DEFINITION_TOKENS, MAX_ITEM_OPERATIONS, MAX_OPERATIONS
 from app.json import Json
 from tests.support.documents import ROOT, quoted, table
 
 PAGE = "expressions.md"
+MOMENT = "2030-03-05T14:07:09.250Z"
 
 
 def cell(text: str) -> str:
@@ -67,6 +70,15 @@ def test_every_bound_is_told_in_the_words_of_its_error() -> None:
         said.append(caught.value.message)
     said.insert(-1, f"the expressions of the workflow have more than {MAX_DEFINITION_TOKENS:,} parts together")
     assert told == said
+
+
+@pytest.mark.parametrize("row", table("filters.md", "token"), ids=lambda row: row[0])
+def test_a_token_of_a_date_gives_what_is_said(row: list[str]) -> None:
+    assert given(f"'{MOMENT}' | date_format('{cell(row[0])}')") == cell(row[2])
+
+
+def test_every_token_of_a_date_is_told() -> None:
+    assert [cell(row[0]) for row in table("filters.md", "token")] == list(_parts(parse_moment(MOMENT)))
 
 
 def test_the_units_of_work_are_those_that_are_told() -> None:
