@@ -2,7 +2,7 @@
 # All paths are relative, so that the folder's own path may hold spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test chaos check format bench install clean
+.PHONY: help dev demo test chaos fuzz-expressions check format bench install clean
 
 ARGS ?=
 # Test files run beside each other, each process with servers of its own: AT_ONCE= runs them one after the other.
@@ -13,6 +13,7 @@ help:
 	@echo "make demo    publish an example, send it events, watch the run live, stop again"
 	@echo "make test    checks and all tests"
 	@echo "make chaos   kill every server again and again under 200 runs; about five minutes"
+	@echo "make fuzz-expressions  try expressions at random for two minutes"
 	@echo "make check   style, types and import rules alone"
 	@echo "make format  bring the code into the style"
 	@echo "make bench   measure speed and start-up on this machine"
@@ -36,6 +37,9 @@ test: check
 
 chaos: install
 	.venv/bin/python -m tests.chaos $(ARGS)
+
+fuzz-expressions: install
+	.venv/bin/python -m tests.fuzz $(ARGS)
 
 check: install
 	.venv/bin/python -m ruff check .

@@ -235,12 +235,29 @@ class Scope:
     async def breathe(self) -> None:
         """Give the workflow task back after much computing: Temporal takes one of two seconds for a deadlock.
 
-        Counted in the language's units of work, not in time, so that a replay breathes at the same places.
+        Counted in the language's units of work, not in time, so that a replay breathes at the same places. What goes on
+        side by side shares one task: while one part breathes, the others wait with it.
         """
-        if self.state.work >= MOST_WORK:
-            self.state.work = 0
-            self.state.history.timer()
-            await workflow.sleep(0.001, summary="pause after much computing")
+        state = self.state
+        if state.work < MOST_WORK:
+            return
+        if not workflow.patched("breathing together"):
+            state.work = 0
+            await self._breath()
+            return
+        while state.work >= MOST_WORK:
+            if state.breathing:
+                await workflow.wait_condition(lambda: state.work < MOST_WORK)
+                continue
+            state.breathing = True
+            try:
+                await self._breath()
+            finally:
+                state.breathing, state.work = False, 0
+
+    async def _breath(self) -> None:
+        self.state.history.timer()
+        await workflow.sleep(0.001, summary="pause after much computing")
 
     def duration(self, value: Json, field: str) -> timedelta:
         """A duration, given or computed."""

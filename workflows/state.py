@@ -71,6 +71,8 @@ class RunState:
         self.current_step: str | None = None
         self.work = 0
         """Units of computing since the walk last gave its task back."""
+        self.breathing = False
+        """A part of the walk is giving the task back just now."""
         self.walkers = 1
         """Parts of the walk that go on side by side."""
         self.one_at_a_time = self.walks(2)

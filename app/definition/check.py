@@ -1,6 +1,7 @@
 """What keeps a well-shaped definition from being published, all of it at once. The rules stand in `checks/`."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from app.definition.checks.actions import ActionInfo, check_action
 from app.definition.checks.answering import check_answering
@@ -12,10 +13,14 @@ from app.definition.checks.kinds import check_kind
 from app.definition.checks.limits import check_limits
 from app.definition.checks.names import Names, check_condition, check_match, check_value
 from app.definition.checks.triggers import check_triggers
-from app.definition.errors import Path
+from app.definition.errors import ExpressionError, Path
+from app.definition.limits import MAX_DEFINITION_TOKENS
 from app.definition.model import Definition
+from app.definition.parse import dump
 from app.definition.problems import Problem
+from app.definition.references import templates
 from app.definition.steps import ActionStep, ApprovalStep, Step
+from app.definition.syntax import parse
 from app.definition.tree import nesting, walk_paths
 
 __all__ = ["ActionInfo", "check"]
@@ -35,7 +40,7 @@ def check(
     known here, so not judged). `max_steps` counts the whole tree, `max_depth` lists of steps inside each other.
     """
     findings = Findings()
-    if _check_size(definition, findings, max_steps, max_depth):
+    if _check_size(definition, findings, max_steps, max_depth) and _check_expressions(definition, findings):
         flow = Flow(definition, findings)
         names = Names.of(definition, flow.steps)
         check_triggers(definition, findings)
@@ -60,6 +65,19 @@ def _check_size(definition: Definition, findings: Findings, max_steps: int, max_
     if nesting(deepest) > max_depth:
         findings.add(deepest, f"steps are nested {nesting(deepest)} levels deep, {max_depth} are allowed", _SPLIT)
     return len(places) <= max(max_steps, 1_000)
+
+
+def _check_expressions(definition: Definition, findings: Findings) -> bool:
+    """Whether all expressions together can be read in one workflow task. What cannot be read at all is said later."""
+    tokens = 0
+    for _place, text in templates(dump(definition)):
+        with suppress(ExpressionError):
+            tokens += parse(text).tokens
+        if tokens > MAX_DEFINITION_TOKENS:
+            message = f"the expressions of the workflow have more than {MAX_DEFINITION_TOKENS:,} parts together"
+            findings.add((), message, _SPLIT)
+            return False
+    return True
 
 
 _SPLIT = "split it into several workflows that hand over with events"

@@ -18,7 +18,7 @@ from app.definition.expressions import evaluate as resolve
 from app.definition.expressions import references
 from app.definition.limits import Budget
 from app.definition.nearest import suggestion
-from app.definition.paths import lookup, parse_path
+from app.definition.paths import find, parse_path
 from app.definition.syntax import is_template
 from app.definition.values import described
 from app.json import Json, JsonObject
@@ -97,19 +97,12 @@ def _field(path: Path, context: Mapping[str, Json]) -> Json:
     root = str(path[0])
     if root not in context:
         raise MissingError(f"unknown name '{root}'", hint=suggestion(root, context, what="there are"))
-    return _part(context[root], path[1:])
-
-
-def _part(value: Json, path: Path) -> Json:
-    try:
-        return lookup(value, path)
-    except MissingError:
-        return None
+    return find(context[root], path[1:])
 
 
 def _event_field(path: Path, context: Mapping[str, Json]) -> Json:
     """A path that starts with none of the event's names is one into its data."""
-    return _part(context[str(path[0])], path[1:]) if path[0] in EVENT_NAMES else _part(context["data"], path)
+    return find(context[str(path[0])], path[1:]) if path[0] in EVENT_NAMES else find(context["data"], path)
 
 
 def event_matches(match: Json | None, event: JsonObject, context: Mapping[str, Json]) -> bool:

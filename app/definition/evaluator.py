@@ -250,7 +250,7 @@ class Evaluation:
 
 def _missing(holder_node: nodes.Node, holder: Json, key: Json) -> ExpressionError:
     """Why a lookup found nothing, naming where it looked and what there is."""
-    where = spelled(holder_node) or described(holder)
+    where = shorten(spelled(holder_node)) or described(holder)
     if isinstance(holder, dict) and isinstance(key, str):
         wanted = shorten(key, 60)
         message = {"steps": f"no step '{wanted}' has run", "vars": f"there is no variable '{wanted}'"}.get(
@@ -258,11 +258,20 @@ def _missing(holder_node: nodes.Node, holder: Json, key: Json) -> ExpressionErro
         )
         return MissingError(message, hint=lambda: suggestion(key, holder, what="it has") or "it is empty")
     if holder is None:
-        return MissingError(f"{where} is null and has no {key!r}", hint="use `| default(...)` when it may be missing")
+        return MissingError(
+            f"{where} is null and has no {_shown(key)}", hint="use `| default(...)` when it may be missing"
+        )
     if isinstance(holder, list | str) and type(key) is int:
-        return MissingError(f"{where} has no element {key}", hint=f"it has {len(holder)}")
+        return MissingError(f"{where} has no element {_shown(key)}", hint=f"it has {len(holder)}")
     hint = f"use a filter: `| {key}`" if isinstance(key, str) and key in FILTERS else ""
-    return MissingError(f"{where} is {described(holder)} and has no {shorten(repr(key), 60)}", hint=hint)
+    return MissingError(f"{where} is {described(holder)} and has no {_shown(key)}", hint=hint)
+
+
+def _shown(key: Json) -> str:
+    """A key as it is written, when that is short. Python itself refuses to write very long numbers."""
+    if isinstance(key, list | dict) or (type(key) is int and abs(key) > 10**18):
+        return described(key)
+    return shorten(repr(key[:80] if isinstance(key, str) else key), 60)
 
 
 def spelled(node: nodes.Node) -> str:

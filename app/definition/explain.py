@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from app.definition.checks.findings import MAX_PROBLEMS
 from app.definition.errors import Path
 from app.definition.nearest import suggestion
 from app.definition.paths import format_path
@@ -52,9 +53,11 @@ def explain(error: ValidationError, document: Json, root: Any) -> list[Problem]:
 
 
 def explain_details(details: Iterable[ErrorDetails], document: Json, root: Any) -> list[tuple[Path, str, str]]:
-    """As `explain`, of single errors; each problem as (place in the document, message, hint)."""
+    """As `explain`, of single errors; each problem as (place in the document, message, hint), about 500 at most."""
     told: dict[tuple[Path, str], _Told] = {}
     for detail in details:
+        if len(told) >= MAX_PROBLEMS:
+            break
         for problem in _problems(detail, _place(detail, document, root)):
             told.setdefault((problem[0], problem[1]), problem)
     return list(_united(list(told.values())))
@@ -63,8 +66,12 @@ def explain_details(details: Iterable[ErrorDetails], document: Json, root: Any) 
 def _united(problems: list[_Told]) -> Iterator[_Told]:
     """A value that fits none of several kinds is one problem, not one for each."""
     seen: set[Path] = set()
+    expected: dict[Path, list[str]] = {}
+    for path, message, _hint in problems:
+        if message.startswith("expected "):
+            expected.setdefault(path, []).append(message)
     for path, message, hint in problems:
-        several = [other for where, other, _hint in problems if where == path and other.startswith("expected ")]
+        several = expected.get(path, [])
         if message not in several or len(several) == 1:
             yield path, message, hint
         elif path not in seen:

@@ -7,7 +7,7 @@ from app.definition.errors import ExpressionError, ItemsError, MissingError
 from app.definition.filters.lists import distinct
 from app.definition.limits import MAX_ITEM_OPERATIONS, Budget
 from app.definition.operations import add, divide
-from app.definition.paths import lookup, parse_path
+from app.definition.paths import find, lookup, parse_path
 from app.definition.values import described, is_number, order, type_name
 from app.json import Json, JsonObject
 
@@ -67,10 +67,7 @@ def _values(items: list[Json], field: str | None, budget: Budget) -> list[Json]:
 
 
 def _optional(item: Json, field: str | None) -> Json:
-    try:
-        return item if field is None else lookup(item, parse_path(field))
-    except MissingError:
-        return None
+    return item if field is None else find(item, parse_path(field))
 
 
 def _sum(items: list[Json], field: str | None, budget: Budget) -> Json:

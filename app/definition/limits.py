@@ -10,6 +10,13 @@ MAX_TEMPLATE_CHARS = 256 * 1024
 """Longest text that may hold expressions (a whole e-mail body)."""
 MAX_TOKENS = 4_000
 """Most tokens in the expressions of one text."""
+MAX_DEFINITION_TOKENS = 60_000
+"""Most tokens in all expressions of one definition: reading them takes eight microseconds each, and a run may read all
+of them in one task."""
+MAX_KEPT_TOKENS = 4 * MAX_DEFINITION_TOKENS
+"""Tokens of the texts whose trees are kept. A token's part of a tree takes a tenth of a kilobyte."""
+MAX_LITERAL_DIGITS = 20_000
+"""Digits in a row inside an expression; the lexer takes a microsecond for each."""
 MAX_SOURCE_NESTING = 25
 """Deepest nesting of brackets and blocks in the source; the parser needs a dozen stack frames a level."""
 MAX_TREE_DEPTH = 80
@@ -49,6 +56,11 @@ class Budget:
                 "the expression takes too much work",
                 hint="use a filter, aggregate or loop step for long lists, and shorter ranges",
             )
+
+    def require(self, units: int) -> None:
+        """Refuse work of at least so many units, which are charged while it is done, before room is taken for it."""
+        if units > self.operations:
+            self.charge(self.operations + 1)
 
     def touch(self, chars: int) -> None:
         """Pay for reading so many characters (or list elements) at native speed."""

@@ -50,6 +50,18 @@ def lookup(value: Json, path: Path) -> Json:
     return value
 
 
+def find(value: Json, path: Path, absent: Json = None) -> Json:
+    """As `lookup`, with `absent` for what is not there: over long lists an error for each element would take long."""
+    for key in path:
+        if isinstance(value, dict) and str(key) in value:
+            value = value[str(key)]
+        elif isinstance(value, list) and (index := _index(key, len(value))) is not None:
+            value = value[index]
+        else:
+            return absent
+    return value
+
+
 def _index(key: str | int, length: int) -> int | None:
     index = int(key) if isinstance(key, int) or (key.isascii() and key.isdigit() and len(key) < 10) else None
     return index if index is not None and -length <= index < length else None

@@ -101,6 +101,16 @@ class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoa
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
     yaml_constructors: dict[str | None, Any] = {}  # noqa: RUF012
+    depth = 0
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        """Called for each node before what is inside it. The C library has no limit of its own: it would crash."""
+        self.depth += 1
+        if self.depth > 2 * MAX_DEPTH:
+            _refuse(f"the YAML is nested more than {MAX_DEPTH} levels deep")
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
 
 
 _TAG = "tag:yaml.org,2002:"

@@ -143,12 +143,21 @@ def _unknown(node: nodes.Node) -> Iterator[tuple[str, str]]:
             yield f"unknown filter '{part.name}'", suggestion(part.name, FILTERS)
         elif isinstance(part, nodes.Test) and part.name not in TESTS:
             yield f"unknown test '{part.name}'", suggestion(part.name, TESTS)
+        elif isinstance(part, nodes.Filter | nodes.Test):
+            yield from _misused(part)
         elif isinstance(part, nodes.Call) and isinstance(part.node, nodes.Name) and part.node.name not in FUNCTIONS:
             name = part.node.name
             hint = f"it is a filter: `value | {name}`" if name in FILTERS else suggestion(name, FUNCTIONS)
             yield f"unknown function '{name}'", hint
         if isinstance(part, nodes.Filter):
             yield from _unknown_by_name(part)
+
+
+def _misused(part: nodes.Filter | nodes.Test) -> Iterator[tuple[str, str]]:
+    """Arguments a filter or test does not take."""
+    known = (FILTERS if isinstance(part, nodes.Filter) else TESTS)[part.name]
+    if problem := known.misused(len(part.args), [str(pair.key) for pair in part.kwargs]):
+        yield problem, known.usage
 
 
 def _unknown_by_name(part: nodes.Filter) -> Iterator[tuple[str, str]]:

@@ -4,9 +4,9 @@ No code is generated from the tree: `evaluator.py` walks it. Trees are kept in a
 are few and evaluated often. What a name or a value means is not known here.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -17,9 +17,7 @@ from jinja2.lexer import Token, TokenStream
 from app.definition import limits
 from app.definition.errors import ExpressionError, LimitError, shorten
 
-_SHORT = 2_000
-"""Characters up to which a text counts as short."""
-
+_DIGITS = re.compile(rf"[0-9](?:_?[0-9]){{{limits.MAX_LITERAL_DIGITS},}}")
 _OPENING = frozenset({"lparen", "lbracket", "lbrace"})
 _CLOSING = frozenset({"rparen", "rbracket", "rbrace"})
 _BLOCKS = frozenset({"if", "for"})
@@ -86,10 +84,12 @@ _ALLOWED: tuple[type[nodes.Node], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A text that was read. `single` is its expression when it is exactly one `{{ expression }}`, `body` the whole."""
+    """A text that was read. `single` is its expression when it is exactly one `{{ expression }}`, `body` the whole,
+    `tokens` about how many tokens were read."""
 
     body: tuple[nodes.Node, ...]
     single: nodes.Expr | None
+    tokens: int
 
 
 def is_template(text: str) -> bool:
@@ -99,23 +99,40 @@ def is_template(text: str) -> bool:
 
 def parse(text: str) -> Parsed:
     """Read a template. Raises ExpressionError for what is no Jinja, what is not allowed and what is too large."""
-    return _parse_short(text) if len(text) <= _SHORT else _parse_long(text)
+    return _KEPT.get(text) or _KEPT.keep(text, _parse(text))
 
 
-@lru_cache(maxsize=2048)
-def _parse_short(text: str) -> Parsed:
-    return _parse(text)
+class _Trees:
+    """Trees that were read of late, by their text. Two generations, of which the elder is dropped when the younger is
+    full: reading and writing a dictionary needs no lock, and workflow tasks run in several threads."""
+
+    def __init__(self) -> None:
+        self._young: dict[str, Parsed] = {}
+        self._old: dict[str, Parsed] = {}
+        self._tokens = 0
+
+    def get(self, text: str) -> Parsed | None:
+        found = self._young.get(text)
+        if found is None and (found := self._old.get(text)) is not None:
+            self.keep(text, found)
+        return found
+
+    def keep(self, text: str, parsed: Parsed) -> Parsed:
+        # A long text weighs what its characters do.
+        self._tokens += parsed.tokens + (len(text) >> 7)
+        if self._tokens > limits.MAX_KEPT_TOKENS // 2:
+            self._old, self._young, self._tokens = self._young, {}, 0
+        self._young[text] = parsed
+        return parsed
 
 
-@lru_cache(maxsize=64)
-def _parse_long(text: str) -> Parsed:
-    """Whole e-mail bodies and the like: few are kept, for their size."""
-    return _parse(text)
+_KEPT = _Trees()
 
 
 def _parse(text: str) -> Parsed:
     if len(text) > limits.MAX_TEMPLATE_CHARS:
         raise LimitError(f"a text with expressions is longer than {limits.MAX_TEMPLATE_CHARS // 1024} KiB")
+    _require_readable(text)
     try:
         tree = (_GRAMMAR_CRLF if "\r\n" in text else _GRAMMAR).parse(text)
     except jinja2.TemplateSyntaxError as error:
@@ -127,8 +144,19 @@ def _parse(text: str) -> Parsed:
     except ValueError as error:
         # The lexer turns digits and escapes into values itself.
         raise ExpressionError(f"a constant cannot be read: {shorten(str(error))}", expression=text) from None
-    _check(tree, text)
-    return Parsed(tuple(tree.body), _single(tree))
+    count = _check(tree, text) + text.count("{{") + text.count("{%")
+    return Parsed(tuple(tree.body), _single(tree), 2 * count)
+
+
+def _require_readable(text: str) -> None:
+    """Refuse what the lexer reads slowly and the parser never sees: thousands of comments, thousands of digits."""
+    if text.count("{#") + text.count("{%") > limits.MAX_TOKENS:
+        raise LimitError(f"the text has more than {limits.MAX_TOKENS:,} tags and comments", expression=text)
+    for digits in _DIGITS.finditer(text):
+        opened = max(text.rfind("{{", 0, digits.start()), text.rfind("{%", 0, digits.start()))
+        closed = max(text.rfind("}}", 0, digits.start()), text.rfind("%}", 0, digits.start()))
+        if opened > closed:
+            raise LimitError("a number has too many digits", expression=text)
 
 
 def _explained(error: jinja2.TemplateSyntaxError, text: str) -> ExpressionError:
@@ -152,8 +180,12 @@ def _single(tree: nodes.Template) -> nodes.Expr | None:
     return parts[0] if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) else None
 
 
-def _check(tree: nodes.Template, text: str) -> None:
-    """Refuse nodes outside the language, trees too deep to walk and constants that are no JSON. Not recursive."""
+def _check(tree: nodes.Template, text: str) -> int:
+    """Refuse nodes outside the language, trees too deep to walk and constants that are no JSON. Not recursive.
+
+    Answers with how many nodes there are.
+    """
+    count = 0
     stack: list[tuple[nodes.Node, int, int]] = [(tree, 0, 0)]
     while stack:
         node, depth, loops = stack.pop()
@@ -166,6 +198,8 @@ def _check(tree: nodes.Template, text: str) -> None:
             raise LimitError(f"more than {limits.MAX_FOR_NESTING} loops inside each other", expression=text)
         _check_node(node, text)
         stack.extend((child, depth + 1, loops) for child in node.iter_child_nodes())
+        count += 1
+    return count
 
 
 def _check_node(node: nodes.Node, text: str) -> None:

@@ -76,6 +76,9 @@ def _same(left: Json, right: Json, kind: str, budget: Budget) -> bool:
 
 def order(left: Json, right: Json, budget: Budget) -> int:
     """-1, 0 or 1. Numbers with numbers, strings with strings (by code point); all else raises ConditionError."""
+    if type(left) is int and type(right) is int:
+        budget.charge()
+        return (left > right) - (left < right)
     kind = type_name(left)
     if kind != type_name(right) or kind not in ("number", "string"):
         raise incomparable(left, right)
@@ -137,13 +140,20 @@ def _digits(value: int) -> str:
         raise LimitError("the number has too many digits to be written out") from None
 
 
+def _encoder(indent: int | None) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+_ENCODE = _encoder(None).encode
+
+
 def to_json(value: Json, budget: Budget, *, indent: int | None = None) -> str:
     """JSON text of a value, charged by its size before it is made."""
     size = measure(value, budget)
     budget.charge(size >> 5)
     budget.create(size if indent is None else size * 2)
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+        return _ENCODE(value) if indent is None else _encoder(indent).encode(value)
     except ValueError:
         raise LimitError("the number has too many digits or is not finite") from None
 

@@ -29,6 +29,11 @@ def _when(id: str, *steps: JsonObject, **more: Any) -> JsonObject:
     return {"id": id, "type": "condition", "branches": [branch], "else": [_put(f"{id}_else")], **more}
 
 
+def _computes(id_: str) -> JsonObject:
+    """Four fifths of what one evaluation may cost, at little time; ten of them are as much as one task computes."""
+    return {"id": id_, "type": "transform", "mapping": dict.fromkeys("abcd", "{{ range(9999) | length }}")}
+
+
 def _branches(id: str, *branches: list[JsonObject], **more: Any) -> JsonObject:
     named = [{"name": f"b{number}", "steps": steps} for number, steps in enumerate(branches)]
     return {"id": id, "type": "parallel", "branches": named, **more}
@@ -136,6 +141,9 @@ _KINDS: Mapping[str, Case] = {
             "finally": [_get("tell", "/ok"), _LAST],
         },
         status="failed",
+    ),
+    "breathing_together": Case(
+        {"steps": [_branches("all", *([_computes(f"heavy_{number}")] for number in range(20)))]}
     ),
     "error_branch": Case(
         {"steps": [_get("a", "/gone", on_error="branch", error_steps=[_put("b", "{{ error.type }}")])]}

@@ -1,7 +1,8 @@
 """What a filter is, and how its arguments are checked. The filters stand beside this, one module a subject."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,22 +29,41 @@ class Filter:
     description: str
     usage: str = ""
     signature: inspect.Signature = field(init=False, repr=False, compare=False)
+    fitting: range = field(init=False, repr=False, compare=False)
+    """How many positional arguments it takes."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signature", inspect.signature(self.function))
+        object.__setattr__(self, "fitting", _fitting(self.signature))
 
     def __call__(self, run: Run, value: Json, args: Sequence[Json], named: Mapping[str, Json]) -> Json:
         """Apply it. Raises ExpressionError when it does not take these arguments, or not this value."""
-        try:
-            self.signature.bind(run, value, *args, **named)
-        except TypeError as error:
-            raise ExpressionError(f"{self.name} is used wrongly: {error}", hint=self.usage) from None
+        # Binding takes longer than most filters do, and `map` and `select` call them for every element.
+        unusual = named or len(args) not in self.fitting
+        if unusual and (problem := self.misused(len(args), named)):
+            raise ExpressionError(problem, hint=self.usage)
         return self.function(run, value, *args, **named)
+
+    def misused(self, count: int, named: Iterable[str]) -> str:
+        """Why it does not take so many arguments and these named ones; empty when it does."""
+        try:
+            self.signature.bind(None, None, *range(count), **dict.fromkeys(named))
+        except TypeError as error:
+            return f"{self.name} is used wrongly: {error}"
+        return ""
 
     @property
     def name(self) -> str:
         """The name it is documented under."""
         return self.usage.partition("(")[0] or self.function.__name__.strip("_")
+
+
+def _fitting(signature: inspect.Signature) -> range:
+    own = list(signature.parameters.values())[2:]
+    positional = [one for one in own if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    any_number = any(one.kind is one.VAR_POSITIONAL for one in own)
+    needed = sum(one.default is one.empty for one in positional)
+    return range(needed, sys.maxsize if any_number else len(positional) + 1)
 
 
 def text(value: Json, what: str) -> str:

@@ -5,10 +5,12 @@ import binascii
 import hashlib
 import html
 import json as json_module
+import re
 from urllib.parse import quote
 
 from app.definition.errors import ExpressionError, LimitError, shorten
 from app.definition.filters.base import Filter, Run, integer, text
+from app.definition.limits import MAX_RESULT_VALUES
 from app.definition.reading import shape_problems
 from app.definition.syntax import is_storable
 from app.definition.values import measure, require_finite, to_json, to_text
@@ -23,6 +25,7 @@ def from_json(run: Run, value: Json) -> Json:
     source = text(value, "from_json")
     run.budget.create(len(source))
     run.budget.charge(len(source) >> 5)
+    _require_few_values(source)
     try:
         result = json_module.loads(source, parse_constant=_refuse_constant, parse_float=_finite)
     except json_module.JSONDecodeError as error:
@@ -36,6 +39,19 @@ def from_json(run: Run, value: Json) -> Json:
     if "\\u" in source and (problems := shape_problems(result)):
         raise ExpressionError(f"the JSON cannot be kept: {problems[0].message}")
     return result
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def _require_few_values(source: str) -> None:
+    """A megabyte of brackets would be a hundred megabytes of lists before they could be counted."""
+    if _values_at_least(source) > MAX_RESULT_VALUES and _values_at_least(_STRING.sub("", source)) > MAX_RESULT_VALUES:
+        raise LimitError(f"the JSON has more than {MAX_RESULT_VALUES:,} values")
+
+
+def _values_at_least(source: str) -> int:
+    return source.count(",") + source.count("[") + source.count("{")
 
 
 def _finite(digits: str) -> float:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from functools import cmp_to_key
 
-from app.definition.errors import ExpressionError, ItemsError, MissingError
+from app.definition.errors import ExpressionError, ItemsError, MissingError, Path
 from app.definition.filters.base import Filter, Run, integer, items, text
 from app.definition.limits import Budget
 from app.definition.operations import add, need_number
-from app.definition.paths import lookup, parse_path
+from app.definition.paths import find, lookup, parse_path
 from app.definition.values import described, order, same, to_text, truthy
 from app.json import Json
 
@@ -45,7 +45,9 @@ def length(run: Run, value: Json) -> int:
 
 
 def sort(run: Run, value: Json, reverse: Json = False, attribute: Json = None) -> list[Json]:
-    pairs = [(_attribute(element, attribute), element) for element in items(value, "sort")]
+    source = items(value, "sort")
+    run.budget.require(len(source) - 1)
+    pairs = [(_attribute(element, attribute), element) for element in source]
     compare: Callable[[tuple[Json, Json], tuple[Json, Json]], int] = lambda a, b: order(a[0], b[0], run.budget)  # noqa: E731
     if len(pairs) == 1:
         order(pairs[0][0], pairs[0][0], run.budget)
@@ -53,7 +55,9 @@ def sort(run: Run, value: Json, reverse: Json = False, attribute: Json = None) -
 
 
 def unique(run: Run, value: Json, attribute: Json = None) -> list[Json]:
-    return distinct(run.budget, [(_attribute(element, attribute), element) for element in items(value, "unique")])
+    source = items(value, "unique")
+    run.budget.require(len(source))
+    return distinct(run.budget, [(_attribute(element, attribute), element) for element in source])
 
 
 def distinct(budget: Budget, pairs: list[tuple[Json, Json]]) -> list[Json]:
@@ -83,6 +87,8 @@ def map_(
     source = items(value, "map")
     run.budget.charge(len(source))
     if attribute is not None:
+        if default is None:
+            return [_attribute(element, attribute) for element in source]
         return [_attribute_or(element, attribute, default) for element in source]
     name = text(filter, "map")
     return [run.apply_filter(name, element, args, {}) for element in source]
@@ -112,30 +118,26 @@ def _passes(run: Run, element: Json, test: Json, args: tuple[Json, ...]) -> bool
 
 def _attribute_passes(run: Run, element: Json, attribute: Json, test: Json, args: tuple[Json, ...]) -> bool:
     run.budget.charge()
-    try:
-        value = _attribute(element, attribute)
-    except MissingError:
-        if test in ("defined", "undefined"):
-            return bool(test == "undefined")
-        value = None
-    return (test == "defined") if test in ("defined", "undefined") else _passes(run, value, test, args)
+    value = _attribute_or(element, attribute, _ABSENT)
+    if test in ("defined", "undefined"):
+        return bool((value is _ABSENT) == (test == "undefined"))
+    return _passes(run, None if value is _ABSENT else value, test, args)
+
+
+_ABSENT = object()
 
 
 def _attribute(element: Json, attribute: Json) -> Json:
     """The part of an element at a path such as `owner.name`, or the element itself without one."""
-    if attribute is None:
-        return element
-    path = (attribute,) if type(attribute) is int else parse_path(text(attribute, "attribute"))
-    return lookup(element, path)
+    return element if attribute is None else lookup(element, _path(attribute))
 
 
 def _attribute_or(element: Json, attribute: Json, default: Json) -> Json:
-    if default is None:
-        return _attribute(element, attribute)
-    try:
-        return _attribute(element, attribute)
-    except MissingError:
-        return default
+    return element if attribute is None else find(element, _path(attribute), default)
+
+
+def _path(attribute: Json) -> Path:
+    return (attribute,) if type(attribute) is int else parse_path(text(attribute, "attribute"))
 
 
 def sum_(run: Run, value: Json, attribute: Json = None, start: Json = 0) -> Json:

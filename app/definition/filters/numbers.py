@@ -41,11 +41,12 @@ _MINOR_UNITS = {
 def round_(run: Run, value: Json, digits: Json = 0, method: Json = "common") -> Json:
     number = need_number(value, "round")
     places = integer(digits, "round", -15, 15)
-    if method not in _ROUNDING:
-        raise ExpressionError(f"round has no method {method!r}", hint="methods are common, ceil and floor")
+    way = _ROUNDING.get(text(method, "round"))
+    if way is None:
+        raise ExpressionError(f"round has no method '{str(method)[:20]}'", hint="methods are common, ceil and floor")
     if type(number) is int and places >= 0:
         return number
-    rounded = _quantized(number, places, _ROUNDING[method])
+    rounded = _quantized(number, places, way)
     return int(rounded) if places <= 0 else require_finite(float(rounded))
 
 

@@ -60,10 +60,16 @@ def split(run: Run, value: Json, separator: Json = None, most: Json = None) -> l
 def slug(run: Run, value: Json, separator: Json = "-") -> str:
     source, mark = text(value, "slug"), text(separator, "slug")
     run.budget.create(len(source) * 4)
-    plain = unicodedata.normalize("NFKD", source.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
-    words = re.findall(r"[a-z0-9]+", plain)
+    # One character may become eighteen, so a long text is taken apart piece by piece.
+    pieces = (_plain(source[start : start + 4_096]) for start in range(0, len(source), 4_096))
+    words = re.findall(r"[a-z0-9]+", "".join(pieces))
     run.budget.create(len(words) * len(mark))
     return mark.join(words)
+
+
+def _plain(source: str) -> str:
+    """Small letters and digits of ASCII alone; marks above and below letters fall away."""
+    return unicodedata.normalize("NFKD", source.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
 
 
 def regex_replace(run: Run, value: Json, pattern: Json, replacement: Json = "", count: Json = 0) -> str:
