@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.registry import LOOKUP
 from app.db.models import Version, Workflow
+from app.definition import dialects
 from app.definition.check import check
 from app.definition.mending import mended
 from app.definition.model import Definition, EventTrigger
@@ -34,7 +35,16 @@ async def validate(
 
 
 async def problems_of(session: AsyncSession, workspace_id: UUID, document: Json) -> list[Problem]:
-    """Every problem of a document: of its shape, and of all in it that can be read nevertheless."""
+    """Every problem of a document, in any dialect: of its shape, and of all in it that can be read nevertheless."""
+    reading = dialects.read(document)
+    if reading is None:
+        return await _problems_as_written(session, workspace_id, document)
+    if reading.errors:
+        return [*reading.errors, *reading.remarks]
+    return [*reading.told(await _problems_as_written(session, workspace_id, reading.document)), *reading.remarks]
+
+
+async def _problems_as_written(session: AsyncSession, workspace_id: UUID, document: Json) -> list[Problem]:
     try:
         return await _problems(session, workspace_id, parse(document))
     except DefinitionInvalid as error:
