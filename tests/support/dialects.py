@@ -4,6 +4,7 @@ from app.catalog.registry import LOOKUP
 from app.definition import dialects
 from app.definition.check import check
 from app.definition.parse import dump, parse
+from app.definition.problems import DefinitionInvalid
 from app.json import Json, JsonObject
 
 CONNECTIONS = {"smtp-main": "smtp", "helpdesk": "http", "shop-hook": "webhook"}
@@ -36,7 +37,10 @@ def errors(document: Json) -> list[tuple[str, str]]:
     reading = read(document)
     if reading.errors:
         return [(problem.path, problem.message) for problem in reading.errors]
-    problems = check(parse(reading.document), actions=LOOKUP, connections=CONNECTIONS)
+    try:
+        problems = check(parse(reading.document), actions=LOOKUP, connections=CONNECTIONS)
+    except DefinitionInvalid as error:
+        problems = error.problems
     return [(problem.path, problem.message) for problem in reading.told(problems)]
 
 
@@ -187,7 +191,11 @@ WIZARD: JsonObject = {
             "action_name": "Store the address",
             "action_type": "api_call",
             "execution_order": 2,
-            "config": {"method": "POST", "url": "{{base}}/store", "body": {"city": "{{found.body.city}}", "n": "{{no}}"}},
+            "config": {
+                "method": "POST",
+                "url": "{{base}}/store",
+                "body": {"city": "{{found.body.city}}", "n": "{{no}}"},
+            },
             "input_mapping": {
                 "base": {"source": "event_data", "field": "base"},
                 "found": {"source": "action_output", "action_id": "22222222-0000-4000-8000-000000000001"},

@@ -229,24 +229,26 @@ class Reader:
         if (self._now, root) not in self._ways_to:
             self._ways_to[self._now, root] = self._sources(root)
         ways = [dotted([*way, *parts[1:]]) for way in self._ways_to[self._now, root]]
-        return " | default(".join(ways) + ")" * (len(ways) - 1)
+        return " else ".join([*(f"{way} if {way} is defined" for way in ways[:-1]), ways[-1]])
 
     def _sources(self, name: str) -> list[list[str]]:
-        """Where a name of the context may come from at the present step, the likeliest first."""
-        found = []
+        """Where a name of the context may come from at the present step, the last that gave it first."""
+        found: list[list[str]] = []
+        givers: set[str] = set()
         for own in reversed(list(self.before)):
             if own not in self.before.get(self._now, ()):
                 continue
             node = self.nodes[own]
             if name in node.given:
                 found.append(["steps", node.key, "output", node.given[name]])
-                if self._always(own):
+                givers.add(own)
+                if self._pass(givers):
                     return found
         return [*found, ["trigger", name]]
 
-    def _always(self, own: str) -> bool:
-        """Whether every way to the present step leads over this one."""
-        blocked = {own}
+    def _pass(self, givers: set[str]) -> bool:
+        """Whether every way to the present step leads over one of these."""
+        blocked = set(givers)
         stack = [self._start]
         while stack:
             here = stack.pop()
