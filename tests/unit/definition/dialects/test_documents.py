@@ -57,9 +57,8 @@ def test_linked_steps_part_and_meet_again() -> None:
     assert [step["id"] for step in condition["branches"][0]["steps"]] == ["calm_down"]
     assert [step["id"] for step in condition["else"]] == ["thank"]
     assert score["inputs"]["url"] == "{{ trigger.base }}/score"
-    assert archive["inputs"]["body"]["ok"] == (
-        "{{ steps.thank.output.success if steps.thank.output.success is defined else steps.calm_down.output.success }}"
-    )
+    calm, thank = "steps.calm_down.output.success", "steps.thank.output.success"
+    assert archive["inputs"]["body"]["ok"] == f"{{{{ {calm} if {calm} is defined else {thank} }}}}"
 
 
 def test_actions_run_in_the_order_of_their_links() -> None:
