@@ -81,9 +81,9 @@ def shape(steps: list[JsonObject]) -> list[Json]:
         ),
         (
             "action",
-            {"actionType": "update_crm", "crmSystem": "acme", "action": "create", "fields": '{"phone": "{{phone_number}}"}'},
+            {"actionType": "update_crm", "crmSystem": "acme", "fields": '{"phone": "{{phone_number}}"}'},
             "crm.update",
-            {"fields": {"phone": "{{ trigger.phone_number }}"}, "crm_system": "acme", "action": "create"},
+            {"fields": {"phone": "{{ trigger.phone_number }}"}, "crm_system": "acme"},
         ),
         (
             "utility",
@@ -95,7 +95,7 @@ def shape(steps: list[JsonObject]) -> list[Json]:
         ("utility", {"utilityType": "intent", "inputText": "x"}, "ai.intent", {"text": "x"}),
         ("utility", {"utilityType": "vulnerability", "inputText": "x"}, "ai.vulnerability", {"text": "x"}),
         ("utility", {"utilityType": "reason", "inputText": "x"}, "ai.explain_reason", {"text": "x"}),
-        ("utility", {"utilityType": "custom", "inputText": "x", "systemPrompt": "p"}, "ai.custom", {"text": "x", "system_prompt": "p"}),
+        ("utility", {"utilityType": "custom", "inputText": "x"}, "ai.custom", {"text": "x"}),
     ],
     ids=str,
 )  # fmt: skip
