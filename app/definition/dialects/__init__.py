@@ -20,7 +20,7 @@ from app.json import Json, JsonObject
 
 __all__ = ["DIALECTS", "MAX_STEPS", "Reading", "read", "read_step", "step_dialect"]
 
-MAX_STEPS = 1_000
+MAX_STEPS = 500
 """No document with more steps is read; a workspace allows far fewer."""
 
 _READERS: dict[str, Callable[[Source], Made]] = {

@@ -75,7 +75,7 @@ class Reader:
         source.choice({"fail": "fail", "continue": "continue"}, "on_error", default="fail")
         if source.value.get("on_error") == "continue":
             step.take("on_error", "continue", source.at("on_error"))
-        source.key("previous_action_id", "next_action_id", "position", "branch_id")
+        source.known("previous_action_id", "next_action_id", "position", "branch_id")
         source.ignore(*flat.STEP_LEFT_OUT, "status")
         source.done(f"an action {name}")
 

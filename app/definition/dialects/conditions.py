@@ -84,7 +84,7 @@ def comparison(source: Source, meaning: Meaning, *, fields: Meaning | None = Non
         made.places["value"] = (source.at("value"), True)
     elif known and known not in WITHOUT_VALUE:
         source.error(None, f"'{name}' compares with a value, and there is none", "add value")
-    source.key(*also, "id", "value")
+    source.known(*also, "id", "value")
     source.done("a comparison")
     return made
 

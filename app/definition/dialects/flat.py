@@ -46,6 +46,7 @@ class Reader:
     keys: dict[str, str] = field(default_factory=dict)
     passed: dict[str, str] = field(default_factory=dict)
     items: dict[Path, Flat] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
     retry: Made | None = None
 
     def enlist(self, sources: Sequence[Source]) -> None:
@@ -58,7 +59,10 @@ class Reader:
             key = Ids().take(named) if named else str(step["id"])
             if key != step["id"]:
                 step.make("output_key", key, source.at("output_key"))
-            if original:
+            if original in self.seen:
+                source.error("id", f"the id '{original[:64]}' stands twice", "give each step its own")
+            elif original:
+                self.seen.add(original)
                 self.keys.setdefault(original, key)
             self.keys[named or key] = key
             self.items[source.place] = Flat(source, original, step, key)
@@ -194,7 +198,9 @@ class Reader:
     def loop(self, unit: jumps.Unit) -> None:
         source, step = unit.source, unit.step
         config = source.object("loop_config", "action_config")
-        body = config.objects("steps") or source.objects("steps")
+        body = config.objects("steps")
+        if not body:
+            body = source.objects("steps")
         if not body:
             source.error("loop_config", "the loop has no steps to repeat", "put them into loop_config as steps")
         items = config.any("source", "items")
@@ -205,7 +211,7 @@ class Reader:
             step.make("item_variable", Ids().take(variable), config.at(config.key("itemVariable", "item_variable")))
         limit = config.whole("maxIterations", "max_iterations")
         step.make("max_iterations", limit, config.at(config.key("maxIterations", "max_iterations")))
-        inner = Reader(self.ids, self.keys, self.passed, self.items, self.retry)
+        inner: Reader = self
         if variable and step["item_variable"] != variable:
             inner = _Renaming(self, variable, str(step["item_variable"]))
         step.make("steps", inner.steps(body, top=False), source.place)
@@ -266,7 +272,7 @@ class _Renaming(Reader):
     """A reader inside a loop whose item is called otherwise here."""
 
     def __init__(self, outer: Reader, theirs: str, ours: str) -> None:
-        super().__init__(outer.ids, outer.keys, outer.passed, outer.items, outer.retry)
+        super().__init__(outer.ids, outer.keys, outer.passed, outer.items, outer.seen, outer.retry)
         self._outer, self._names = outer, (theirs, ours)
 
     def meaning(self, parts: Sequence[str]) -> str | None:
@@ -324,28 +330,27 @@ def read_step(source: Source, ids: Ids, keys: Mapping[str, str]) -> Made:
 
 def variables(made: Made, document: Source) -> None:
     """First values of variables: an object, or a list of `{key, value}`."""
-    given = document.any("variables")
     found = Made(document.at("variables"))
-    if isinstance(given, list):
+    if isinstance(document.any("variables"), list):
         for each in document.objects("variables"):
             if each.flag("is_secret", False):
                 each.error("is_secret", "a secret has no place in a definition", "keep it in a connection")
-            name = kinds.variable_name(each.text("key", "name"))
-            found[name] = each.any("value")
-            found.places[name] = (each.at("value"), True)
-            each.text("description", "value_type")
+            name = each.text("key", "name")
+            if not name:
+                each.error("key", "the variable has no key", "give it one")
+            kinds.variable(found, name, each.any("value"), each, "value")
             each.ignore("id", "workflow_id", "description", "value_type", "created_at", "updated_at")
             each.done("a variable")
     else:
         several = document.object("variables")
         for key, value in several.rest():
-            found[kinds.variable_name(key)] = value
-            found.places[kinds.variable_name(key)] = (several.at(key), True)
+            kinds.variable(found, key, value, several, key)
     made.make("variables", found or None, document.at("variables"))
 
 
 def _inner(source: Source) -> list[list[Source]]:
-    """Lists of steps inside a step."""
+    """Lists of steps inside a step, looked at before it is known whether its kind has any."""
+    source = Source(source.value, source.place, source.log)
     found = [source.objects("steps")] if "steps" in source.value else []
     for key in ("loop_config", "action_config"):
         config = source.value.get(key)
@@ -364,8 +369,8 @@ def _nothing_else(source: Source, kind: str, name: str) -> None:
     """Configurations of other kinds stand empty beside the one that counts."""
     for key in ("action_config", "condition_config", "delay_config", "loop_config", "parallel_config"):
         if source.value.get(key) in ({}, None):
-            source.key(key)
-    source.key("action_type", "retry_delay_seconds", "max_retries")
+            source.known(key)
+    source.known("action_type", "position", "retry_delay_seconds", "max_retries")
     source.done(f"a step of type {kind}" if kind != "action" else f"an action {name}")
 
 

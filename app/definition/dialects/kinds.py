@@ -49,6 +49,8 @@ def fill(made: Made, name: str, at: Path, config: Source, meaning: Meaning, *, m
     action = action_id(name)
     made.make("action", action, at)
     if connection := config.text("connection"):
+        if made.get("connection", connection) != connection:
+            config.error("connection", "the step names another connection", "keep one of the two")
         made.take("connection", connection, config.at("connection"))
     inputs = Made(config.place)
     if mapped is not None:
@@ -60,6 +62,8 @@ def fill(made: Made, name: str, at: Path, config: Source, meaning: Meaning, *, m
     renamed = INPUT_NAMES.get(action, {})
     for key, value in config.rest():
         name = renamed.get(key, key if key.islower() else snake(key) or key)
+        if inputs.places.get(name, (made.origin, True))[0][: len(config.place)] == config.place:
+            config.error(key, f"the input {name} is given twice", "keep one of the two")
         _put(inputs, name, translated(value, meaning), config.at(key))
     made.take("inputs", inputs, config.place)
 
@@ -200,15 +204,22 @@ def set_variable(made: Made, config: Source, meaning: Meaning) -> None:
     made.make("type", "set_variable", made.origin)
     variables = Made(config.place)
     if key := config.text("key", "name"):
-        variables[variable_name(key)] = translated(config.any("value"), meaning)
-        variables.places[variable_name(key)] = (config.at("value"), True)
+        variable(variables, key, translated(config.any("value"), meaning), config, "value")
     several = config.object("variables")
     for name, value in several.rest():
-        variables[variable_name(name)] = translated(value, meaning)
-        variables.places[variable_name(name)] = (several.at(name), True)
+        variable(variables, name, translated(value, meaning), several, name)
     if not variables:
         config.error(None, "no variable is set", "write key and value")
     made.make("variables", variables, config.place)
+
+
+def variable(made: Made, name: str, value: Json, source: Source, key: str) -> None:
+    """Set one variable from what stands at a key."""
+    ours = variable_name(name)
+    if ours in made:
+        source.error(key, f"the variable '{name[:60]}' is called {ours} here, as another one is", "rename one of them")
+    made[ours] = value
+    made.places[ours] = (source.at(key), True)
 
 
 def variable_name(name: str) -> str:

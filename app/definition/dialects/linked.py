@@ -71,7 +71,7 @@ class Reader:
         """The triggers; all other steps become nodes."""
         started = []
         for source in sources:
-            own, kind = source.text("stepId", "id"), source.text("stepType")
+            own, kind = source.text("stepId") or source.text("id"), source.text("stepType")
             if not own:
                 source.error("stepId", "the step has no stepId", "give it one, so that others can lead to it")
                 own = f"step {len(self.nodes) + 1}"
@@ -140,7 +140,7 @@ class Reader:
         step = kinds.head(node.source, Ids(), node.key)
         made = self._step(node, step, inner)
         node.source.ignore(*_STEP_LEFT_OUT)
-        node.source.key("stepId", "id", "stepType", "nextStepId", "nextStepIds", "config")
+        node.source.known("stepId", "id", "stepType", "nextStepId", "nextStepIds", "config")
         node.source.done("a step")
         return made
 
@@ -153,7 +153,7 @@ class Reader:
     def _step(self, node: _Node, step: Made, inner: list[list[Made]] | None) -> list[Made]:
         source, config = node.source, node.source.object("config")
         kind = source.text("stepType")
-        config.key("trueStepId", "trueNextStepId", "falseStepId", "falseNextStepId")
+        config.known("trueStepId", "trueNextStepId", "falseStepId", "falseNextStepId")
         if kind not in _KIND_KEYS:
             source.choice({name: name for name in STEP_TYPES}, "stepType", default="action")
             if not kind:
@@ -309,7 +309,7 @@ def _trigger(source: Source) -> Made | None:
     if found is None:
         config.error("triggerType", "the trigger has no triggerType", "write config: {triggerType: whatsapp}")
     source.ignore(*_STEP_LEFT_OUT)
-    source.key("stepId", "id", "stepType", "nextStepId", "config", "name", "description")
+    source.known("stepId", "id", "stepType", "nextStepId", "config", "name", "description")
     source.done("a trigger")
     return found
 

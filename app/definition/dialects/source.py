@@ -54,9 +54,16 @@ class Source:
         return self.value.get(key) not in (None, {})
 
     def key(self, *names: str) -> str:
-        """The first of these keys that says anything; the first of all when none does."""
+        """The one of these keys that says anything; the first of all when none does. Two that do are a problem."""
+        self.known(*names)
+        said = [name for name in names if self.has(name)]
+        if len(said) > 1:
+            self.error(said[1], f"'{said[0]}' says the same already", "keep one of the two")
+        return said[0] if said else names[0]
+
+    def known(self, *names: str) -> None:
+        """Keys that are read elsewhere, or need not be."""
         self._asked.update(names)
-        return next((name for name in names if self.has(name)), names[0])
 
     def any(self, *names: str) -> Json:
         """The value of the first of these keys that says anything."""
@@ -122,7 +129,7 @@ class Source:
 
     def ignore(self, *names: str) -> None:
         """Keys that mean nothing to a run; told once for the whole document."""
-        self._asked.update(names)
+        self.known(*names)
         self.log.left_out += [name for name in names if self.has(name) and name not in self.log.left_out]
 
     def done(self, what: str) -> None:

@@ -131,12 +131,12 @@ class Reader:
         """`continue`, unless something else is said: so it is in this dialect."""
         own = source if source.has("on_error") or self.fallback is None else self.fallback
         policy = own.choice(_POLICIES, "on_error", default="continue")
-        source.key("on_error")
+        source.known("on_error")
         if policy != "stop":
             step.make("on_error", "continue", own.at("on_error"))
         at = source if source.has("retry_count") or self.fallback is None else self.fallback
         retries, pause = at.whole("retry_count"), self.fallback.whole("retry_delay_ms") if self.fallback else None
-        source.key("retry_count")
+        source.known("retry_count")
         if retries is None and policy != "retry":
             return
         made = Made(at.place)
@@ -156,7 +156,7 @@ class Reader:
             shown["action"] = step["id"]
             shown["data"] = f"{{{{ steps.{step['id']}.output | default(none) }}}}"
             self.shown.append(shown)
-        handling.key("display_type", "target_option_set_id", "config")
+        handling.known("display_type", "target_option_set_id", "config")
         handling.done("output_handling")
 
 
@@ -221,7 +221,7 @@ def read(document: Source) -> Made:
 def _handling(document: Source) -> Source:
     handling = document.object("error_handling")
     handling.ignore("show_error_to_user", "log_errors")
-    handling.key("on_error", "retry_count", "retry_delay_ms")
+    handling.known("on_error", "retry_count", "retry_delay_ms")
     handling.done("error_handling")
     return handling
 

@@ -37,6 +37,16 @@ def test_links_say_the_order_and_positions_do_where_there_are_none() -> None:
         ([wait("a"), wait("a")], "actions[1].id", "the id 'a' stands twice"),
         ([wait("a", branch_id="x")], "actions[0].branch_id", "what a branch of actions hangs on is not said here"),
         ([{"action_type": "add_tagg", "action_config": {}}], "actions[0].action_type", "unknown action 'add_tagg'"),
+        (
+            [{"action_type": "webhook_call", "action_config": {"url": "https://a.example", "payload": 1, "body": 2}}],
+            "actions[0].action_config.body",
+            "the input body is given twice",
+        ),
+        (
+            [{"action_type": "webhook_call", "connection": "shop-hook", "action_config": {"connection": "other"}}],
+            "actions[0].action_config.connection",
+            "the step names another connection",
+        ),
         ([{"action_type": "wait_time"}], "actions[0].action_config", "the delay says no duration"),
         ([{"action_type": "wait_until_date"}], "actions[0].action_config", "the wait says no date"),
         ([{"action_type": "wait_for_event"}], "actions[0].action_config", "the wait names no event"),

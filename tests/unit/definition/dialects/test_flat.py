@@ -162,6 +162,12 @@ def test_each_kind_of_step_has_its_own_in_the_language(body: JsonObject, expecte
     assert made == expected
 
 
+def test_steps_inside_others_run_by_position_too() -> None:
+    body = [note("b", position=2), note("a", position=1)]
+    [loop] = flow({"id": "l", "step_type": "loop", "loop_config": {"source": [1], "steps": body}})
+    assert shape(loop["steps"]) == ["a", "b"]
+
+
 def test_names_descriptions_and_inactive_steps_stay_so() -> None:
     made = step(note("it", name="N", description="D", is_active=False))
     assert (made["name"], made["description"], made["enabled"]) == ("N", "D", False)
@@ -367,6 +373,18 @@ def test_each_trigger_has_its_own_in_the_language(head: JsonObject, trigger: Jso
             [{"step_type": "parallel", "parallel_config": {"branches": [{"steps": [NOTE]}], "waitForAll": False}}],
             "steps[0].parallel_config.waitForAll",
             "a run cannot go on while branches of it still work",
+        ),
+        ([note("a"), note("a")], "steps[1].id", "the id 'a' stands twice"),
+        ([{"step_type": "stop", "steps": [note("a")]}], "steps[0].steps", "unknown key 'steps'"),
+        (
+            [{"step_type": "set_variable", "action_config": {"variables": {"aB": 1, "a_b": 2}}}],
+            "steps[0].action_config.variables.a_b",
+            "is called a_b here, as another one is",
+        ),
+        (
+            [{"step_type": "delay", "delay_config": {"value": "5m", "duration": "6m"}}],
+            "steps[0].delay_config.duration",
+            "'value' says the same already",
         ),
         ([5], "steps[0]", "expected an object, got a number"),
         ([note("a", position="x")], "steps[0].position", "expected a whole number, got a string"),
