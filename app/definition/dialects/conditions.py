@@ -4,7 +4,7 @@ Which value a field names is a function the dialect brings.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.definition.condition_operators import OPERATORS, WITHOUT_VALUE
 from app.definition.dialects.made import Made
@@ -101,14 +101,20 @@ def group(parts: Sequence[Json], word: str) -> Json:
     return parts[0] if len(parts) == 1 else {word: list(parts)} if parts else None
 
 
-def grouped(source: Source, meaning: Meaning) -> Json:
-    """`{operator: and|or, conditions: [...]}`, groups inside it included; None when it holds no condition."""
+def grouped(source: Source, meaning: Meaning, compare: Callable[[Source], Json] | None = None) -> Json:
+    """`{operator: and|or, conditions: [...]}`, groups inside it included; None when it holds no condition.
+
+    `compare` reads one comparison where that takes more than a meaning.
+    """
     words = {"and": "all", "or": "any", "AND": "all", "OR": "any", "all": "all", "any": "any"}
     key = "logic" if source.has("logic") else "operator"
     word = source.choice(words, key, default="all")
     parts: list[Json] = []
     for member in source.objects("conditions"):
-        inner = grouped(member, meaning) if "conditions" in member.value else comparison(member, meaning)
+        if "conditions" in member.value:
+            inner = grouped(member, meaning, compare)
+        else:
+            inner = compare(member) if compare else comparison(member, meaning)
         if inner is not None:
             parts.append(inner)
     return group(parts, word)

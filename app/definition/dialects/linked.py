@@ -11,7 +11,7 @@ from app.definition.dialects import flat, graph, kinds, triggers
 from app.definition.dialects.conditions import comparison, grouped
 from app.definition.dialects.made import Made
 from app.definition.dialects.names import Ids, action_id
-from app.definition.dialects.placeholders import dotted, translated
+from app.definition.dialects.placeholders import Meaning, dotted, translated
 from app.definition.dialects.source import Source
 from app.json import Json, JsonObject
 
@@ -168,7 +168,7 @@ class Reader:
         kinds.fill(step, name, config.at(key), config, self.meaning, mapped=self._inputs(kind, name, config))
         if inner is None:
             return [step]
-        return [step, self._choice(node, inner, f"steps.{node.key}.output.decision", config)]
+        return [step, *self._choice(node, inner, f"steps.{node.key}.output.decision")]
 
     def _inputs(self, kind: str, name: str, config: Source) -> Made:
         """What an agent is asked, and whom a message goes to: `recipient` is `trigger`, or `customRecipient`."""
@@ -186,12 +186,12 @@ class Reader:
     def _condition(self, node: _Node, step: Made, config: Source, inner: list[list[Made]] | None) -> list[Made]:
         step.make("type", "condition", config.at("utilityType"))
         if "conditions" in config.value:
-            when = grouped(config, self.meaning)
+            when = grouped(config, self.meaning, self._compare)
         else:
             only: JsonObject = {
                 key: config.any(key) for key in ("field", "operator", "op", "value") if key in config.value
             }
-            when = comparison(Source(only, config.place, config.log), self.meaning)
+            when = self._compare(Source(only, config.place, config.log))
         config.done("a condition")
         if inner is None or len(inner) != 2:
             node.source.error(
@@ -206,30 +206,53 @@ class Reader:
             step.make("branches", [_way({"not": when}, otherwise, "no", node.source)], config.place)
         return [step]
 
-    def _choice(self, node: _Node, inner: list[list[Made]], field_: str, config: Source) -> Made:
-        """Which way is taken after a decision."""
+    def _choice(self, node: _Node, inner: list[list[Made]], field_: str) -> list[Made]:
+        """Which way is taken after a decision; none when all are the same."""
         step = Made(node.source.place)
         step["id"], step["type"] = self.ids.take(f"after_{node.key}"), "condition"
         default = next((i for i, answer in enumerate(node.answers) if answer.lower() in ("default", "else")), None)
-        branches = [
-            _way({"field": field_, "operator": "equals", "value": answer}, steps, Ids().take(answer), node.source)
-            for index, (answer, steps) in enumerate(zip(node.answers, inner, strict=True))
-            if steps and index != default
-        ]
-        step.make("branches", branches, node.source.at("nextStepId"))
+        branches, asked = [], []
+        for index, (answer, steps) in enumerate(zip(node.answers, inner, strict=True)):
+            if index == default:
+                continue
+            asked.append({"field": field_, "operator": "equals", "value": answer})
+            if steps:
+                branches.append(_way(asked[-1], steps, Ids().take(answer), node.source))
         if default is not None and inner[default]:
-            step["else"] = inner[default]
-        return step
+            # Not `else`: an answer that leads nowhere is none of the others.
+            branches.append(_way({"not": {"any": asked}} if asked else True, inner[default], "default", node.source))
+        step.make("branches", branches, node.source.at("nextStepId"))
+        return [step] if branches else []
+
+    def _compare(self, source: Source) -> Json:
+        """A comparison; where its field may come from several steps, one for each, of which the right one counts."""
+        name = source.text("field").strip("{} ")
+        ways = self._ways_of(name.split(".")[0]) if name and name.split(".")[0] not in _OURS else []
+        if len(ways) < 2:
+            return comparison(source, self.meaning)
+        parts: list[Json] = []
+        missing: list[Json] = []
+        for way in ways:
+            path = dotted(way)
+            one = comparison(source, self.meaning, fields=_read_from(way))
+            there = [{"field": path, "operator": "exists"}] if way is not ways[-1] else []
+            parts.append({"all": [*missing, *there, one]})
+            missing.append({"field": path, "operator": "not_exists"})
+        return {"any": parts}
 
     def meaning(self, parts: Sequence[str]) -> str | None:
         """The last step on the way that gives this name, else what started the run."""
         root = parts[0]
         if root in _OURS:
             return None
-        if (self._now, root) not in self._ways_to:
-            self._ways_to[self._now, root] = self._sources(root)
-        ways = [dotted([*way, *parts[1:]]) for way in self._ways_to[self._now, root]]
+        ways = [dotted([*way, *parts[1:]]) for way in self._ways_of(root)]
         return " else ".join([*(f"{way} if {way} is defined" for way in ways[:-1]), ways[-1]])
+
+    def _ways_of(self, name: str) -> list[list[str]]:
+        """As `_sources`, found once for each step."""
+        if (self._now, name) not in self._ways_to:
+            self._ways_to[self._now, name] = self._sources(name)
+        return self._ways_to[self._now, name]
 
     def _sources(self, name: str) -> list[list[str]]:
         """Where a name of the context may come from at the present step, the last that gave it first."""
@@ -259,6 +282,11 @@ class Reader:
             blocked.add(here)
             stack += [target for target in self.nodes[here].ways if target is not None]
         return True
+
+
+def _read_from(way: Sequence[str]) -> Meaning:
+    """The meaning of a name that comes from one certain place."""
+    return lambda parts: dotted([*way, *parts[1:]])
 
 
 def _before(order: Sequence[str], nodes: dict[str, _Node]) -> dict[str, set[str]]:

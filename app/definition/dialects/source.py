@@ -54,11 +54,11 @@ class Source:
         return self.value.get(key) not in (None, {})
 
     def key(self, *names: str) -> str:
-        """The one of these keys that says anything; the first of all when none does. Two that do are a problem."""
+        """The one of these keys that says anything; the first of all when none does. Two that disagree are a problem."""
         self.known(*names)
         said = [name for name in names if self.has(name)]
-        if len(said) > 1:
-            self.error(said[1], f"'{said[0]}' says the same already", "keep one of the two")
+        if len(said) > 1 and self.value[said[0]] != self.value[said[1]]:
+            self.error(said[1], f"'{said[0]}' says this already, and otherwise", "keep one of the two")
         return said[0] if said else names[0]
 
     def known(self, *names: str) -> None:

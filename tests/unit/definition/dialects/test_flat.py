@@ -384,7 +384,7 @@ def test_each_trigger_has_its_own_in_the_language(head: JsonObject, trigger: Jso
         (
             [{"step_type": "delay", "delay_config": {"value": "5m", "duration": "6m"}}],
             "steps[0].delay_config.duration",
-            "'value' says the same already",
+            "'value' says this already, and otherwise",
         ),
         ([5], "steps[0]", "expected an object, got a number"),
         ([note("a", position="x")], "steps[0].position", "expected a whole number, got a string"),

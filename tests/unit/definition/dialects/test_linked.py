@@ -165,6 +165,44 @@ def test_ways_that_part_meet_where_they_do(steps: list[JsonObject], tree: Json) 
     assert shape(made(*steps)) == tree
 
 
+def test_a_comparison_takes_the_value_the_way_gave() -> None:
+    asks = {**fork("c", true="d", false=None)}
+    asks["config"] = {"utilityType": "condition", "field": "{{sentiment}}", "operator": "eq", "value": "bad"}
+    _first, second = made(fork("a", true="b", false="c"), node("b", "c"), asks, node("d", None))
+    given = "steps.b.output.sentiment"
+    assert second["branches"][0]["when"] == {
+        "any": [
+            {
+                "all": [
+                    {"field": given, "operator": "exists"},
+                    {"field": given, "operator": "equals", "value": "bad"},
+                ]
+            },
+            {
+                "all": [
+                    {"field": given, "operator": "not_exists"},
+                    {"field": "trigger.sentiment", "operator": "equals", "value": "bad"},
+                ]
+            },
+        ]
+    }
+
+
+def test_the_default_of_a_decision_is_none_of_its_answers() -> None:
+    ways = {"Approve": None, "Reject": "b", "default": "c"}
+    _decide, choice = made(node("a", ways, "agent", agentType="decision"), node("b", None), node("c", None))
+    answer = {"field": "steps.a.output.decision", "operator": "equals"}
+    assert [branch["when"] for branch in choice["branches"]] == [
+        {**answer, "value": "Reject"},
+        {"not": {"any": [{**answer, "value": "Approve"}, {**answer, "value": "Reject"}]}},
+    ]
+
+
+def test_a_decision_that_changes_nothing_is_no_condition() -> None:
+    ways = {"Approve": "b", "Reject": "b"}
+    assert shape(made(node("a", ways, "agent", agentType="decision"), node("b", None))) == ["a", "b"]
+
+
 def test_a_decision_leads_to_one_of_several_steps() -> None:
     ways = {"Approve": "b", "Reject": "c", "Review": None}
     decide, choice = made(node("a", ways, "agent", agentType="decision"), node("b", None), node("c", None))
