@@ -54,7 +54,7 @@ class Source:
         return self.value.get(key) not in (None, {})
 
     def key(self, *names: str) -> str:
-        """The one of these keys that says anything; the first of all when none does. Two that disagree are a problem."""
+        """The one of these keys that says anything, the first when none does. Two that disagree are a problem."""
         self.known(*names)
         said = [name for name in names if self.has(name)]
         if len(said) > 1 and self.value[said[0]] != self.value[said[1]]:
