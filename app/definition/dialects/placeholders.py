@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from app.definition.errors import ExpressionError, Path
-from app.definition.paths import format_path, parse_path
+from app.definition.paths import parse_path
 from app.definition.syntax import is_template
 from app.json import Json
 
@@ -16,6 +16,7 @@ Meaning = Callable[[Sequence[str]], str | None]
 
 _BRACES = re.compile(r"\{\{([-+]?)(.*?)([-+]?)\}\}", re.DOTALL)
 _PURE = re.compile(r"[A-Za-z_$][\w$-]*(?:\.[\w$-]+|\[\d+\])*", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _FIELD = re.compile(r"[\w$-]+(?:\.[\w$-]+|\[\d+\])*", re.ASCII)
 _TOKEN = re.compile(
     r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
@@ -81,8 +82,14 @@ def _meant(name: str, meaning: Meaning) -> str:
 
 
 def dotted(parts: Sequence[str]) -> str:
-    """Parts as one path: numbers and odd names in brackets."""
-    return format_path(tuple(int(part) if index and part.isdecimal() else part for index, part in enumerate(parts)))
+    """Parts as one path, of data and in expressions alike: numbers and names with a dash in brackets."""
+    text = parts[0]
+    for part in parts[1:]:
+        if part.isdecimal() and len(part) < 10:
+            text += f"[{int(part)}]"
+        else:
+            text += f".{part}" if _NAME.fullmatch(part) else f'["{part}"]'
+    return text
 
 
 def names_in(value: Json) -> set[str]:

@@ -162,6 +162,13 @@ def test_each_kind_of_step_has_its_own_in_the_language(body: JsonObject, expecte
     assert made == expected
 
 
+def test_names_with_dashes_and_numbers_are_found() -> None:
+    made = step(
+        note("a", action_config={"key": "a", "value": "{{trigger.first-name}} {{trigger.list.0.x}} {{-trigger.n-}}"})
+    )
+    assert made["variables"]["a"] == '{{ trigger["first-name"] }} {{ trigger.list[0].x }} {{- trigger.n -}}'
+
+
 def test_steps_inside_others_run_by_position_too() -> None:
     body = [note("b", position=2), note("a", position=1)]
     [loop] = flow({"id": "l", "step_type": "loop", "loop_config": {"source": [1], "steps": body}})

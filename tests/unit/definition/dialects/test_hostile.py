@@ -132,3 +132,16 @@ def test_large_documents_take_no_noticeable_time(document: JsonObject) -> None:
     began = time.process_time()
     assert dialects.read(document) is not None
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("odd", ["9" * 5_000, "a" * 5_000, "٣", 'a"b', "a'b]", "..", ".", " ", "\n", "a\\"])
+def test_odd_names_are_read_or_explained(odd: str) -> None:
+    text = f"{{{{trigger.{odd}}}}} {{{{steps.{odd}.x}}}}"
+    step = {"id": odd, "output_key": odd, "step_type": "set_variable", "action_config": {"key": odd, "value": text}}
+    told({"trigger_type": "manual", "steps": [step]})
+    told({"actions": [{"id": odd, "action_type": odd, "action_config": {odd: text}}]})
+    told({"steps": [{"stepId": odd, "stepType": "utility", "config": {"utilityType": odd, odd: text}}]})
+    mapping = {odd: {"source": "option_set", "field_id": odd}, "v": {"source": "static", "value": odd}}
+    action = {"action_name": odd, "action_type": "api_call", "config": {"url": text}, "input_mapping": mapping}
+    conditions = [{"field_id": odd, "operator": "equals", "value": odd}]
+    told({"event_trigger": "wizard.onStart", "event_name": odd, "conditions": conditions, "actions": [action]})
