@@ -13,7 +13,7 @@ from app.definition.dialects.detect import DIALECTS, Mixed, dialect_of, step_dia
 from app.definition.dialects.made import Made, Places, finished
 from app.definition.dialects.names import Ids
 from app.definition.dialects.source import Log, Source
-from app.definition.paths import format_path, parse_path
+from app.definition.paths import format_path
 from app.definition.problems import Problem
 from app.definition.reading import shape_problems
 from app.json import Json, JsonObject
@@ -59,11 +59,9 @@ class Reading:
 
     def told(self, problems: Iterable[Problem]) -> list[Problem]:
         """Problems of the canonical document, at the places of the user's; each once."""
-        moved = [replace(problem, path=self._original(problem.path)) for problem in problems]
+        known = self._places.by_text()
+        moved = [replace(problem, path=_original(problem.path, known)) for problem in problems]
         return list(dict.fromkeys(moved))
-
-    def _original(self, path: str) -> str:
-        return format_path(self._places.original(parse_path(path))) if path else ""
 
 
 def read(document: Json) -> Reading | None:
@@ -110,6 +108,20 @@ def _reading(name: str, made: Made, log: Log) -> Reading:
     hint = f"left out, for it says nothing to a run: {left}" if left else ""
     note = Problem("", f"read as {DIALECTS[name]}; what is kept is the same in Holdfast's own words", hint, "info")
     return Reading(name, document, [note, *log.problems], _places=places)
+
+
+def _original(path: str, known: Mapping[str, tuple[str, bool]]) -> str:
+    """The place behind a path. Paths are compared as texts: a key may hold what no path can be read from."""
+    for end in range(min(len(path), _LONGEST_PATH), -1, -1):
+        if (end == len(path) or path[end] in ".[") and path[:end] in known:
+            origin, same = known[path[:end]]
+            rest = path[end:] if same else ""
+            return f"{origin}{rest}" if origin else rest.lstrip(".")
+    return ""
+
+
+_LONGEST_PATH = 2_000
+"""Characters of a path that are compared; in a longer one the place is known less exactly."""
 
 
 def _steps_in(value: Json) -> int:

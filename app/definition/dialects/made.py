@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.definition.errors import Path
+from app.definition.paths import format_path
 from app.json import Json, JsonObject
 
 
@@ -38,13 +39,9 @@ class Places:
 
     origins: dict[Path, tuple[Path, bool]] = field(default_factory=dict)
 
-    def original(self, path: Path) -> Path:
-        """The place behind a path: as exactly as it is known."""
-        for length in range(len(path), -1, -1):
-            if (found := self.origins.get(path[:length])) is not None:
-                origin, same = found
-                return (*origin, *path[length:]) if same else origin
-        return ()
+    def by_text(self) -> dict[str, tuple[str, bool]]:
+        """The same by written paths; with whether what lies inside the one lies there in the other."""
+        return {format_path(path): (format_path(origin), same) for path, (origin, same) in self.origins.items()}
 
 
 def finished(made: Made) -> tuple[JsonObject, Places]:
