@@ -1,5 +1,7 @@
 """Documents as users of other systems bring them, one for each dialect, and how the tests read them."""
 
+from typing import Any
+
 from app.catalog.registry import LOOKUP
 from app.definition import dialects
 from app.definition.check import check
@@ -49,6 +51,18 @@ def step(body: JsonObject, dialect: str = "flat") -> JsonObject:
     whole = {"flat": {"steps": [body]}, "actions": {"actions": [body]}}[dialect]
     [made] = canonical(whole)["steps"]
     return dict(made)
+
+
+NOTE: JsonObject = {"step_type": "set_variable", "action_config": {"key": "a", "value": 1}}
+
+
+def note(own: str, **more: Any) -> JsonObject:
+    return {"id": own, **NOTE, **more}
+
+
+def condition(own: str, **config: Any) -> JsonObject:
+    comparison = {"field": "{{trigger.n}}", "operator": "gte", "value": 5}
+    return {"id": own, "step_type": "condition", "condition_config": {"conditions": [comparison], **config}}
 
 
 FLAT: JsonObject = {

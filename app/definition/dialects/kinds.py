@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 
 from app.definition.dialects import times
-from app.definition.dialects.conditions import comparison, group, grouped
+from app.definition.dialects.conditions import comparison, group
 from app.definition.dialects.made import Made
 from app.definition.dialects.names import INPUT_NAMES, Ids, action_id, snake
 from app.definition.dialects.placeholders import Meaning, dotted, translated
@@ -238,5 +238,3 @@ FLOW_ACTIONS: dict[str, Fill] = {
     "set_variable": set_variable,
 }
 """What others call an action and we a kind of step of its own."""
-
-__all__ = ["FLOW_ACTIONS", "fill", "grouped", "head", "untouched", "variable_name"]

@@ -42,7 +42,6 @@ _HEAD_LEFT_OUT = (
     "_id", "id", "__v", "orgId", "userId", "workflowId", "isActive", "status", "createdAt", "updatedAt", "createdBy",
 )  # fmt: skip
 _STEP_LEFT_OUT = ("_id", "__v", "workflowId", "orgId", "userId", "createdAt", "updatedAt", "stepOrder", "position")
-_DECISIONS = ("Approve", "Reject", "Review")
 
 
 @dataclass
