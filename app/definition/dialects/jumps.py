@@ -88,6 +88,9 @@ class _Tree:
         step = unit.step
         step.make("type", "condition", unit.source.at("step_type"))
         made.append(step)
+        if unit.on_error:
+            hint = "say on_error: continue, or compare what is always there"
+            unit.source.error("error_branch_step_id", "a condition has ways of its own, and none for an error", hint)
         if unit.branches is not None:
             then, otherwise = unit.branches
             if then:

@@ -34,6 +34,11 @@ from tests.support.dialects import NOTE, condition, errors, note
             "steps[1].error_branch_step_id",
             "the jump crosses another one",
         ),
+        (
+            [{**condition("c"), "on_error": "branch", "error_branch_step_id": "a"}, note("a")],
+            "steps[0].error_branch_step_id",
+            "a condition has ways of its own",
+        ),
         ([{"step_type": "condition"}], "steps[0].condition_config.conditions", "the condition has no conditions"),
         (
             [condition("c", conditions=[{"field": "{{a + b}}", "operator": "eq", "value": 1}])],
