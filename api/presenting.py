@@ -20,19 +20,31 @@ from api.schemas.runs import (
     TriggerAnswer,
     WaitAnswer,
 )
-from api.schemas.workflows import WorkflowAnswer, WorkflowStatsAnswer
+from api.schemas.workflows import ProblemAnswer, ReadAsAnswer, WorkflowAnswer, WorkflowStatsAnswer
 from app.db.models import Connection, Run, Step, StepAttempt, Workflow
-from app.json import JsonObject
+from app.definition import dialects
+from app.json import Json, JsonObject
 from app.services import workflows
 from app.services.platform import Platform
 from app.settings import Settings
 from app.temporal import names
 
 
-async def workflow_answer(platform: Platform, workflow: Workflow, response: Response) -> WorkflowAnswer:
-    """The workflow, with its revision as `ETag`."""
+async def workflow_answer(
+    platform: Platform, workflow: Workflow, response: Response, *, definition: Json = None
+) -> WorkflowAnswer:
+    """The workflow, with its revision as `ETag`; and how the definition was read that was sent for it."""
     set_etag(response, workflow.revision)
-    return (await workflow_answers(platform, workflow.workspace_id, [workflow]))[0]
+    answer = (await workflow_answers(platform, workflow.workspace_id, [workflow]))[0]
+    return answer.model_copy(update={"read_as": read_as(dialects.read(definition))})
+
+
+def read_as(reading: dialects.Reading | None) -> ReadAsAnswer | None:
+    """How something in another dialect was read; None for the language itself."""
+    if reading is None:
+        return None
+    remarks = [ProblemAnswer.model_validate(remark) for remark in reading.remarks]
+    return ReadAsAnswer(dialect=reading.dialect, remarks=remarks)
 
 
 async def workflow_answers(platform: Platform, workspace_id: UUID, rows: Sequence[Workflow]) -> list[WorkflowAnswer]:

@@ -8,8 +8,11 @@ from api.bodies import RequestBody
 from api.dependencies import ActorDep, PlatformDep, WorkflowId
 from api.headers import IfMatch
 from api.openapi import problem_answers
+from api.presenting import read_as
 from api.schemas.actions import ChangedStep, NewStep, StepAnswer, StepOrder
 from api.schemas.base import ListAnswer
+from app.definition import dialects
+from app.json import JsonObject
 from app.services import drafts
 
 router = APIRouter(prefix="/workflows/{workflow_id}/actions", tags=["actions"])
@@ -47,7 +50,7 @@ async def add(
         branch=body.branch,
         if_match=if_match,
     )
-    return StepAnswer.model_validate(step)
+    return _answer(step, body.step())
 
 
 @router.get("", summary="List the steps", responses=problem_answers(404))
@@ -105,7 +108,7 @@ async def replace(
 ) -> StepAnswer:
     """Puts another step in its place."""
     step = await drafts.replace_step(platform, actor.workspace_id, workflow_id, step_id, body.step(), if_match=if_match)
-    return StepAnswer.model_validate(step)
+    return _answer(step, body.step())
 
 
 @router.delete("/{step_id}", status_code=204, summary="Delete a step", responses=problem_answers(404, 409, 412))
@@ -114,3 +117,9 @@ async def delete(
 ) -> None:
     """Takes the step, with all inside it, out of the draft."""
     await drafts.delete_step(platform, actor.workspace_id, workflow_id, step_id, if_match=if_match)
+
+
+def _answer(step: JsonObject, sent: JsonObject) -> StepAnswer:
+    """The step as it stands, and how it was read when it was sent in another dialect."""
+    told = read_as(dialects.read_step(sent))
+    return StepAnswer.model_validate(step if told is None else {**step, "read_as": told})

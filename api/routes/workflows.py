@@ -52,7 +52,7 @@ async def create(
     when it is published."""
     workflow = await workflows.create(platform, actor.workspace_id, **body.model_dump())
     response.headers["Location"] = f"/v1/workflows/{workflow.id}"
-    return await workflow_answer(platform, workflow, response)
+    return await workflow_answer(platform, workflow, response, definition=body.definition)
 
 
 @router.post(
@@ -77,7 +77,7 @@ async def apply(
     )
     return ApplyAnswer(
         result="created" if created else "updated" if changed else "unchanged",
-        workflow=await workflow_answer(platform, workflow, response),
+        workflow=await workflow_answer(platform, workflow, response, definition=body.definition),
         version=VersionAnswer.model_validate(version),
     )
 
@@ -129,7 +129,7 @@ async def change(
     workflow = await workflows.update(
         platform, actor.workspace_id, workflow_id, body.model_dump(exclude_unset=True), if_match=if_match
     )
-    return await workflow_answer(platform, workflow, response)
+    return await workflow_answer(platform, workflow, response, definition=body.definition)
 
 
 @router.delete("/{workflow_id}", status_code=204, summary="Delete a workflow", responses=problem_answers(404, 409))

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, model_validator
 
 from api.schemas.base import Answer, RequestModel
-from app.json import JsonObject
+from app.definition.dialects import step_dialect
+from app.json import Json, JsonObject
 
 StepPosition = Annotated[int, Field(ge=0, le=10_000, description="Place among its siblings, from 0.")]
 
@@ -39,7 +40,7 @@ class NewStep(RequestModel):
 
     def step(self) -> JsonObject:
         """The step alone."""
-        return {"type": self.type, **(self.model_extra or {})}
+        return _step(self)
 
 
 class ChangedStep(RequestModel):
@@ -53,10 +54,17 @@ class ChangedStep(RequestModel):
     position: int | None = None
     parent: str | None = None
     branch: str | int | None = None
+    read_as: Json = None
 
     def step(self) -> JsonObject:
-        """The step as the definition language writes it."""
-        return {"type": self.type, **(self.model_extra or {})}
+        """The step alone."""
+        return _step(self)
+
+
+def _step(body: NewStep | ChangedStep) -> JsonObject:
+    """The fields of a step; one of another dialect says its kind by a key of its own."""
+    fields = body.model_extra or {}
+    return fields if step_dialect(fields) and "type" not in body.model_fields_set else {"type": body.type, **fields}
 
 
 class StepOrder(RequestModel):
@@ -73,7 +81,8 @@ class StepOrder(RequestModel):
 
 
 class StepAnswer(Answer):
-    """A step of the draft: the fields of its kind, and where it stands."""
+    """A step of the draft: the fields of its kind, and where it stands. `read_as` stands beside in the answer to a step
+    in another dialect."""
 
     model_config = ConfigDict(extra="allow")
 

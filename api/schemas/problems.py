@@ -11,7 +11,7 @@ class FieldProblem(Answer):
     path: str = Field(description="Where: a path into the body (`steps[2].id`), `query.limit`, `path.run_id`.")
     message: str
     hint: str = Field("", description="How to mend it, where that is known.")
-    severity: str = Field("error", description="`error` or `warning`.")
+    severity: str = Field("error", description="`error`, `warning` or `info`.")
 
 
 class ProblemDocument(Answer):

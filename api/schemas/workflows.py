@@ -95,6 +95,13 @@ class WorkflowStatsAnswer(Answer):
     last_error: str | None = Field(None, description="Message of the last failed run.")
 
 
+class ReadAsAnswer(Answer):
+    """How a definition was read that was written in another dialect."""
+
+    dialect: str = Field(description="`flat`, `linked`, `actions` or `wizard`.")
+    remarks: list["ProblemAnswer"] = Field(description="What was left out or is worth knowing, at its place as sent.")
+
+
 class WorkflowAnswer(Answer):
     """A workflow as it stands."""
 
@@ -113,6 +120,9 @@ class WorkflowAnswer(Answer):
     stats: WorkflowStatsAnswer
     created_at: datetime
     updated_at: datetime
+    read_as: ReadAsAnswer | None = Field(
+        None, description="Only in the answer to a definition in another dialect; `draft` shows what became of it."
+    )
 
 
 class VersionAnswer(Answer):
@@ -133,7 +143,7 @@ class ProblemAnswer(Answer):
     path: str = Field(description="JSON path into the definition.", examples=["steps[2].inputs.to"])
     message: str
     hint: str
-    severity: str = Field(description="`error` or `warning`.")
+    severity: str = Field(description="`error`, `warning` or `info`.")
 
 
 class ValidationAnswer(Answer):
@@ -161,10 +171,14 @@ def definition_from_yaml(document: Json) -> Json:
 def new_workflow_from_yaml(document: Json) -> Json:
     """As `definition_from_yaml`; a definition alone also gives the workflow its name."""
     body = definition_from_yaml(document)
-    if body is not document and "name" in document:
-        body["name"] = document["name"]
+    if body is not document and (key := next((key for key in _NAMES if key in document), None)):
+        body["name"] = document[key]
     return body
 
 
+_NAMES = ("name", "event_name", "workflowName")
+"""Where a definition has its name, by dialect."""
+
 _DEFINITION_KEYS = {"trigger", "triggers", "steps", "settings", "variables", "finally", "output"}
-"""Keys a definition has and a request has not."""
+_DEFINITION_KEYS |= {"trigger_type", "trigger_config", "actions", "event_trigger"}
+"""Keys a definition has and a request has not, in whatever dialect."""

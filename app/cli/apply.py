@@ -13,6 +13,9 @@ from app.cli.options import ApiUrl, DataDir, JsonOutput
 from app.cli.output import print_json, say, show_error, text
 from app.json import JsonObject
 
+_NAMES = ("name", "event_name", "workflowName")
+"""Where a definition has its name, by dialect."""
+
 _RESULT_STYLE = {"created": "green", "updated": "green", "unchanged": "dim"}
 
 
@@ -46,6 +49,9 @@ def apply(
                 continue
             results.append({"file": str(path), **result})
             if not json_output:
+                for remark in (result.get("read_as") or {}).get("remarks", ()):
+                    said = ": ".join(part for part in (remark["path"], remark["message"]) if part)
+                    say(f"[dim]{text(said)}{text('; ' + remark['hint'] if remark['hint'] else '')}[/]")
                 style = _RESULT_STYLE[result["result"]]
                 what = f"[{style}]{result['result']:<9}[/] {text(result['name'])} [dim]version {result['version']}[/]"
                 say(what if result["status"] == "active" else f"{what} [yellow]({result['status']})[/]")
@@ -72,7 +78,7 @@ def _definition(path: Path) -> JsonObject:
     found = document(path)
     if not isinstance(found, dict):
         raise CliError(ExitCode.REFUSED, "a workflow is an object with `name`, `trigger` and `steps`", code="invalid")
-    if not isinstance(found.get("name"), str) or not found["name"].strip():
+    if not any(isinstance(found.get(key), str) and found[key].strip() for key in _NAMES):
         raise CliError(ExitCode.REFUSED, "the workflow needs a name: it is found again by it", code="invalid")
     return found
 
@@ -87,4 +93,5 @@ def _apply_one(api: Api, definition: JsonObject, *, activate: bool, comment: str
         "slug": workflow["slug"],
         "status": workflow["status"],
         "version": done["version"]["number"],
+        **({"read_as": workflow["read_as"]} if workflow.get("read_as") else {}),
     }

@@ -8,7 +8,7 @@ from app.json import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend: `path` is a JSON path (`steps[2].inputs.to`), `severity` is error or warning."""
+    """One thing to mend: `path` is a JSON path (`steps[2].inputs.to`), `severity` is error, warning or info."""
 
     path: str
     message: str

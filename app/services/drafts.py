@@ -12,6 +12,7 @@ from copy import deepcopy
 from uuid import UUID
 
 from app.db.models import Workflow
+from app.definition import dialects
 from app.definition.model import Definition
 from app.definition.parse import parse, parse_step
 from app.definition.problems import DefinitionInvalid, Problem
@@ -57,11 +58,17 @@ async def add_step(
     `step_exists`) or `NotFound`.
     """
     async with _changing(platform, workspace_id, workflow_id, if_match) as draft:
+        reading = draft.read(step)
+        step = step if reading is None else reading.document
         step = {**step, "id": step["id"] if "id" in step else placing.new_id(step, draft.ids)}
-        fresh = _parsed(step)
+        fresh = _parsed(step, reading)
         draft.require_free(fresh)
         draft.require_room(len(_inside(fresh)))
-        siblings = placing.list_at(draft.document, placing.list_place(draft.definition, parent, branch))
+        if reading is not None and reading.after and position is None:
+            siblings, index = placing.slot(draft.document, placing.path_of(draft.definition, reading.after))
+            position = index + 1
+        else:
+            siblings = placing.list_at(draft.document, placing.list_place(draft.definition, parent, branch))
         siblings.insert(len(siblings) if position is None else position, step)
     return _step(draft.workflow.draft, fresh.id)
 
@@ -79,10 +86,11 @@ async def replace_step(
     if step.get("id", step_id) != step_id:
         problem = Problem("id", f"the step's id is {step_id!r} and stays", "leave it out, or add a new step instead")
         raise editing.invalid_definition([problem])
-    step = {**step, "id": step_id}
     async with _changing(platform, workspace_id, workflow_id, if_match) as draft:
         path = placing.path_of(draft.definition, step_id)
-        fresh = _parsed(step)
+        reading = draft.read(step)
+        step = {**(step if reading is None else reading.document), "id": step_id}
+        fresh = _parsed(step, reading)
         siblings, index = placing.slot(draft.document, path)
         old = _inside(_parsed(siblings[index]))
         draft.require_free(fresh, besides=old)
@@ -138,6 +146,10 @@ class _Draft:
         self._count = sum(1 for _ in walk_paths(self.definition))
         self._max_steps = max_steps
 
+    def read(self, step: JsonObject) -> dialects.Reading | None:
+        """The step, when it is written in another dialect; it may refer to the steps that are there."""
+        return dialects.read_step(step, {each.id: each.key for _, each in walk_paths(self.definition)})
+
     def require_free(self, step: Step, besides: Sequence[str] = ()) -> None:
         """Refuse ids other steps have; `besides` are those about to go."""
         inside = _inside(step)
@@ -178,11 +190,12 @@ def _definition(document: JsonObject) -> Definition:
         raise editing.invalid_definition(error.problems) from error
 
 
-def _parsed(step: JsonObject) -> Step:
-    try:
-        return parse_step(step)
-    except DefinitionInvalid as error:
-        raise editing.invalid_definition(error.problems) from error
+def _parsed(step: JsonObject, reading: dialects.Reading | None = None) -> Step:
+    with editing.told_where_written(reading):
+        try:
+            return parse_step(step)
+        except DefinitionInvalid as error:
+            raise editing.invalid_definition(error.problems) from error
 
 
 def _inside(step: Step) -> list[str]:

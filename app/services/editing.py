@@ -1,11 +1,14 @@
 """The rules every change of a workflow keeps: who holds it, when its draft may change, what a draft may hold."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Workflow
+from app.definition import dialects
 from app.definition.parse import dump, parse
 from app.definition.problems import DefinitionInvalid, Problem
 from app.json import Json, JsonObject
@@ -39,10 +42,28 @@ async def settings(session: AsyncSession, workspace_id: UUID) -> WorkspaceSettin
 
 def canonical(document: Json) -> JsonObject:
     """The definition in its canonical form. Raises `Invalid` with every problem of its shape."""
+    reading = dialects.read(document)
+    with told_where_written(reading):
+        try:
+            return dump(parse(document if reading is None else reading.document))
+        except DefinitionInvalid as error:
+            raise invalid_definition(error.problems) from error
+
+
+@contextmanager
+def told_where_written(reading: dialects.Reading | None) -> Iterator[None]:
+    """Problems of what was read from another dialect are told at the places of the user's own document.
+
+    Raises `Invalid` at once when it could not be read.
+    """
+    if reading is not None and reading.errors:
+        raise invalid_definition([*reading.errors, *reading.remarks])
     try:
-        return dump(parse(document))
-    except DefinitionInvalid as error:
-        raise invalid_definition(error.problems) from error
+        yield
+    except Invalid as error:
+        if reading is None or not error.problems:
+            raise
+        raise invalid_definition([*reading.told(error.problems), *reading.remarks]) from error
 
 
 def invalid_definition(problems: list[Problem]) -> Invalid:

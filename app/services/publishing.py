@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.registry import LOOKUP
 from app.db.models import Version, Workflow
+from app.definition import dialects
 from app.definition.check import check
 from app.definition.mending import mended
 from app.definition.model import Definition, EventTrigger
@@ -37,8 +38,20 @@ async def validate(
 async def problems_of(
     session: AsyncSession, workspace_id: UUID, document: Json, own: Workflow | None = None
 ) -> list[Problem]:
-    """Every problem of a document of the workflow `own`: of its shape, and of all in it that can be read
-    nevertheless."""
+    """Every problem of a document of the workflow `own`, in any dialect: of its shape, and of all in it that can be
+    read nevertheless."""
+    reading = dialects.read(document)
+    if reading is None:
+        return await _problems_as_written(session, workspace_id, document, own)
+    if reading.errors:
+        return [*reading.errors, *reading.remarks]
+    found = await _problems_as_written(session, workspace_id, reading.document, own)
+    return [*reading.told(found), *reading.remarks]
+
+
+async def _problems_as_written(
+    session: AsyncSession, workspace_id: UUID, document: Json, own: Workflow | None
+) -> list[Problem]:
     try:
         return await _problems(session, workspace_id, parse(document), own)
     except DefinitionInvalid as error:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.db.models import Version, Workflow
+from app.definition import dialects
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
 from app.services import editing
@@ -237,7 +238,13 @@ async def apply(
             workflow.description = canonical.get("description", workflow.description)
             editing.put_draft(workflow, canonical)
         live = activate and workflow.status in ("draft", "active")
-        published = await publish_draft(session, workflow, comment=comment, activate=live, published_by=published_by)
+        try:
+            published = await publish_draft(
+                session, workflow, comment=comment, activate=live, published_by=published_by
+            )
+        except Invalid as error:
+            with editing.told_where_written(dialects.read(document)):
+                raise error
     after = (workflow.status, workflow.revision, workflow.active_version, workflow.latest_version)
     return workflow, published, created, created or before != after
 

@@ -14,6 +14,7 @@ import yaml
 from app.catalog.connections import CONNECTION_KINDS
 from app.catalog.registry import ACTIONS, LOOKUP
 from app.cli.main import app as command_line
+from app.definition import dialects
 from app.definition.base import Document
 from app.definition.check import check
 from app.definition.condition_operators import OPERATORS
@@ -35,7 +36,10 @@ FRAGMENTS |= {"output", "ends", "held", "decision"}
 
 def published(definition: Json) -> None:
     """The definition fits the models and publishing would find nothing to say."""
-    problems = check(parse(definition), actions=LOOKUP, connections=CONNECTIONS)
+    reading = dialects.read(definition)
+    problems = check(
+        parse(definition if reading is None else reading.document), actions=LOOKUP, connections=CONNECTIONS
+    )
     assert [problem.as_json() for problem in problems] == []
 
 

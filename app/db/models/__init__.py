@@ -1,0 +1,36 @@
+"""The tables. Every one carries `workspace_id`, the tenant, and is guarded by forced row-level security.
+
+Columns only; queries live in `app/store`. Primary keys start with the workspace, so that no index crosses tenants.
+"""
+
+from app.db.models.base import Base
+from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
+from app.db.models.waiting import Approval, Event, Wait
+from app.db.models.workflows import (
+    ApiKey,
+    Connection,
+    Subscription,
+    Version,
+    Workflow,
+    WorkflowVariable,
+    Workspace,
+)
+
+__all__ = [
+    "ApiKey",
+    "Approval",
+    "Base",
+    "Connection",
+    "Event",
+    "Journal",
+    "Run",
+    "Step",
+    "StepAttempt",
+    "StoredPayload",
+    "Subscription",
+    "Version",
+    "Wait",
+    "Workflow",
+    "WorkflowVariable",
+    "Workspace",
+]

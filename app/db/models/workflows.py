@@ -1,0 +1,145 @@
+"""What people make: workspaces with their keys, workflows with their versions, connections."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.models.base import Base
+from app.json import JsonObject
+
+
+class Workspace(Base):
+    """A tenant."""
+
+    __tablename__ = "workspaces"
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    settings: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    """`{max_steps: 50, allow_drafts_beside_active: false, retention_days: null}`; absent keys take their defaults."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ApiKey(Base):
+    """A key of a workspace; only its hash is kept."""
+
+    __tablename__ = "api_keys"
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    prefix: Mapped[str]
+    hash: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Workflow(Base):
+    """What a user defines. `draft` is the document being edited, `active_version` the one new runs take."""
+
+    __tablename__ = "workflows"
+    __table_args__ = (Index("workflows_slug", "workspace_id", "slug", unique=True),)
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    slug: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    category: Mapped[str | None]
+    tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    icon: Mapped[str | None]
+    color: Mapped[str | None]
+    status: Mapped[str] = mapped_column(server_default="draft")
+    draft: Mapped[JsonObject]
+    active_version: Mapped[int | None]
+    latest_version: Mapped[int] = mapped_column(server_default=text("0"))
+    revision: Mapped[int] = mapped_column(server_default=text("1"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Version(Base):
+    """A published definition. Never changed: a trigger in the database refuses updates."""
+
+    __tablename__ = "versions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "workflow_id"], ["workflows.workspace_id", "workflows.id"], ondelete="CASCADE"
+        ),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workflow_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    definition: Mapped[JsonObject]
+    digest: Mapped[str]
+    comment: Mapped[str | None]
+    published_by: Mapped[str]
+    published_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Subscription(Base):
+    """What an active workflow's event triggers listen to: one row a trigger, of the active version."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "workflow_id"], ["workflows.workspace_id", "workflows.id"], ondelete="CASCADE"
+        ),
+        Index("subscriptions_event", "workspace_id", "event"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workflow_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    event: Mapped[str]
+    source: Mapped[str | None]
+    filter: Mapped[Any | None]
+
+
+class WorkflowVariable(Base):
+    """A variable kept across a workflow's runs (`set_variable` with `scope: workflow`)."""
+
+    __tablename__ = "workflow_variables"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "workflow_id"], ["workflows.workspace_id", "workflows.id"], ondelete="CASCADE"
+        ),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workflow_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Connection(Base):
+    """Credentials for a provider: `config` is not secret, `credentials` is a ciphertext."""
+
+    __tablename__ = "connections"
+    __table_args__ = (Index("connections_name", "workspace_id", "name", unique=True),)
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    config: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    credentials: Mapped[str | None]
+    credential_fields: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    status: Mapped[str] = mapped_column(server_default="active")
+    last_used_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+__all__ = [
+    "ApiKey", "Approval", "Base", "Connection", "Event", "Journal", "Run", "Step", "StepAttempt", "StoredPayload",
+    "Subscription", "Version", "Wait", "Workflow", "WorkflowVariable", "Workspace",
+]  # fmt: skip
