@@ -48,6 +48,9 @@ async def start_child(platform: Platform, asked: StartChild) -> StartedChild:
             run = await _start(platform, workspace_id, parent_id, asked)
         except (NotFound, Conflict, Invalid, TooLarge, TooMany) as refusal:
             return StartedChild(refused=f"no run of {asked.workflow!r}: {refusal.detail}"[:LONGEST_REFUSAL])
+        if run.idempotency_key != asked.key:
+            once = f"it runs once per key (settings.run_once_per), which was run {run.id}."
+            return StartedChild(refused=f"no run of {asked.workflow!r}: {once}"[:LONGEST_REFUSAL])
     elif run.status == "pending":
         run = await runs.launch(platform, run)
     return StartedChild(run_id=str(run.id), workflow_name=run.workflow_name)
@@ -101,12 +104,6 @@ async def _start(platform: Platform, workspace_id: UUID, parent_id: UUID, asked:
         trigger_type="workflow",
         parent=Parent(parent_id, asked.path, asked.waits),
     )
-    if started.run.idempotency_key != asked.key:
-        raise Conflict(
-            "run_once",
-            f'the workflow "{workflow.name}" runs once per key (settings.run_once_per), which was run '
-            f"{started.run.id}.",
-        )
     return started.run
 
 

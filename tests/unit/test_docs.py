@@ -111,7 +111,8 @@ def fields(model: type[Document], prefix: str = "") -> Iterator[list[str]]:
             continue
         shown = f"{prefix}{field.alias or name}"
         default = "" if field.is_required() else field.get_default(call_default_factory=True)
-        told = "required" if field.is_required() else f"`{default}`" if default not in (None, "", [], {}) else ""
+        text = default if isinstance(default, str) else json.dumps(default)
+        told = "required" if field.is_required() else f"`{text}`" if default not in (None, "", [], {}) else ""
         yield [f"`{shown}`", told, field.description or ""]
         for part in parts(field.annotation):
             yield from fields(part, f"{shown}[]." if "list[" in str(field.annotation) else f"{shown}.")

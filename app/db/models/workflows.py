@@ -137,9 +137,3 @@ class Connection(Base):
     last_error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-__all__ = [
-    "ApiKey", "Approval", "Base", "Connection", "Event", "Journal", "Run", "Step", "StepAttempt", "StoredPayload",
-    "Subscription", "Version", "Wait", "Workflow", "WorkflowVariable", "Workspace",
-]  # fmt: skip
