@@ -6,7 +6,7 @@ the run was started with; one from before there were any has none.
 
 from app.catalog.errors import ErrorType
 from app.json import Json
-from app.temporal.messages import RunLimits
+from app.temporal.messages import DataLimits
 from app.temporal.payloads import json_size
 from workflows.failures import fail
 from workflows.journal import Journal
@@ -16,7 +16,7 @@ class Holdings:
     """Sizes by the path of what gave something: a step, or a loop for the results of its items. A variable's stands at
     `vars.<name>`."""
 
-    def __init__(self, limits: RunLimits | None, journal: Journal) -> None:
+    def __init__(self, limits: DataLimits | None, journal: Journal) -> None:
         self._limits = limits
         self._sizes: dict[str, int] = {}
         self._total = 0

@@ -20,7 +20,7 @@ from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.store import journals, limits, run_state, runs, versions, workspaces
 from app.temporal import names
-from app.temporal.messages import WALK, Carry, JournalState, RunInput, RunLimits, RunResult, TriggerInfo
+from app.temporal.messages import WALK, Carry, DataLimits, JournalState, RunInput, RunResult, TriggerInfo
 from app.temporal.plain import as_plain
 
 START_SECONDS = 5.0
@@ -168,7 +168,7 @@ def _input(
         created_at=run.created_at.isoformat(),
         variables=run.variables,
         walk=WALK,
-        limits=RunLimits(
+        limits=DataLimits(
             step_output=platform.settings.max_step_output_bytes, outputs=platform.settings.max_run_data_bytes
         ),
         carry=None if journal is None else as_plain(Carry(journal=journal)),

@@ -32,7 +32,7 @@ class TriggerInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunLimits:
+class DataLimits:
     """How much a run may hold, in bytes of JSON. It keeps the limits it was started with."""
 
     step_output: int
@@ -62,7 +62,7 @@ class RunInput:
     `plain.as_plain` writes it."""
     walk: int = 1
     """Which way of walking the execution began with: `WALK` for new ones. Replays go the way their run went."""
-    limits: RunLimits | None = None
+    limits: DataLimits | None = None
     """None for runs from before there were limits."""
     parent_run_id: str | None = None
     """The run whose step started this one and waits for it."""

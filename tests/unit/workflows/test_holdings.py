@@ -2,12 +2,12 @@
 
 import pytest
 
-from app.temporal.messages import JournalState, LoopProgress, RunLimits, StepRecord
+from app.temporal.messages import DataLimits, JournalState, LoopProgress, StepRecord
 from workflows.failures import StepFailed
 from workflows.holdings import Holdings
 from workflows.journal import Journal
 
-LIMITS = RunLimits(step_output=50, outputs=100)
+LIMITS = DataLimits(step_output=50, outputs=100)
 
 
 def a_record(path: str, output: object) -> StepRecord:
