@@ -27,10 +27,11 @@ _LONG_UNCHECKED: LiteralString = f"{_UNCHECKED} AND checked_at < now() - %(check
 # of many rows it expects; with an order it takes the index.
 _LOOK = f"""
     SELECT
-        EXISTS (
-            SELECT FROM events
-            WHERE workspace_id = %(workspace_id)s AND dispatched_at IS NULL
-              AND received_at <= clock_timestamp() - %(undispatched_for)s),
+        COALESCE(
+            (SELECT true FROM events
+             WHERE workspace_id = %(workspace_id)s AND dispatched_at IS NULL
+               AND received_at <= clock_timestamp() - %(undispatched_for)s ORDER BY received_at LIMIT 1),
+            false),
         EXISTS (
             SELECT FROM runs
             WHERE workspace_id = %(workspace_id)s AND status = 'pending'
