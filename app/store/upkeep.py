@@ -27,11 +27,11 @@ _LONG_UNCHECKED: LiteralString = f"{_UNCHECKED} AND checked_at < now() - %(check
 # of many rows it expects; with an order it takes the index.
 _LOOK = f"""
     SELECT
-<<<<<<< HEAD
-        EXISTS (
-            SELECT FROM events
-            WHERE workspace_id = %(workspace_id)s AND dispatched_at IS NULL
-              AND received_at <= clock_timestamp() - %(undispatched_for)s),
+        COALESCE(
+            (SELECT true FROM events
+             WHERE workspace_id = %(workspace_id)s AND dispatched_at IS NULL
+               AND received_at <= clock_timestamp() - %(undispatched_for)s ORDER BY received_at LIMIT 1),
+            false),
         COALESCE(
             (SELECT true FROM runs
              WHERE workspace_id = %(workspace_id)s AND status = 'pending' AND queue IS NULL
@@ -43,12 +43,6 @@ _LOOK = f"""
              ORDER BY workflow_id, id LIMIT 1),
             (SELECT true FROM runs
              WHERE workspace_id = %(workspace_id)s AND cancel_due AND finished_at IS NULL ORDER BY id LIMIT 1),
-=======
-        COALESCE(
-            (SELECT true FROM events
-             WHERE workspace_id = %(workspace_id)s AND dispatched_at IS NULL
-               AND received_at <= clock_timestamp() - %(undispatched_for)s ORDER BY received_at LIMIT 1),
->>>>>>> main
             false),
         COALESCE(
             (SELECT true FROM runs
