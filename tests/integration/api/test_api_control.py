@@ -153,7 +153,7 @@ async def test_a_held_run_is_shown_with_why_and_goes_on_with_other_inputs(
     run_id = await a_held_run(api_client, failing(http_stub), output="{{ steps.charge.output.body.paid }}")
     run = await is_(api_client, run_id, "held")
     assert (run["error"]["type"], run["error"]["path"]) == ("provider_rejected", "charge")
-    assert run["waiting_for"] == {"kind": "decision", "event": None, "until": None}
+    assert run["waiting_for"] == {"kind": "decision", "event": None, "until": None, "run_id": None}
     assert await ids(api_client, "status=held") == await ids(api_client, "waiting_for=decision") == [run_id]
     [listed] = (await api_client.get("/v1/runs?status=held")).json()["items"]
     assert listed["error"] == run["error"]

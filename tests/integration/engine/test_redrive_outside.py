@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from app.db.models import Journal, Run
-from app.services import redriving
+from app.services import queues, redriving
 from app.services.errors import Conflict
 from app.services.launching import start_pending
 from app.store import journals
@@ -83,7 +83,7 @@ class TestEndedFromOutside:
             return run
 
         with monkeypatch.context() as patched:
-            patched.setattr(redriving, "launch", lost)
+            patched.setattr(queues, "launch", lost)
             second = await it.again(first.run)
         assert (await engine.cancel(second)).status == "cancelled"
         done = await it.to_the_end(second)
@@ -145,7 +145,7 @@ class TestStarting:
         async def lost(platform, run, **_):
             return run
 
-        monkeypatch.setattr(redriving, "launch", lost)
+        monkeypatch.setattr(queues, "launch", lost)
         second = await it.again(first.run)
         assert second.status == "pending"
         assert await start_pending(engine.platform, engine.workspace_id, 10, older_than=timedelta(0)) == 1
@@ -160,7 +160,7 @@ class TestStarting:
         async def lost(platform, run, **_):
             return run
 
-        monkeypatch.setattr(redriving, "launch", lost)
+        monkeypatch.setattr(queues, "launch", lost)
         second = await it.again(first.run)
         async with engine.platform.database.transaction(engine.workspace_id) as session:
             await session.execute(delete(Journal).where(Journal.run_id == second.id))
