@@ -50,7 +50,8 @@ def draw(console: Console, run: JsonObject, steps: Steps, *, full: bool) -> None
     console.print(ending(run))
     for name, cell in _head(run, None if full else width - 12):
         if cell:
-            console.print(f"[dim]{name.ljust(10)}[/] {cell}")
+            label = f"[dim]{name.ljust(10)}[/]"
+            console.print(f"{label} {cell}")
     if steps.left_out:
         console.print(f"\n[dim]{steps.left_out} earlier steps are left out; --limit 0 shows all[/]")
     elif steps.shown:
