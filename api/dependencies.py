@@ -34,11 +34,11 @@ async def actor_of(
     return await workspaces.authenticate(platform_of(request), credentials.credentials)
 
 
-def check_address(request: Request) -> None:
+async def check_address(request: Request) -> None:
     """Refuse query parameters the route does not know, and text nobody can store in query or path. Raises `Invalid`."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    known = sorted(field.alias for field in get_flat_params(route.dependant) if _is_query(field.field_info))
+    known = _known_parameters(route) if request.query_params else []
     problems = [
         Problem(f"query.{name}", "unknown parameter", f"known: {', '.join(known)}" if known else "none is taken here")
         for name in dict.fromkeys(request.query_params)
@@ -53,12 +53,21 @@ def check_address(request: Request) -> None:
         raise Invalid("invalid_request", detail, problems)
 
 
+def _known_parameters(route: APIRoute) -> list[str]:
+    return sorted(field.alias for field in get_flat_params(route.dependant) if _is_query(field.field_info))
+
+
 def _is_query(field_info: object) -> bool:
     where = getattr(field_info, "in_", None)
     return where is not None and where.value == "query"
 
 
-PlatformDep = Annotated[Platform, Depends(platform_of)]
+async def _platform(request: Request) -> Platform:
+    # Dependencies are coroutines throughout: the framework takes the others to a thread and back.
+    return platform_of(request)
+
+
+PlatformDep = Annotated[Platform, Depends(_platform)]
 ActorDep = Annotated[Actor, Depends(actor_of)]
 WorkflowId = Annotated[UUID, Path(description="Id of the workflow.")]
 RunId = Annotated[UUID, Path(description="Id of the run.")]

@@ -18,7 +18,7 @@ NEVER = -1
 """A revision no resource has."""
 
 
-def if_match(
+async def if_match(
     value: Annotated[
         str | None,
         Header(
@@ -37,7 +37,7 @@ def if_match(
     return int(found[1]) if found[1].isascii() and found[1].isdigit() and len(found[1]) < 10 else NEVER
 
 
-def prefer_wait(
+async def prefer_wait(
     value: Annotated[
         str | None,
         Header(
@@ -54,7 +54,7 @@ def prefer_wait(
     return None
 
 
-def idempotency_key(
+async def idempotency_key(
     value: Annotated[
         str | None,
         Header(

@@ -65,6 +65,7 @@ async def start(
         version=body.version,
         variables=body.variables,
         idempotency_key=idempotency_key,
+        noted_later=wait is not None,
     )
     run = started.run
     if wait is not None:

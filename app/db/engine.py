@@ -34,6 +34,8 @@ _ON_CONNECT = """
     FROM pg_roles WHERE rolname = current_user
 """
 _SET_WORKSPACE = "SELECT set_config('holdfast.workspace_id', %s, true)"
+# A message is no record: nobody waits for the disk, least of all under the lock that orders messages.
+_NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify(%s, %s)"
 
 # SQLSTATEs, or how they begin, of what the same again may get past: lost or refused connections, a server that shuts
 # down, has no room or has become read-only; a deadlock, a statement that waited or took too long.
@@ -117,6 +119,20 @@ class Database:
                     await connection.execute(_SET_WORKSPACE, (str(workspace_id),))
                     cursors = [await connection.execute(each.sql, each.parameters) for each in statements]
                 return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+    async def notify(self, channel: str, message: str) -> None:
+        """Send a message of less than 8,000 bytes to all who listen to the channel."""
+        with self._translated():
+            async with self._lean.connection() as connection:
+                await connection.execute(_NOTIFY, (channel, message))
+
+    @asynccontextmanager
+    async def listening(self, channel: LiteralString) -> AsyncIterator[AsyncIterator[str]]:
+        """The messages of a channel from now on, over a connection of its own; they end with an error when it does."""
+        with self._translated():
+            async with await self._connect() as connection:
+                await connection.execute(f"LISTEN {channel}")
+                yield (notice.payload async for notice in connection.notifies())
 
     async def scalar(self, statement: str) -> Any:
         """The single value of a statement that touches no workspace's rows."""

@@ -42,27 +42,53 @@ async def launch(
     version: Version | None = None,
     workspace_name: str | None = None,
     journal: JournalState | None = None,
+    noted_later: bool = False,
 ) -> Run:
     """Start the run's Temporal workflow, if it is not there yet; answers with the row as it is then.
 
     A run that must wait for its workflow's limits, or that a limit refused, is left as it is. When Temporal cannot be
     reached the row stays pending, for `start_pending`. `version`, `workspace_name`, and the `journal` that a redriven
-    run begins with, are read where the caller does not have them at hand.
+    run begins with, are read where the caller does not have them at hand. With `noted_later` the row is still pending
+    when this answers, though the answer is running: the caller waits for the run's end and sees to `note` if it takes
+    longer than a moment.
     """
     if run.queue is not None or has_ended(run):
         return run
-    row, _ = await _launch(platform, run, version, workspace_name, journal)
-    return row
+    handed_over, _ = await _hand_over(platform, run, version, workspace_name, journal)
+    return handed_over if noted_later or handed_over.status != "running" else await note(platform, handed_over)
 
 
-async def _launch(
+async def note(platform: Platform, run: Run) -> Run:
+    """Have the row of a run that was handed over say so; answers with it."""
+    try:
+        noted = await platform.launches.note(run.workspace_id, run.id, run.temporal_run_id)
+        if noted is not None and noted.status != run.status:
+            async with platform.database.transaction(run.workspace_id) as session:
+                run = await runs.find(session, run.workspace_id, run.id) or run
+    except Unavailable as error:
+        # The run is kept and begun: to say that it was not would make its caller start another.
+        logger.warning("run %s is begun and still noted as pending: %s", run.id, error.detail)
+        return run
+    if noted is None:
+        return run
+    run.temporal_run_id, run.started_at = noted.temporal_run_id, run.started_at or noted.started_at
+    run.updated_at = max(run.updated_at, noted.updated_at)
+    if noted.status == "cancelled":
+        # Cancelled while it was being handed over: Temporal may have begun it after the cancelling looked for it.
+        await _cancel_quietly(platform, run.id)
+    elif noted.cancel_due:
+        await tell_to_cancel(platform, run.workspace_id, run.id)
+    return run
+
+
+async def _hand_over(
     platform: Platform,
     run: Run,
     version: Version | None,
     workspace_name: str | None,
     journal: JournalState | None = None,
 ) -> tuple[Run, bool]:
-    """The row as it is then, and whether Temporal could be reached."""
+    """The run, running if Temporal has it now, and whether Temporal could be reached."""
     if version is None or workspace_name is None:
         async with platform.database.transaction(run.workspace_id) as session:
             version = await versions.find(session, run.workspace_id, run.workflow_id, run.version)
@@ -85,19 +111,8 @@ async def _launch(
         level = logging.ERROR if refused else logging.WARNING
         logger.log(level, "run %s stays pending: Temporal did not take it (%s)", run.id, error or type(error).__name__)
         return run, refused
-    try:
-        async with platform.database.transaction(run.workspace_id) as session:
-            row = await runs.launched(session, run.workspace_id, run.id, temporal_run_id)
-    except Unavailable as error:
-        # The run is kept and begun: to say that it was not would make its caller start another.
-        logger.warning("run %s is begun and still noted as pending: %s", run.id, error.detail)
-        return run, True
-    if row is not None and row.status == "cancelled":
-        # Cancelled while it was being handed over: Temporal may have begun it after the cancelling looked for it.
-        await _cancel_quietly(platform, run.id)
-    elif row is not None and row.cancel_due:
-        await tell_to_cancel(platform, run.workspace_id, run.id)
-    return row or run, True
+    run.status, run.temporal_run_id = "running", temporal_run_id
+    return run, True
 
 
 async def start_pending(
@@ -108,10 +123,12 @@ async def start_pending(
         waiting = await runs.pending(session, workspace_id, older_than=older_than, limit=limit)
     started = 0
     for run in waiting:
-        row, reachable = await _launch(platform, run, None, None)
+        handed_over, reachable = await _hand_over(platform, run, None, None)
         if not reachable:
             break
-        started += row.status != "pending"
+        if handed_over.status == "running":
+            handed_over = await note(platform, handed_over)
+        started += handed_over.status != "pending"
     return started
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from app.db.engine import Database
 from app.security.credentials import KeyRing
@@ -10,12 +11,16 @@ from app.services.actors import Actor
 from app.services.commits import Commits
 from app.services.errors import Unavailable
 from app.services.expiring import Expiring
+from app.services.launches import Launches
+from app.services.news import News
 from app.services.payload_storage import PayloadStorage
+from app.services.published import Active
 from app.settings import Settings
 from app.temporal.connect import TemporalConnection
 from app.temporal.payloads import data_converter
 
 KEY_CACHE_SECONDS = 5.0
+ACTIVE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +32,14 @@ class Platform:
     temporal: TemporalConnection
     keyring: KeyRing
     commits: Commits
+    launches: Launches
+    news: News
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key it was, by the key's hash. A revoked key works that many seconds longer in a process that knew it."""
+    actives: Expiring[tuple[UUID, UUID], Active] = field(
+        default_factory=lambda: Expiring(seconds=ACTIVE_SECONDS, size=500)
+    )
+    """Workflows runs were started of, by workspace and id. A start checks that they are still so."""
 
 
 @asynccontextmanager
@@ -40,7 +51,17 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     """
     database = Database(settings, on_failure=lambda detail: Unavailable("database_unavailable", detail))
     temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database)))
+    news = News(database)
     try:
-        yield Platform(settings, database, temporal, KeyRing(settings.encryption_keys), Commits(database))
+        yield Platform(
+            settings=settings,
+            database=database,
+            temporal=temporal,
+            keyring=KeyRing(settings.encryption_keys),
+            commits=Commits(database),
+            launches=Launches(database),
+            news=news,
+        )
     finally:
+        await news.close()
         await database.close()

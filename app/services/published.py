@@ -50,3 +50,13 @@ def _read(version: _ByDigest) -> Published:
         limits=RunLimits.of(definition.settings),
         responds=any(isinstance(step, RespondStep) for _place, step in walk(definition)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """What starting a run needs to know of an active workflow without limits, as it was at its last start."""
+
+    workflow_name: str
+    workspace_name: str
+    version: Version
+    facts: Published

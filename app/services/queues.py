@@ -31,10 +31,13 @@ async def begin(
     version: Version | None = None,
     workspace_name: str | None = None,
     journal: JournalState | None = None,
+    noted_later: bool = False,
 ) -> Run:
     """Hand a new run over to Temporal, or, where it must wait, have those cancelled that it replaces."""
     if run.queue is None:
-        return await launch(platform, run, version=version, workspace_name=workspace_name, journal=journal)
+        return await launch(
+            platform, run, version=version, workspace_name=workspace_name, journal=journal, noted_later=noted_later
+        )
     if run.queue == "concurrency":
         try:
             await _cancel_replaced(platform, run.workspace_id, MOST, by=run.id)

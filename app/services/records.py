@@ -142,6 +142,7 @@ async def record_batch(platform: Platform, batch: RecordBatch) -> None:
         await _write(platform, batch, *statements)
         return
     written = await _write(platform, batch, *statements, _records(batch).place())
+    platform.news.tell(UUID(batch.run_id))
     for workflow_id, key in written[-1] if written is not None else ():
         await queues.release(platform, UUID(batch.workspace_id), workflow_id, key)
 

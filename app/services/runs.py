@@ -1,32 +1,25 @@
-"""Runs: start one, look into it, wait for its end, cancel it. How a run gets into Temporal is `launching`'s subject."""
+"""Runs: look into one, wait for its end, cancel it. How one is started is `starting`'s subject."""
 
 import asyncio
-import hashlib
-import json
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from temporalio.client import WorkflowFailureError
-from uuid_utils.compat import uuid7
 
-from app.db.models import Run, Version, Workflow
-from app.definition.problems import Problem
+from app.db.models import Run
 from app.json import Json, JsonObject
-from app.services import admission, queues
-from app.services.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
-from app.services.input_schema import check_input
+from app.services import queues
+from app.services.errors import Conflict, NotFound, Unavailable
 from app.services.launching import TEMPORAL_ERRORS, handle_of, has_ended, launch, start_pending
 from app.services.live import StepView, timeline_of, with_timeline
 from app.services.live import steps as live_steps
 from app.services.paging import Page, decode_cursor, page_of, plain_text, whole_number
-from app.services.parents import Parent, depth_below
 from app.services.platform import Platform
-from app.services.published import Published, published
-from app.services.steering import is_under_way, is_unknown
+from app.services.starting import Started, start
+from app.services.steering import ask, is_under_way, is_unknown
+from app.store import run_rows
 from app.store import runs as store
-from app.store import workflow_variables
 from app.store.runs import RunFilter
 from app.temporal.messages import Timeline
 
@@ -35,113 +28,15 @@ __all__ = [
     "start_pending", "steps", "timeline", "wait_for_end",
 ]  # fmt: skip
 
-MAX_RUN_BYTES = 1_800_000
-"""Temporal takes two megabytes as a workflow's input; the rest is room for what else stands in it."""
 CANCEL_SECONDS = 5.0
 POLL_SECONDS = 0.1
 SETTLE_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A run, and whether this request made it or an earlier one with the same idempotency key."""
-
-    run: Run
-    created: bool
-
-
-async def start(
-    platform: Platform,
-    workspace_id: UUID,
-    workflow_id: UUID,
-    *,
-    input: Json,
-    version: int | None = None,
-    variables: JsonObject | None = None,
-    idempotency_key: str | None = None,
-    trigger_type: str = "manual",
-    event: JsonObject | None = None,
-    parent: Parent | None = None,
-) -> Started:
-    """Start a run of the workflow's active version, or of `version`. `event` is the envelope of what triggers it,
-    `parent` the step of another run that asks for it.
-
-    The run is committed as pending before Temporal hears of it, so that nothing can lose it. The same idempotency key
-    gives the same run. Its workflow's limits may have it wait, or answer with the run of an earlier start; what they
-    refuse of an event is a run that never began.
-
-    Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
-    unknown variables, `invalid_limit_key`), `TooLarge` and `TooMany`; of a parent also `Conflict` (`parent_ended`,
-    `runs_nested_too_deep`).
-    """
-    _check_size(platform, input)
-    asked = idempotency_key is not None and event is None and parent is None
-    digest = _digest(input, version, variables) if asked else None
-    async with platform.database.transaction(workspace_id) as session:
-        if idempotency_key is not None:
-            existing = await store.with_key(session, workspace_id, workflow_id, idempotency_key)
-            if existing is not None:
-                return Started(_same_request(existing, digest), created=False)
-        found = await store.startable(session, workspace_id, workflow_id, version)
-        if found is None:
-            raise NotFound("workflow_not_found", f"There is no workflow {workflow_id}.")
-        workflow, definition, workspace_name = found
-        definition = _active(workflow, definition, version)
-        facts = published(definition)
-        limits = facts.limits
-        if definition.number != workflow.active_version:
-            limits = await admission.limits_of(session, workspace_id, workflow_id)
-        _check_request(facts, input, variables, trigger_type)
-        depth = await depth_below(session, workspace_id, parent)
-        kept = await workflow_variables.kept(session, workspace_id, workflow_id)
-        run = Run(
-            workspace_id=workspace_id,
-            id=uuid7(),
-            workflow_id=workflow_id,
-            workflow_name=workflow.name,
-            version=definition.number,
-            status="pending",
-            trigger_type=trigger_type,
-            trigger_event_id=event["id"] if event else None,
-            trigger_event=event,
-            input=input,
-            output=None,
-            error=None,
-            variables={**kept, **(variables or {})},
-            current_step=None,
-            waiting_for=None,
-            parent_run_id=parent.run_id if parent else None,
-            parent_path=parent.path if parent else None,
-            parent_waits=parent is not None and parent.waits,
-            depth=depth,
-            response=None,
-            retry_of=None,
-            attempt=1,
-            steps_completed=0,
-            steps_total=facts.steps_total,
-            idempotency_key=idempotency_key,
-            request_digest=digest,
-            temporal_run_id=None,
-            started_at=None,
-            finished_at=None,
-        )
-        _check_whole(facts, run)
-        added = await admission.add(session, run, limits, workspace_name=workspace_name, noting=event is not None)
-        if added is None:
-            assert idempotency_key is not None, "ids are new"
-            existing = await store.with_key(session, workspace_id, workflow_id, idempotency_key)
-            assert existing is not None, "runs are not deleted"
-            return Started(_same_request(existing, digest), created=False)
-        if added is not run:
-            return Started(added, created=False)
-    begun = await queues.begin(platform, run, version=definition, workspace_name=workspace_name)
-    return Started(begun, created=True)
-
-
 async def get(platform: Platform, workspace_id: UUID, run_id: UUID, *, live: bool = True) -> Run:
     """The run, brought up to what Temporal says of it while it is under way. Raises `NotFound`."""
-    async with platform.database.transaction(workspace_id) as session:
-        run = await store.find(session, workspace_id, run_id)
+    (found,) = await platform.database.run(workspace_id, run_rows.row(workspace_id, run_id))
+    run = run_rows.read(found)
     if run is None:
         raise NotFound("run_not_found", f"There is no run {run_id}.")
     return with_timeline(run, await timeline_of(platform, run)) if live else run
@@ -214,7 +109,7 @@ async def request_cancel(platform: Platform, run: Run) -> Run | None:
 
     Raises `Unavailable` while Temporal cannot be reached. A run Temporal does not have is left as it is.
     """
-    if run.status == "pending":
+    if run.status == "pending" and not await _was_begun(platform, run):
         async with platform.database.transaction(run.workspace_id) as session:
             cancelled = await store.end(
                 session, run.workspace_id, run.id, status="cancelled", error=_cancelled("before it began"),
@@ -226,6 +121,16 @@ async def request_cancel(platform: Platform, run: Run) -> Run | None:
             return cancelled
     await _ask_temporal_to_cancel(platform, run.id, must=True)
     return None
+
+
+async def _was_begun(platform: Platform, run: Run) -> bool:
+    """Whether Temporal has a pending run already: its row does not say so yet."""
+    if run.queue is not None:
+        return False
+    try:
+        return await ask(platform, run.id)
+    except TEMPORAL_ERRORS:
+        return False
 
 
 async def wait_for_end(platform: Platform, run: Run, seconds: float) -> Run:
@@ -267,68 +172,8 @@ async def _ask_temporal_to_cancel(platform: Platform, run_id: UUID, *, must: boo
             raise Unavailable("temporal_unavailable", "Temporal cannot be reached; try again in a moment.") from error
 
 
-def _active(workflow: Workflow, definition: Version | None, number: int | None) -> Version:
-    if workflow.status != "active":
-        raise Conflict(
-            "workflow_not_active",
-            f'The workflow "{workflow.name}" is {workflow.status}: publish or activate it, then start runs.',
-        )
-    if definition is None:
-        raise NotFound("version_not_found", f'The workflow "{workflow.name}" has no version {number}.')
-    return definition
-
-
-def _check_request(facts: Published, input: Json, variables: JsonObject | None, trigger_type: str) -> None:
-    unknown = sorted(set(variables or {}) - facts.variables)
-    if unknown:
-        known = ", ".join(sorted(facts.variables)) or "none"
-        problems = [
-            Problem(f"variables.{name}", "the workflow has no such variable", f"known: {known}") for name in unknown
-        ]
-        raise Invalid("unknown_variables", f"variables: unknown {', '.join(unknown)}; known: {known}", problems)
-    if trigger_type not in ("manual", "workflow") or not facts.input_schemas:
-        return
-    for place, schema in enumerate(facts.input_schemas, start=1):
-        try:
-            check_input(input, schema)
-        except Invalid:
-            if place == len(facts.input_schemas):
-                raise
-        else:
-            return
-
-
-def _check_size(platform: Platform, input: Json) -> None:
-    limit = platform.settings.max_event_bytes
-    if (size := len(json.dumps(input, ensure_ascii=False).encode())) > limit:
-        raise TooLarge("input_too_large", f"The input has {size} bytes, more than the {limit} a run may be given.")
-
-
-def _check_whole(facts: Published, run: Run) -> None:
-    size = facts.size + len(json.dumps([run.input, run.variables, run.trigger_event]))
-    if size > MAX_RUN_BYTES:
-        raise TooLarge(
-            "run_too_large",
-            f"Definition, input and variables have {size} bytes, more than the {MAX_RUN_BYTES} a run may have.",
-        )
-
-
 def _read_step_place(key: Json) -> tuple[int, str]:
     return whole_number(key[0], bits=64), plain_text(key[1])
-
-
-def _digest(input: Json, version: int | None, variables: JsonObject | None) -> str:
-    text = json.dumps([input, version, variables or {}], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _same_request(run: Run, digest: str | None) -> Run:
-    if digest is not None and run.request_digest != digest:
-        raise Conflict(
-            "idempotency_key_reused",
-            f"This Idempotency-Key started run {run.id} with another input, version or variables; use a new key.",
-        )
-    return run
 
 
 def _cancelled(how: str) -> JsonObject:

@@ -98,7 +98,7 @@ async def update(
 async def is_under_way(platform: Platform, run_id: UUID) -> bool:
     """Whether Temporal has the run under way, as far as it can be asked: True while it does not answer."""
     try:
-        return await _ask(platform, run_id)
+        return await ask(platform, run_id)
     except TEMPORAL_ERRORS as error:
         return not is_unknown(error)
 
@@ -108,7 +108,8 @@ def is_unknown(error: BaseException) -> bool:
     return isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND
 
 
-async def _ask(platform: Platform, run_id: UUID) -> bool:
+async def ask(platform: Platform, run_id: UUID) -> bool:
+    """Whether Temporal says that the run is under way. Raises one of `TEMPORAL_ERRORS`, for an unknown run too."""
     async with asyncio.timeout(DESCRIBE_SECONDS):
         found = await (await handle_of(platform, run_id)).describe(rpc_timeout=timedelta(seconds=DESCRIBE_SECONDS))
     return found.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
@@ -126,7 +127,7 @@ def _refusal(run_id: UUID, cause: BaseException) -> ServiceError:
 async def _unanswered(platform: Platform, run_id: UUID) -> Exception:
     """Nobody answered in time: is it Temporal that is away, or the workers?"""
     try:
-        if not await _ask(platform, run_id):
+        if not await ask(platform, run_id):
             return NotUnderWay()
     except TEMPORAL_ERRORS as error:
         return NotUnderWay() if is_unknown(error) else _unreachable(run_id)

@@ -16,10 +16,6 @@ _PATH_AND_STATUS: LiteralString = """
     SELECT response->>'path', (response->>'status')::int FROM runs
     WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s
 """
-_ANSWERED: LiteralString = """
-    SELECT id FROM runs
-    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND (response IS NOT NULL OR finished_at IS NOT NULL)
-"""
 
 
 def keep(workspace_id: UUID, run_id: UUID, response: JsonObject) -> Statement:
@@ -31,8 +27,3 @@ def keep(workspace_id: UUID, run_id: UUID, response: JsonObject) -> Statement:
 def kept(workspace_id: UUID, run_id: UUID) -> Statement:
     """`(path, status)` of the step that answered and of its answer, both None when none has; no row for no run."""
     return Statement(_PATH_AND_STATUS, {"workspace_id": workspace_id, "run_id": run_id})
-
-
-def answered(workspace_id: UUID, run_id: UUID) -> Statement:
-    """`(id,)` once the run has answered or ended."""
-    return Statement(_ANSWERED, {"workspace_id": workspace_id, "run_id": run_id})

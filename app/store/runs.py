@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -82,23 +82,6 @@ async def add(session: AsyncSession, run: Run) -> bool:
         return False
     run.created_at, run.updated_at = written
     return True
-
-
-async def launched(session: AsyncSession, workspace_id: UUID, run_id: UUID, temporal_run_id: str | None) -> Run | None:
-    """Temporal has the run: from pending to running, unless it has reported more already. Answers with the row."""
-    statement = (
-        update(Run)
-        .where(Run.workspace_id == workspace_id, Run.id == run_id)
-        .values(
-            status=case((Run.status == "pending", "running"), else_=Run.status),
-            temporal_run_id=func.coalesce(Run.temporal_run_id, temporal_run_id),
-            started_at=func.coalesce(Run.started_at, func.now()),
-            updated_at=func.now(),
-        )
-        .returning(Run)
-        .execution_options(synchronize_session=False)
-    )
-    return await session.scalar(statement)
 
 
 async def end(

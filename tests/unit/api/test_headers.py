@@ -24,29 +24,29 @@ from app.services.errors import Invalid
         ("wait=٣", None),
     ],
 )
-def test_prefer_says_how_long_to_wait(text: str | None, seconds: int | None) -> None:
-    assert prefer_wait(text) == seconds
+async def test_prefer_says_how_long_to_wait(text: str | None, seconds: int | None) -> None:
+    assert await prefer_wait(text) == seconds
 
 
 @pytest.mark.parametrize(
     ("text", "revision"), [(None, None), ("*", None), ('"3"', 3), (' "12" ', 12), ('"x"', NEVER), ('"²"', NEVER)]
 )
-def test_if_match_names_a_revision(text: str | None, revision: int | None) -> None:
+async def test_if_match_names_a_revision(text: str | None, revision: int | None) -> None:
     if text == '"²"':
         with pytest.raises(Invalid):
-            if_match(text)
+            await if_match(text)
     else:
-        assert if_match(text) == revision
+        assert await if_match(text) == revision
 
 
 @pytest.mark.parametrize("text", ["", "3", 'W/"3"', '"3", "4"', '"a b"'])
-def test_an_if_match_that_is_no_strong_tag_is_refused(text: str) -> None:
+async def test_an_if_match_that_is_no_strong_tag_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
-        if_match(text)
+        await if_match(text)
 
 
-def test_an_idempotency_key_is_visible_ascii() -> None:
-    assert idempotency_key("order 7/a") == "order 7/a"
+async def test_an_idempotency_key_is_visible_ascii() -> None:
+    assert await idempotency_key("order 7/a") == "order 7/a"
     for wrong in ("", "x" * 256, "ä", "a\tb", "event:x"):
         with pytest.raises(Invalid):
-            idempotency_key(wrong)
+            await idempotency_key(wrong)
