@@ -118,7 +118,8 @@ class Database:
                 async with connection.pipeline():
                     await connection.execute(_SET_WORKSPACE, (str(workspace_id),))
                     cursors = [await connection.execute(each.sql, each.parameters) for each in statements]
-                return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+                # (`description` would make an object of each column to say the same.)
+                return [await cursor.fetchall() if cursor.rownumber is not None else [] for cursor in cursors]
 
     async def notify(self, channel: str, message: str) -> None:
         """Send a message of less than 8,000 bytes to all who listen to the channel."""
