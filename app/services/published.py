@@ -8,7 +8,6 @@ from app.db.models import Version
 from app.definition.model import ManualTrigger
 from app.definition.parse import parse
 from app.definition.run_limits import RunLimits
-from app.definition.steps import RespondStep
 from app.definition.tree import walk
 from app.json import JsonObject
 
@@ -22,8 +21,6 @@ class Published:
     steps_total: int
     size: int
     limits: RunLimits | None
-    responds: bool
-    """A step of it may answer the caller before the run ends."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,6 @@ def _read(version: _ByDigest) -> Published:
         steps_total=sum(1 for _ in walk(definition)),
         size=len(json.dumps(version.definition)),
         limits=RunLimits.of(definition.settings),
-        responds=any(isinstance(step, RespondStep) for _place, step in walk(definition)),
     )
 
 
