@@ -9,7 +9,7 @@ holds a reference; where the store is, is not known here.
 import json
 from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import (
@@ -17,8 +17,10 @@ from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
     DefaultPayloadConverter,
+    EncodingPayloadConverter,
     ExternalStorage,
     JSONPlainPayloadConverter,
+    SerializationContext,
     StorageDriver,
     StorageDriverSelectContext,
     StorageDriverWorkflowInfo,
@@ -105,17 +107,22 @@ class Utf8JsonConverter(JSONPlainPayloadConverter):
         return reader(type_hint)(value) if type_hint else value
 
 
-_CONVERTERS = tuple(
-    Utf8JsonConverter() if isinstance(converter, JSONPlainPayloadConverter) else converter
+_CONVERTERS: dict[bytes, EncodingPayloadConverter] = {
+    converter.encoding.encode(): Utf8JsonConverter() if isinstance(converter, JSONPlainPayloadConverter) else converter
     for converter in DefaultPayloadConverter.default_encoding_payload_converters
-)
+}
 
 
 class PayloadConverter(CompositePayloadConverter):
     """Temporal's own converters, with ours for JSON."""
 
     def __init__(self) -> None:
-        super().__init__(*_CONVERTERS)
+        # The SDK makes one for each task, and asks it each time; ours hold nothing and go by no context.
+        self.converters = _CONVERTERS
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """See the base class."""
+        return self
 
 
 DATA_CONVERTER = replace(DataConverter.default, payload_converter_class=PayloadConverter)

@@ -50,10 +50,8 @@ def _plan(hint: Any) -> Reader | None:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _optional(arguments)
-    if origin is list and len(arguments) == 1:
-        return _list_of(arguments[0])
-    if origin is dict and len(arguments) == 2 and arguments[0] is str:
-        return _object_of(arguments[1])
+    if origin in (list, dict):
+        return _container_of(origin, arguments)
     if isinstance(hint, type) and is_dataclass(hint) and all(field.init for field in fields(hint)):
         return _message(hint)
     return None
@@ -75,6 +73,12 @@ def _optional(alternatives: tuple[Any, ...]) -> Reader | None:
     read_value = reader(alternatives[0])
     refuses_none = _plan(alternatives[0]) is not None and alternatives[0] is not Any
     return (lambda value: None if value is None else read_value(value)) if refuses_none else None
+
+
+def _container_of(kind: type, arguments: tuple[Any, ...]) -> Reader | None:
+    if kind is list:
+        return _list_of(arguments[0])
+    return _object_of(arguments[1]) if arguments[0] is str else None
 
 
 def _list_of(item: Any) -> Reader:
