@@ -85,7 +85,7 @@ class ActionRunner:
         number = call.previous_attempts + activity.info().attempt
         started_at = datetime.now(UTC)
         try:
-            async with self._shown_when_slow(registered, call, number):
+            async with _after(SLOW_SECONDS, lambda: self._show(registered, call, number)):
                 output = await self._perform(registered, call, number, started_at)
             outcome = ActionOutcome(
                 output=output,
@@ -100,36 +100,23 @@ class ActionRunner:
             # What caused it stays here: the text of a library's error may repeat a secret, and Temporal keeps causes.
             raise await self._failed(registered, call, error, number, started_at) from None
         local = activity.info().is_local
-        small = not answer(outcome, local=local).kept
+        answered = answer(outcome, local=local)
         kept = await _finished(
             _until_available(lambda: self._commit(call, outcome)),
-            patience=LONGEST_LOCAL_COMMIT if local and small else None,
+            patience=LONGEST_LOCAL_COMMIT if local and not answered.kept else None,
         )
         if not kept:
-            return answer(replace(outcome, unkept=True), local=True)
+            return replace(answered, unkept=True)
         if call.connection is not None and registered.entry.connection is not None:
             await self._use.note(UUID(call.workspace_id), call.connection, None)
-        return answer(outcome, local=activity.info().is_local)
+        return answered
 
-    @asynccontextmanager
-    async def _shown_when_slow(
-        self, registered: RegisteredAction, call: ActionCall, number: int
-    ) -> AsyncIterator[None]:
+    async def _show(self, registered: RegisteredAction, call: ActionCall, number: int) -> None:
         """Give an attempt that takes its time a row while it is under way: a run that makes it as a local activity
         answers no query until it has ended."""
-
-        async def show() -> None:
-            await asyncio.sleep(SLOW_SECONDS)
-            with suppress(Unavailable):
-                inputs = registered.mask(call.inputs)
-                await records.record_running(self._platform, call, attempt=number, inputs=inputs)
-
-        task = asyncio.create_task(show())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+        with suppress(Unavailable):
+            inputs = registered.mask(call.inputs)
+            await records.record_running(self._platform, call, attempt=number, inputs=inputs)
 
     def _is_new(self, call: ActionCall) -> bool:
         """Whether the effect cannot have been made before, so that there is no outcome to look for. While the database
@@ -320,6 +307,21 @@ async def _finished(commit: Coroutine[Any, Any, None], *, patience: float | None
             raise
         task.result()
     return True
+
+
+@asynccontextmanager
+async def _after(seconds: float, call: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Make the call beside the block once that has taken so long; it is over when the block is. A block that is quick
+    costs no task."""
+    tasks: list[asyncio.Task[None]] = []
+    timer = asyncio.get_running_loop().call_later(seconds, lambda: tasks.append(asyncio.create_task(call())))
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for task in tasks:
+            task.cancel()
+            await asyncio.wait([task])
 
 
 @asynccontextmanager

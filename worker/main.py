@@ -4,6 +4,7 @@ Wiring and tuning only. What a run does is `workflows/`, what an effect does is 
 """
 
 import asyncio
+import gc
 import logging
 import signal
 from datetime import timedelta
@@ -25,6 +26,7 @@ from worker.deployment import deployment, routing
 from worker.registry import WORKFLOWS
 from worker.tasks import Watched
 from worker.upkeep import schedule_upkeep
+from worker.visits import shorten
 
 GRACE = timedelta(seconds=20)
 """How long effects under way may take to end after the worker is told to stop."""
@@ -45,6 +47,7 @@ def build_worker(
 
     A run that is not among `cached_workflows` is replayed from its history when something happens to it.
     """
+    shorten()
     first_tasks = FirstTasks()
     runner = ActionRunner(platform, http or HttpClient(platform.settings), first_tasks)
     return Worker(
@@ -107,10 +110,19 @@ async def _connected(platform: Platform, stopped: asyncio.Event) -> Client | Non
     return None
 
 
+def _collect_less() -> None:
+    """Have Python look for cycles less often, and never among the modules, which stay: that took a fortieth of the
+    time, and held everything up for long at once."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
 def main() -> None:
     """Entry of `holdfast worker`."""
     settings = Settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _collect_less()
     uvloop.run(serve(settings))
 
 

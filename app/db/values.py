@@ -47,8 +47,7 @@ def dump_json(value: Json) -> bytes:
     return text.encode()
 
 
-def _dump(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def _without_exponent(token: re.Match[str]) -> str:

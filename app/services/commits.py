@@ -19,9 +19,10 @@ from app.store.recording import commit
 BUSY_RUNS = 4
 """So many runs that kept something within `LATELY_SECONDS` make a process busy: more is about to come."""
 LATELY_SECONDS = 0.1
-JOIN_SECONDS = 0.003
-"""What a busy process waits for others to join. A transaction costs several times what one more row in it does; on the
-other side, an effect whose process dies meanwhile is done again."""
+JOIN_SECONDS = 0.0006
+"""What a busy process waits for others to join, for each of those runs. A transaction costs several times what one more
+row in it does; on the other side, an effect whose process dies meanwhile is done again."""
+LONGEST_JOIN = 0.008
 MOST_TOGETHER = 50
 
 
@@ -65,8 +66,8 @@ class Commits:
         """Until none of the workspace's is left. One transaction at a time: while it is sent, the next one gathers."""
         try:
             while self._waiting[workspace_id]:
-                if self._is_busy():
-                    await asyncio.sleep(JOIN_SECONDS)
+                if (runs := self._runs_lately()) >= BUSY_RUNS:
+                    await asyncio.sleep(min(runs * JOIN_SECONDS, LONGEST_JOIN))
                 together, self._waiting[workspace_id] = _take(self._waiting[workspace_id])
                 await self._send(workspace_id, together)
         finally:
@@ -96,10 +97,10 @@ class Commits:
                 if not each.answer.done():
                     each.answer.set_result(ended.get(each.run_id, True))
 
-    def _is_busy(self) -> bool:
+    def _runs_lately(self) -> int:
         while self._lately and self._clock() - self._lately[0][0] > LATELY_SECONDS:
             self._lately.popleft()
-        return len({run_id for _, run_id in self._lately}) >= BUSY_RUNS
+        return len({run_id for _, run_id in self._lately})
 
 
 def _take(waiting: Sequence[_Outcome]) -> tuple[list[_Outcome], list[_Outcome]]:

@@ -286,7 +286,7 @@ def _row_of(call: ActionCall) -> JsonObject:
 
 
 def _row(step: StepRecord) -> JsonObject:
-    row = asdict(step)
+    row: JsonObject = as_plain(step)
     row["sequence"] = row.pop("order")
     if row["wait"] is None and step.again_at is not None and step.status in ("running", "waiting"):
         row["wait"] = {"kind": "retry", "event": None, "until": step.again_at}

@@ -7,8 +7,9 @@ holds a reference; where the store is, is not known here.
 """
 
 import json
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
+from typing import Any, Self
 
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import (
@@ -16,8 +17,10 @@ from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
     DefaultPayloadConverter,
+    EncodingPayloadConverter,
     ExternalStorage,
     JSONPlainPayloadConverter,
+    SerializationContext,
     StorageDriver,
     StorageDriverSelectContext,
     StorageDriverWorkflowInfo,
@@ -26,6 +29,7 @@ from temporalio.converter import (
 from app.temporal import names
 from app.temporal.messages import ActionOutcome, RunInput
 from app.temporal.plain import CarriedInput
+from app.temporal.reading import reader
 from app.temporal.record_messages import OpenWait, RecordBatch
 
 LARGEST_PAYLOAD = 1_750_000
@@ -62,13 +66,31 @@ _WHEN_STORED = {
 _STORED_FROM = {_INPUT: LARGEST_RUN_INPUT, _OUTCOME: LARGEST_OUTCOME}
 
 
+class _Encoder(AdvancedJSONEncoder):
+    """Temporal's, without the copy of everything in a message that `asdict` makes first."""
+
+    def default(self, o: Any) -> Any:
+        if is_dataclass(o) and not isinstance(o, type):
+            return {name: getattr(o, name) for name in _names(type(o))}
+        return super().default(o)
+
+
+@lru_cache(maxsize=1024)
+def _names(message: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(message))
+
+
+_encode = _Encoder(separators=(",", ":"), ensure_ascii=False).encode
+_encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 class Utf8JsonConverter(JSONPlainPayloadConverter):
     """`json/plain` without escapes: Cyrillic text is two bytes a letter then, not six."""
 
     def to_payload(self, value: Any) -> Payload | None:
         """See the base class. Half surrogate pairs have no UTF-8 and stay escaped."""
         try:
-            data = json.dumps(value, cls=AdvancedJSONEncoder, separators=(",", ":"), ensure_ascii=False).encode()
+            data = _encode(value).encode()
         except UnicodeEncodeError:
             payload = super().to_payload(value)
             assert payload is not None, "JSON takes what it took a line before"
@@ -79,17 +101,28 @@ class Utf8JsonConverter(JSONPlainPayloadConverter):
             payload.metadata[_STORED] = when
         return payload
 
+    def from_payload(self, payload: Payload, type_hint: Any = None) -> Any:
+        """See the base class."""
+        value = super().from_payload(payload)
+        return reader(type_hint)(value) if type_hint else value
+
+
+_CONVERTERS: dict[bytes, EncodingPayloadConverter] = {
+    converter.encoding.encode(): Utf8JsonConverter() if isinstance(converter, JSONPlainPayloadConverter) else converter
+    for converter in DefaultPayloadConverter.default_encoding_payload_converters
+}
+
 
 class PayloadConverter(CompositePayloadConverter):
     """Temporal's own converters, with ours for JSON."""
 
     def __init__(self) -> None:
-        super().__init__(
-            *(
-                Utf8JsonConverter() if isinstance(converter, JSONPlainPayloadConverter) else converter
-                for converter in DefaultPayloadConverter.default_encoding_payload_converters
-            )
-        )
+        # The SDK makes one for each task, and asks it each time; ours hold nothing and go by no context.
+        self.converters = _CONVERTERS
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """See the base class."""
+        return self
 
 
 DATA_CONVERTER = replace(DataConverter.default, payload_converter_class=PayloadConverter)
@@ -108,7 +141,7 @@ def data_converter(driver: StorageDriver) -> DataConverter:
 
 def json_size(value: Any) -> int:
     """Bytes of a JSON value as it is written for Temporal."""
-    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    return len(_encode_json(value).encode("utf-8", "surrogatepass"))
 
 
 def _is_stored(context: StorageDriverSelectContext, payload: Payload) -> bool:
