@@ -23,6 +23,7 @@ JOIN_SECONDS = 0.0006
 """What a busy process waits for others to join, for each of those runs. A transaction costs several times what one more
 row in it does; on the other side, an effect whose process dies meanwhile is done again."""
 LONGEST_JOIN = 0.008
+"""Seconds, however many there are."""
 MOST_TOGETHER = 50
 
 
