@@ -47,6 +47,11 @@ def dump_json(value: Json) -> bytes:
     return text.encode()
 
 
+def as_kept(value: Json) -> Json:
+    """`value` as a `jsonb` column gives it back. Raises as `dump_json`."""
+    return json.loads(dump_json(value))
+
+
 def _dump(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
