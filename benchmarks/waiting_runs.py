@@ -5,10 +5,10 @@ They are started through the API and left until all wait. Then one event is sent
 the other, the rest twenty at a time. Told are the seconds until all wait, the worker's memory before, meanwhile and
 after, what the databases grew by, and of each event the milliseconds to its HTTP answer, from there to the moment the
 wait was over (the step's `finished_at`; below zero where the run went on before the answer left) and to the run's
-record being complete (its `updated_at`). Client and servers are on one machine and read one clock; the step's time has
-milliseconds, and is when the task of the run began that took the event. The worker keeps the thousand runs it saw last
-in memory and replays any other, so most of these are. Each event must have woken its own run and no other, and each run
-must complete with its own event's data, or there is no number.
+record being complete (its `updated_at`), and all of it together. Client and servers are on one machine and read one
+clock; the step's time has milliseconds, and is when the task of the run began that took the event. The worker keeps the
+thousand runs it saw last in memory and replays any other, so most of these are. Each event must have woken its own run
+and no other, and each run must complete with its own event's data, or there is no number.
 """
 
 import argparse
@@ -92,6 +92,7 @@ class Events:
     answer: Spread
     over: Spread
     recorded: Spread
+    whole: Spread
 
     @classmethod
     def of(cls, asked: Sequence[Asked], at_once: int) -> "Events":
@@ -103,6 +104,7 @@ class Events:
             answer=Spread.of([each.answered - each.sent for each in asked]),
             over=Spread.of([each.over - each.answered for each in asked]),
             recorded=Spread.of([each.recorded - each.answered for each in asked]),
+            whole=Spread.of([each.recorded - each.sent for each in asked]),
         )
 
 
@@ -292,6 +294,7 @@ def report(result: Result, plan: Plan, console: Console) -> JsonObject:
             "event sent to its answer": events.answer,
             "answer to the wait's end": events.over,
             "answer to the run's record": events.recorded,
+            "event sent to the run's record": events.whole,
         }
         for told, spread in rows.items():
             table.add_row(told, f"{spread.median:.1f}", f"{spread.p99:.1f}", f"{spread.worst:.1f}")

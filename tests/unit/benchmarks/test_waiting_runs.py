@@ -16,3 +16,4 @@ def test_events_are_timed_from_their_answers_to_the_last_record() -> None:
     assert (found.answer.median, found.answer.worst) == (50.0, 50.0)
     assert (found.over.median, found.over.worst) == (20.0, 50.0)
     assert (found.recorded.median, found.recorded.worst) == (950.0, 1850.0)
+    assert (found.whole.median, found.whole.worst) == (1000.0, 1900.0)
