@@ -52,11 +52,13 @@ format: install
 	.venv/bin/python -m ruff format .
 
 bench:
-	@sh requirements/install.sh embedded
+	@sh requirements/install.sh bench
 	.venv/bin/python -m benchmarks.compared
 	.venv/bin/python -m benchmarks.five_http_calls
 	.venv/bin/python -m benchmarks.outcome_rows
 	.venv/bin/python -m benchmarks.long_loop
+	.venv/bin/python -m benchmarks.waiting_runs
+	.venv/bin/python -m benchmarks.http_clients
 	.venv/bin/python -m benchmarks.startup
 
 clean:

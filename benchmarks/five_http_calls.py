@@ -21,7 +21,7 @@ import aiohttp
 from rich.console import Console
 from rich.table import Table
 
-from app.json import JsonObject
+from app.json import Json, JsonObject
 from benchmarks.servers import Endpoint, Holdfast, endpoint, started
 
 CALLS = 5
@@ -65,50 +65,59 @@ class Runner:
     def __init__(self, session: aiohttp.ClientSession, base: str) -> None:
         self._session = session
         self._base = base
-        self._workflow = ""
+        self.workflow = ""
 
     async def publish(self, document: JsonObject) -> None:
         """Make the workflow that is measured."""
-        created = await self._post("/v1/workflows", {"name": f"Five calls {time.time_ns()}", "definition": document})
-        self._workflow = created["id"]
-        await self._post(f"/v1/workflows/{self._workflow}/publish", {})
+        created = await self.post("/v1/workflows", {"name": f"Benchmark {time.time_ns()}", "definition": document})
+        self.workflow = created["id"]
+        await self.post(f"/v1/workflows/{self.workflow}/publish", {})
 
     async def run(self) -> float:
         """One run from request to answer, in seconds; anything but `completed` ends the measurement."""
         began = time.perf_counter()
-        run = await self._post(f"/v1/workflows/{self._workflow}/runs", {}, {"Prefer": f"wait={WAIT_SECONDS}"})
+        run = await self.post(f"/v1/workflows/{self.workflow}/runs", {}, {"Prefer": f"wait={WAIT_SECONDS}"})
         seconds = time.perf_counter() - began
         if run["status"] != "completed":
             raise SystemExit(f"run {run['id']} is {run['status']}: {run.get('error')}")
         return seconds
 
-    async def start(self) -> str:
+    async def start(self, input: Json = None) -> str:
         """A run that is not waited for; its id."""
-        run = await self._post(f"/v1/workflows/{self._workflow}/runs", {})
+        run = await self.post(f"/v1/workflows/{self.workflow}/runs", {"input": input})
         return str(run["id"])
 
     async def ended(self, run_id: str, *, within: float) -> JsonObject:
         """The run at its end; not ended within so many seconds ends the measurement."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
-            async with self._session.get(f"{self._base}/v1/runs/{run_id}") as answer:
-                run: JsonObject = await answer.json()
+            run = await self.get(f"/v1/runs/{run_id}")
             if run.get("finished_at"):
                 return run
             await asyncio.sleep(LOOK_SECONDS)
         raise SystemExit(f"run {run_id} had not ended after {within:g} seconds")
 
+    async def get(self, path: str) -> JsonObject:
+        """The answer's content; a refusal ends the measurement."""
+        async with self._session.get(f"{self._base}{path}") as answer:
+            return await _content(f"GET {path}", answer)
+
     async def archive(self) -> None:
         """Put the workflow away again."""
-        await self._post(f"/v1/workflows/{self._workflow}/archive", None)
+        await self.post(f"/v1/workflows/{self.workflow}/archive", None)
 
-    async def _post(self, path: str, body: JsonObject | None, headers: dict[str, str] | None = None) -> JsonObject:
+    async def post(self, path: str, body: JsonObject | None, headers: dict[str, str] | None = None) -> JsonObject:
+        """The answer's content; a refusal ends the measurement."""
         async with self._session.post(f"{self._base}{path}", json=body, headers=headers) as answer:
-            text = await answer.text()
-            if answer.status >= 400:
-                raise SystemExit(f"POST {path} answered {answer.status}: {text[:500]}")
-            content: JsonObject = json.loads(text)
-            return content
+            return await _content(f"POST {path}", answer)
+
+
+async def _content(call: str, answer: aiohttp.ClientResponse) -> JsonObject:
+    text = await answer.text()
+    if answer.status >= 400:
+        raise SystemExit(f"{call} answered {answer.status}: {text[:500]}")
+    content: JsonObject = json.loads(text)
+    return content
 
 
 async def many(runner: Runner, runs: int, at_once: int) -> float:

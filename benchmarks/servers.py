@@ -127,6 +127,21 @@ async def until_ready(url: str, process: Child) -> None:
     raise SystemExit(f"{url} was not ready after {READY_SECONDS:g} seconds:\n{process.last_lines()}")
 
 
+@asynccontextmanager
+async def endpoint_apart(log: Path) -> AsyncIterator[str]:
+    """An `Endpoint` in a process of its own, so that its work is not its caller's; its URL."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.lone_endpoint", str(port)]
+    process = Child("endpoint", command, log=log, stop_seconds=STOP_SECONDS)
+    process.start()
+    try:
+        url = f"http://{LOOPBACK}:{port}"
+        await until_ready(url, process)
+        yield url
+    finally:
+        await process.stop()
+
+
 class Endpoint:
     """An HTTP endpoint that answers `{"ok": true}` and counts the idempotency keys it saw."""
 
@@ -141,14 +156,14 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def endpoint() -> AsyncIterator[Endpoint]:
-    """An `Endpoint` on a free loopback port."""
+async def endpoint(port: int | None = None) -> AsyncIterator[Endpoint]:
+    """An `Endpoint` on this loopback port, or on a free one."""
     served = Endpoint()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", served.answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    port = free_port()
+    port = port or free_port()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     served.url = f"http://127.0.0.1:{port}"
     try:

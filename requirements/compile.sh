@@ -6,5 +6,6 @@ pin() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
     --no-header --no-annotate "$@"; }
 pin pyproject.toml --extra embedded --group dev -o requirements/dev.txt
 pin pyproject.toml --extra embedded requirements/build.in -c requirements/dev.txt -o requirements/embedded.txt
+pin pyproject.toml --extra embedded --group bench requirements/build.in -c requirements/dev.txt -o requirements/bench.txt
 pin pyproject.toml requirements/build.in -c requirements/dev.txt -o requirements/server.txt
 pin requirements/bootstrap.in -o requirements/bootstrap.txt

@@ -3,6 +3,7 @@
 #
 #   requirements/install.sh embedded   what `holdfast dev` and `holdfast demo` need
 #   requirements/install.sh dev        the same and what the tests and checks need
+#   requirements/install.sh bench      what `holdfast dev` needs and the clients that benchmarks hold ours against
 #
 # PYTHON names the interpreter to use; without it the newest one from 3.11 on is looked for.
 set -eu

@@ -47,6 +47,11 @@ def dump_json(value: Json) -> bytes:
     return text.encode()
 
 
+def as_kept(value: Json) -> Json:
+    """`value` as a `jsonb` column gives it back. Raises as `dump_json`."""
+    return json.loads(dump_json(value))
+
+
 _dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 

@@ -25,6 +25,7 @@ from app.services import runs
 from app.services.errors import Conflict, Invalid, NotFound, TooLarge
 from app.services.launching import TEMPORAL_ERRORS, handle_of
 from app.services.platform import Platform
+from app.services.waiting import Waiting, waiting_for
 from app.store import events as store
 from app.store import subscriptions, waits
 from app.temporal.messages import DeliveredEvent
@@ -143,20 +144,25 @@ async def _whom(platform: Platform, workspace_id: UUID, events: Sequence[Event])
     """For each event the workflows whose trigger, and the runs whose wait it fits."""
     latest = max(event.received_at for event in events)
     listening: dict[tuple[str, str], Sequence[Subscription]] = {}
-    waiting: dict[str, Sequence[Wait]] = {}
+    waiting: dict[str, Waiting] = {}
+    found = [
+        _Dispatch(event, store.envelope(event), started=set(event.started), woke=set(event.woke)) for event in events
+    ]
     async with platform.database.transaction(workspace_id) as session:
         for type_, source in {(event.type, event.source) for event in events}:
             listening[type_, source] = await subscriptions.listening(session, workspace_id, type_, source)
         for type_ in {event.type for event in events}:
-            waiting[type_] = await waits.open_for(session, workspace_id, type_, latest + SINCE_TOLERANCE)
-    found = [await _matched(event, listening[event.type, event.source], waiting[event.type]) for event in events]
+            envelopes = [one.envelope for one in found if one.event.type == type_]
+            waiting[type_] = await waiting_for(session, workspace_id, type_, envelopes, latest + SINCE_TOLERANCE)
+    for one in found:
+        await _match(one, listening[one.event.type, one.event.source], waiting[one.event.type].may_take(one.envelope))
     await _leave_out_taken(platform, workspace_id, [one for one in found if one.later])
     return found
 
 
-async def _matched(event: Event, listening: Sequence[Subscription], waiting: Sequence[Wait]) -> _Dispatch:
-    envelope = store.envelope(event)
-    found = _Dispatch(event, envelope, started=set(event.started), woke=set(event.woke))
+async def _match(found: _Dispatch, listening: Sequence[Subscription], waiting: Sequence[Wait]) -> None:
+    """Note the runs and workflows the event is for."""
+    event, envelope = found.event, found.envelope
     for place, wait in enumerate(waiting, start=1):
         if _in_time(wait, event) and conditions.event_matches(wait.match, envelope, wait.context):
             found.waiting.setdefault(wait.run_id, []).append(wait.path)
@@ -166,7 +172,6 @@ async def _matched(event: Event, listening: Sequence[Subscription], waiting: Seq
             await asyncio.sleep(0)
     fitting = (one.workflow_id for one in listening if conditions.event_matches(one.filter, envelope, {}))
     found.workflows.extend(dict.fromkeys(fitting))
-    return found
 
 
 async def _leave_out_taken(platform: Platform, workspace_id: UUID, found: Sequence[_Dispatch]) -> None:

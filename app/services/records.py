@@ -15,7 +15,9 @@ import psycopg
 from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import Statement
+from app.db.values import as_kept
 from app.definition import conditions
+from app.definition.event_keys import EventKey, key_of
 from app.json import JsonObject
 from app.services import approval_links, queues
 from app.services.platform import Platform
@@ -160,6 +162,7 @@ async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
         event=wait.event,
         match=wait.match,
         context=wait.context,
+        key=_key(wait),
         since=wait.since,
         age=wait.age,
         moment=None if wait.since in ("wait_start", "run_start") else _moment(wait.since),
@@ -270,6 +273,12 @@ def _batch(batch: RecordBatch) -> list[Statement]:
     elif batch.closed_waits:
         statements.append(records.close_waits(batch.closed_waits))
     return statements
+
+
+def _key(wait: OpenWait) -> EventKey | None:
+    """By what an event finds the wait: made of the match as it will be read again."""
+    match, context = as_kept([wait.match, wait.context])
+    return key_of(match, context)
 
 
 def _row_of(call: ActionCall) -> JsonObject:

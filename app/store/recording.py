@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from app.db.engine import Statement
 from app.db.values import clean_text
+from app.definition.event_keys import EventKey
 from app.json import Json, JsonObject
 from app.store.run_state import ENDED
 
@@ -166,9 +167,10 @@ _CLOSE_WAITS = """
 # closed one does, since a worker that died may have gone on with an event that nobody else knows of. A later generation
 # begins anew. To be sent before the step's own row is brought up to date.
 _OPEN_WAIT = """
-    INSERT INTO waits AS kept (workspace_id, run_id, path, event, match, context, since, until)
+    INSERT INTO waits AS kept (
+        workspace_id, run_id, path, event, match, context, key_fields, key_digest, since, until)
     VALUES (
-        %(workspace_id)s, %(run_id)s, %(path)s, %(event)s, %(match)s, %(context)s,
+        %(workspace_id)s, %(run_id)s, %(path)s, %(event)s, %(match)s, %(context)s, %(key_fields)s, %(key_digest)s,
         CASE %(since)s::text
             WHEN 'wait_start' THEN clock_timestamp() - make_interval(secs => %(age)s)
             WHEN 'run_start' THEN COALESCE(
@@ -178,8 +180,8 @@ _OPEN_WAIT = """
         END,
         %(until)s)
     ON CONFLICT (workspace_id, run_id, path) DO UPDATE SET
-        event = excluded.event, match = excluded.match, context = excluded.context, until = excluded.until,
-        closed_at = NULL,
+        event = excluded.event, match = excluded.match, context = excluded.context,
+        key_fields = excluded.key_fields, key_digest = excluded.key_digest, until = excluded.until, closed_at = NULL,
         since = CASE WHEN EXISTS (
                 SELECT FROM steps WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND path = %(path)s
                 AND generation = %(generation)s)
@@ -315,6 +317,7 @@ class RunRecords:
         event: str,
         match: Json,
         context: JsonObject,
+        key: EventKey | None,
         since: str,
         moment: datetime | None,
         until: datetime | None,
@@ -330,6 +333,8 @@ class RunRecords:
             "event": event,
             "match": _json(match),
             "context": Jsonb(context),
+            "key_fields": key.fields if key else None,
+            "key_digest": key.digest if key else None,
             "since": since,
             "moment": moment,
             "until": until,

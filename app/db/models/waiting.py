@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, func, text
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.models.base import Base
@@ -43,7 +43,11 @@ class Wait(Base):
     __tablename__ = "waits"
     __table_args__ = (
         ForeignKeyConstraint(["workspace_id", "run_id"], ["runs.workspace_id", "runs.id"], ondelete="CASCADE"),
-        Index("waits_open", "workspace_id", "event", postgresql_where=text("closed_at IS NULL")),
+        Index(
+            "waits_open",
+            *("workspace_id", "event", "key_fields", "key_digest"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -52,6 +56,9 @@ class Wait(Base):
     event: Mapped[str]
     match: Mapped[Any | None]
     context: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    key_fields: Mapped[str | None]
+    key_digest: Mapped[int | None] = mapped_column(BigInteger)
+    """What an event must say to match (`definition/event_keys.py`); null where every event is to be looked at."""
     since: Mapped[datetime]
     until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
