@@ -134,6 +134,15 @@ _REPLACE = text(
     """
 )
 
+_END_QUEUED = text(
+    f"""
+    UPDATE runs SET status = 'cancelled', error = CAST(:error AS jsonb), waiting_for = NULL, queue = NULL,
+                    finished_at = now(), updated_at = now()
+    WHERE {_OF_WORKFLOW} AND id = ANY(:ids) AND queue IS NOT NULL
+    RETURNING id, concurrency_key
+    """
+)
+
 # Each step of these is one look into an index, however many runs there are of a workflow or a key.
 _QUEUES = text(
     """
@@ -229,6 +238,21 @@ async def replace(session: AsyncSession, run: Run, *, places: int, error: JsonOb
         _REPLACE,
         {**_of(run), "id": run.id, "key": run.concurrency_key, "stay": places - 1, "error": Jsonb(error)},
     )
+
+
+async def queued_in(session: AsyncSession, workspace_id: UUID, run_ids: Sequence[UUID]) -> Sequence[UUID]:
+    """The workflows of those of these runs that wait to be let in."""
+    statement = select(Run.workflow_id).distinct().order_by(Run.workflow_id)
+    found = statement.where(Run.workspace_id == workspace_id, Run.id.in_(run_ids), Run.queue.is_not(None))
+    return (await session.scalars(found)).all()
+
+
+async def end_queued(
+    session: AsyncSession, workspace_id: UUID, workflow_id: UUID, run_ids: Sequence[UUID], *, error: JsonObject
+) -> dict[UUID, str | None]:
+    """Cancel those of these runs that wait to be let in, all of them at once; answers with them and their keys."""
+    given = {**_in(workspace_id, workflow_id), "ids": list(run_ids), "error": Jsonb(error)}
+    return {row.id: row.concurrency_key for row in (await session.execute(_END_QUEUED, given)).all()}
 
 
 async def give_places(
