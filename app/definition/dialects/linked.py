@@ -1,14 +1,15 @@
 """Linked steps: `stepId`, `stepType`, `config` and `nextStepId`, with `{{name}}` over one flat context.
 
 What a step gives is laid over the context by name, so a placeholder means the last step on the way that gives this
-name, and what started the run where none does. How links become a tree is `graph.py`.
+name, and what started the run where none does. Where steps lead is `links.py`, how that becomes a tree `graph.py`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.definition.dialects import flat, graph, kinds, triggers
 from app.definition.dialects.conditions import comparison, grouped
+from app.definition.dialects.links import CONDITIONS, DEFAULTS, Links, links
 from app.definition.dialects.made import Made
 from app.definition.dialects.names import Ids, action_id
 from app.definition.dialects.placeholders import Meaning, dotted, translated
@@ -51,8 +52,7 @@ class _Node:
     source: Source
     id: str
     key: str
-    ways: list[str | None] = field(default_factory=lambda: [None])
-    answers: list[str] = field(default_factory=list)
+    links: Links = field(default_factory=lambda: Links([None], []))
     given: dict[str, str] = field(default_factory=dict)
 
 
@@ -74,43 +74,19 @@ class Reader:
             if not own:
                 source.error("stepId", "the step has no stepId", "give it one, so that others can lead to it")
                 own = f"step {len(self.nodes) + 1}"
-            node = _Node(source, own, "")
-            node.ways, node.answers = self._ways(source)
+            name = source.object("config").text(_KIND_KEYS.get(kind, "type"))
+            node = _Node(source, own, "", links(source, kind, name))
             if kind == "trigger":
                 started.append(node)
                 continue
-            config = source.object("config")
-            node.key = self.ids.take(own, config.text(_KIND_KEYS.get(kind, "type")), kind)
+            node.key = self.ids.take(own, name, kind)
             if own in self.nodes:
                 source.error("stepId", f"the stepId '{own[:64]}' stands twice", "give each step its own")
-            node.given = OUTPUTS.get(action_id(config.text(_KIND_KEYS.get(kind, "type"))), {})
+            node.given = OUTPUTS.get(action_id(name), {})
             self.nodes.setdefault(own, node)
         for node in [*started, *self.nodes.values()]:
-            node.ways = [self._known(node, target) for target in node.ways]
+            node.links = replace(node.links, ways=[self._known(node, target) for target in node.links.ways])
         return started
-
-    def _ways(self, source: Source) -> tuple[list[str | None], list[str]]:
-        """Where a step leads, and the answer that leads there for each way but a single one."""
-        config = source.object("config")
-        yes, no = config.text("trueStepId", "trueNextStepId"), config.text("falseStepId", "falseNextStepId")
-        several, following = source.any("nextStepIds"), source.any("nextStepId")
-        if isinstance(following, dict):
-            links = source.object("nextStepId")
-            answers = sorted(links.value, key=lambda answer: answer.lower() not in ("true", "yes"))
-            return [links.text(answer) or None for answer in answers], answers
-        if isinstance(several, list):
-            if len(several) > 1 and all(isinstance(each, str | None) for each in several[:2]) and len(several) == 2:
-                return list(several), ["true", "false"]
-            if len(several) != 1:
-                hint = "name two, or write nextStepId: {answer: stepId}"
-                source.error("nextStepIds", f"it is not said which of {len(several)} ways is taken when", hint)
-            return [several[0] if several and isinstance(several[0], str) else None], []
-        if yes or no:
-            return [yes or source.text("nextStepId") or None, no or source.text("nextStepId") or None], [
-                "true",
-                "false",
-            ]
-        return [source.text("nextStepId") or None], []
 
     def _known(self, node: _Node, target: str | None) -> str | None:
         if target is None or target in self.nodes:
@@ -122,7 +98,7 @@ class Reader:
         """The tree of steps from one of them."""
         self._start = start
         try:
-            builder = graph.Builder({own: node.ways for own, node in self.nodes.items()}, self._write, self._halt)
+            builder = graph.Builder({own: node.links.ways for own, node in self.nodes.items()}, self._write, self._halt)
             self.before = _before(builder.order, self.nodes)
             made = builder.tree(start)
         except graph.NoTree as error:
@@ -162,12 +138,12 @@ class Reader:
         name = config.text(key)
         if not name:
             config.error(key, f"the {kind} has no {key}", f"write config: {{{key}: ...}}")
-        if name in ("condition", "if", "branch"):
+        if name in CONDITIONS:
             return self._condition(node, step, config, inner)
         kinds.fill(step, name, config.at(key), config, self.meaning, mapped=self._inputs(kind, name, config))
         if inner is None:
             return [step]
-        return [step, *self._choice(node, inner, f"steps.{node.key}.output.decision")]
+        return [step, *self._choice(node, inner)]
 
     def _inputs(self, kind: str, name: str, config: Source) -> Made:
         """What an agent is asked, and whom a message goes to: `recipient` is `trigger`, or `customRecipient`."""
@@ -205,13 +181,14 @@ class Reader:
             step.make("branches", [_way({"not": when}, otherwise, "no", node.source)], config.place)
         return [step]
 
-    def _choice(self, node: _Node, inner: list[list[Made]], field_: str) -> list[Made]:
-        """Which way is taken after a decision; none when all are the same."""
+    def _choice(self, node: _Node, inner: list[list[Made]]) -> list[Made]:
+        """Which way is taken after an answer; none when all are the same."""
+        answers, field_ = node.links.answers, f"steps.{node.key}.output.{node.links.asked}"
         step = Made(node.source.place)
         step["id"], step["type"] = self.ids.take(f"after_{node.key}"), "condition"
-        default = next((i for i, answer in enumerate(node.answers) if answer.lower() in ("default", "else")), None)
+        default = next((i for i, answer in enumerate(answers) if answer.lower() in DEFAULTS), None)
         branches, asked = [], []
-        for index, (answer, steps) in enumerate(zip(node.answers, inner, strict=True)):
+        for index, (answer, steps) in enumerate(zip(answers, inner, strict=True)):
             if index == default:
                 continue
             asked.append({"field": field_, "operator": "equals", "value": answer})
@@ -279,7 +256,7 @@ class Reader:
             if here == self._now:
                 return False
             blocked.add(here)
-            stack += [target for target in self.nodes[here].ways if target is not None]
+            stack += [target for target in self.nodes[here].links.ways if target is not None]
         return True
 
 
@@ -292,7 +269,7 @@ def _before(order: Sequence[str], nodes: dict[str, _Node]) -> dict[str, set[str]
     """For each step, in order, those that may have run before it."""
     before: dict[str, set[str]] = {own: set() for own in order}
     for own in order:
-        for target in nodes[own].ways:
+        for target in nodes[own].links.ways:
             if target is not None:
                 before[target] |= {own, *before[own]}
     return before
@@ -317,7 +294,7 @@ def read(document: Source) -> Made:
         made.make("trigger", found[0], found[0].origin)
     elif found:
         made.make("triggers", found, document.at("steps"))
-    starts = list(dict.fromkeys(node.ways[0] for node in started if node.ways[0] is not None))
+    starts = list(dict.fromkeys(node.links.ways[0] for node in started if node.links.ways[0] is not None))
     if len(starts) > 1:
         started[-1].source.error("nextStepId", "the triggers lead to different steps", "make one workflow of each")
     if started and not starts and reader.nodes:

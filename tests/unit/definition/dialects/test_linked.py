@@ -188,46 +188,6 @@ def test_a_comparison_takes_the_value_the_way_gave() -> None:
     }
 
 
-def test_the_default_of_a_decision_is_none_of_its_answers() -> None:
-    ways = {"Approve": None, "Reject": "b", "default": "c"}
-    _decide, choice = made(node("a", ways, "agent", agentType="decision"), node("b", None), node("c", None))
-    answer = {"field": "steps.a.output.decision", "operator": "equals"}
-    assert [branch["when"] for branch in choice["branches"]] == [
-        {**answer, "value": "Reject"},
-        {"not": {"any": [{**answer, "value": "Approve"}, {**answer, "value": "Reject"}]}},
-    ]
-
-
-def test_a_decision_that_changes_nothing_is_no_condition() -> None:
-    ways = {"Approve": "b", "Reject": "b"}
-    assert shape(made(node("a", ways, "agent", agentType="decision"), node("b", None))) == ["a", "b"]
-
-
-def test_a_decision_leads_to_one_of_several_steps() -> None:
-    ways = {"Approve": "b", "Reject": "c", "Review": None}
-    decide, choice = made(node("a", ways, "agent", agentType="decision"), node("b", None), node("c", None))
-    assert decide["action"] == "ai.decide"
-    assert [branch["when"] for branch in choice["branches"]] == [
-        {"field": "steps.a.output.decision", "operator": "equals", "value": "Approve"},
-        {"field": "steps.a.output.decision", "operator": "equals", "value": "Reject"},
-    ]
-
-
-@pytest.mark.parametrize(
-    "links",
-    [
-        {"nextStepIds": ["b", "c"]},
-        {"nextStepId": {"false": "c", "true": "b"}},
-        {"config": {"trueStepId": "b", "falseStepId": "c"}},
-    ],
-    ids=str,
-)
-def test_two_next_steps_may_be_written_in_several_ways(links: JsonObject) -> None:
-    one = {"utilityType": "condition", "field": "message_text", "operator": "eq", "value": "x"}
-    first = {"stepId": "a", "stepType": "utility", **links, "config": {**one, **links.get("config", {})}}
-    assert shape(made(first, node("b", None), node("c", None))) == [["a", ["b"], ["c"]]]
-
-
 @pytest.mark.parametrize(
     ("steps", "path", "message"),
     [
@@ -237,7 +197,6 @@ def test_two_next_steps_may_be_written_in_several_ways(links: JsonObject) -> Non
         ([node("a", None, "robot")], "steps[1].stepType", "unknown stepType 'robot'"),
         ([node("a", None, "action", x=1)], "steps[1].config.actionType", "the action has no actionType"),
         ([node("a", None, utilityType="condition", field="x", operator="is_set")], "steps[1].nextStepId", "two steps"),
-        ([{**node("a", None), "nextStepIds": ["b", "c", "d"]}], "steps[1].nextStepIds", "which of 3 ways"),
         (
             [node("a", None, "action", actionType="update_crm", fields="{oops")],
             "steps[1].config.fields",
