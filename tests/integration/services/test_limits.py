@@ -143,6 +143,31 @@ async def test_what_an_event_cannot_start_is_a_run_that_people_find(engine: Engi
     assert (await retrying.retry(engine.platform, engine.workspace_id, skipped.id)).status == "running"
 
 
+async def test_a_start_that_was_refused_and_is_retried_has_no_second_run_of_its_key(engine: Engine) -> None:
+    await a_workflow(engine, run_once_per=KEY, concurrency={"limit": 1, "excess": "reject"})
+    for contact in ("eve", "ada", "bob"):
+        await engine.send("shop.order.placed", {"contact": contact})
+    eve, ada, bob = await rows(engine)
+    assert [run.once_key for run in (eve, ada, bob)] == ['"eve"', None, None]
+    await ended(engine, eve)
+    # The next event of this key runs, so the refused one must not.
+    await engine.send("shop.order.placed", {"contact": "ada"})
+    first = (await rows(engine))[-1]
+    await ended(engine, first, "failed")
+    with pytest.raises(Conflict) as told:
+        await retrying.retry(engine.platform, engine.workspace_id, ada.id)
+    assert (told.value.code, str(first.id) in told.value.detail) == ("already_run_once", True)
+    # The other way round, the retry takes the key; one of it stands for it again.
+    retried = await retrying.retry(engine.platform, engine.workspace_id, bob.id)
+    assert (retried.once_key, retried.status) == ('"bob"', "running")
+    await ended(engine, retried, "failed")
+    assert (await engine.send("shop.order.placed", {"contact": "bob"})).started == []
+    for _ in range(2):
+        retried = await retrying.retry(engine.platform, engine.workspace_id, retried.id)
+        assert retried.status == "running"
+        await ended(engine, retried, "failed")
+
+
 async def test_an_event_for_a_key_that_ran_starts_nothing(engine: Engine) -> None:
     await a_workflow(engine, run_once_per=KEY)
     first = await engine.send("shop.order.placed", {"contact": "ada"})
