@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.db.models import Run, Version
-from app.services.admission import limits_of, waiting_for
+from app.services.admission import limits_while_active, waiting_for
 from app.services.errors import ServiceError, Unavailable
 from app.services.launching import launch, tell_to_cancel
 from app.services.platform import Platform
@@ -52,14 +52,13 @@ async def release(platform: Platform, workspace_id: UUID, workflow_id: UUID, key
 
     To be called when the end is committed: whoever decides at the same time sees the end, or is seen here.
     """
-    if key is None:
-        return
-    try:
-        await _let_in(platform, workspace_id, workflow_id, [key])
-    except ServiceError as error:
-        logger.warning("who waits for a place of workflow %s is let in later: %s", workflow_id, error.detail)
-    except Exception:
-        logger.exception("who waits for a place of workflow %s is let in later", workflow_id)
+    if key is not None:
+        await _let_in_now(platform, workspace_id, workflow_id, [key])
+
+
+async def wake(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> None:
+    """The workflow is active again, or its limits have changed: let in whoever may begin by now. Never raises."""
+    await _let_in_now(platform, workspace_id, workflow_id, None)
 
 
 async def sweep(platform: Platform, workspace_id: UUID, limit: int) -> int:
@@ -77,11 +76,24 @@ async def sweep(platform: Platform, workspace_id: UUID, limit: int) -> int:
     return done
 
 
+async def _let_in_now(platform: Platform, workspace_id: UUID, workflow_id: UUID, keys: Sequence[str] | None) -> None:
+    """As `_let_in`; what fails of it is left to `sweep`."""
+    try:
+        await _let_in(platform, workspace_id, workflow_id, keys)
+    except ServiceError as error:
+        logger.warning("who waits to be let in by workflow %s is let in later: %s", workflow_id, error.detail)
+    except Exception:
+        logger.exception("who waits to be let in by workflow %s is let in later", workflow_id)
+
+
 async def _let_in(platform: Platform, workspace_id: UUID, workflow_id: UUID, keys: Sequence[str] | None) -> int:
-    """Give free places of these keys (None: any) and what the hour takes to who waits; answers how many began."""
+    """Give free places of these keys (None: any) and what the hour takes to who waits; answers how many began. Nobody
+    begins while the workflow is paused or archived."""
     begun: list[Run] = []
     async with platform.database.transaction(workspace_id) as session:
-        limits = await limits_of(session, workspace_id, workflow_id)
+        limits, active = await limits_while_active(session, workspace_id, workflow_id)
+        if not active:
+            return 0
         concurrency = limits.concurrency if limits is not None else None
         per_hour = limits.per_hour if limits is not None else None
         places = concurrency.limit if concurrency is not None else NO_LIMIT

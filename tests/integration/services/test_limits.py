@@ -13,7 +13,7 @@ from sqlalchemy import text, update
 
 from app.db.models import Run
 from app.json import Json, JsonObject
-from app.services import retrying, runs, upkeep
+from app.services import retrying, runs, upkeep, workflows
 from app.services.errors import Conflict, Invalid, TooMany
 from app.services.platform import Platform, open_platform
 from app.store import limits
@@ -226,6 +226,23 @@ async def test_what_waits_begins_after_everything_was_restarted_and_the_release_
     assert [run.concurrency_key for run in under_way(await rows(engine))] == ['"ada"', '"bob"']
 
 
+@pytest.mark.parametrize("rest", [workflows.pause, workflows.archive])
+async def test_a_workflow_that_rests_lets_nobody_in_until_it_is_active_again(engine: Engine, rest: Any) -> None:
+    placed = await a_workflow(engine, concurrency={"limit": 1})
+    hourly = await a_workflow(engine, max_runs_per_hour=1)
+    first, second = [await engine.start(placed, input=number) for number in range(2)]
+    third, fourth = [await engine.start(hourly, input=number) for number in range(2)]
+    for workflow_id in (placed, hourly):
+        await rest(engine.platform, engine.workspace_id, workflow_id)
+    await ended(engine, first)
+    await an_hour_later(engine)
+    await swept(engine)
+    assert [(await engine.row(run)).queue for run in (second, fourth)] == ["concurrency", "rate"]
+    await workflows.activate(engine.platform, engine.workspace_id, placed)
+    await workflows.publish(engine.platform, engine.workspace_id, hourly, comment=None, published_by="test")
+    assert [run.id for run in under_way(await rows(engine))] == [second.id, third.id, fourth.id]
+
+
 async def test_who_waits_is_not_taken_for_a_run_whose_start_was_lost(engine: Engine) -> None:
     workflow_id = await a_workflow(engine, concurrency={"limit": 1})
     first, second = [await engine.start(workflow_id, input=number) for number in range(2)]
@@ -247,8 +264,6 @@ async def test_the_active_versions_limits_count_for_all_versions(engine: Engine)
 
 
 async def _republish(engine: Engine, workflow_id: UUID, **settings: Json) -> None:
-    from app.services import workflows  # noqa: PLC0415 - what only this needs
-
     definition: JsonObject = {"settings": settings, "steps": STEPS}
     await workflows.pause(engine.platform, engine.workspace_id, workflow_id)
     await workflows.update(engine.platform, engine.workspace_id, workflow_id, {"definition": definition})
