@@ -169,6 +169,9 @@ def wait_for_event(made: Made, config: Source, meaning: Meaning) -> None:
     made.take("event", event, config.at(config.key(*names)))
     conditions = config.objects("conditions")
     match = translated(config.any("filter", "match", "event_filter"), meaning)
+    if conditions and match not in (None, {}):
+        key = config.key("filter", "match", "event_filter")
+        config.error(key, "'conditions' say already which event is meant", "put all of it into one of the two")
     if conditions:
         made.take(
             "match",

@@ -151,6 +151,8 @@ class Reader:
         if kind == "agent" and not config.has("question"):
             made["question"] = translated("{{message_text}}", self.meaning)
         said, custom = config.text("recipient"), config.text("customRecipient")
+        if custom and said not in ("", "custom"):
+            config.error("customRecipient", "'recipient' says this already", "keep one of them, or recipient: custom")
         if said == "trigger":
             who = "email_from" if name == "send_email" else "phone_number"
             made.make("to", translated(f"{{{{{who}}}}}", self.meaning), config.at("recipient"))
