@@ -156,8 +156,12 @@ def waiting_for(queue: str, until: datetime | None) -> JsonObject:
 async def _replace(session: AsyncSession, run: Run, limits: RunLimits) -> None:
     concurrency = limits.concurrency
     if concurrency is not None and concurrency.excess == "replace":
-        error = {"type": ErrorType.CANCELLED.value, "message": f"run {run.id} took its place before it began"}
-        await store.replace(session, run, places=concurrency.limit, error=error)
+        await store.replace(session, run, places=concurrency.limit, error=replaced_error(run.id))
+
+
+def replaced_error(by: UUID | None) -> JsonObject:
+    """What a run says that was replaced and never began."""
+    return {"type": ErrorType.CANCELLED.value, "message": f"run {by} took its place before it began"}
 
 
 async def _note(session: AsyncSession, run: Run, refusal: ServiceError) -> None:

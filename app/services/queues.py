@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.db.models import Run, Version
-from app.services.admission import limits_while_active, waiting_for
+from app.services.admission import limits_while_active, replaced_error, waiting_for
 from app.services.errors import ServiceError, Unavailable
-from app.services.launching import launch, tell_to_cancel
+from app.services.launching import PENDING_FOR, TEMPORAL_ERRORS, launch, tell_to_cancel
 from app.services.platform import Platform
+from app.services.steering import ask, is_unknown
 from app.store import limits as store
+from app.store import runs
 from app.temporal.messages import JournalState
 
 MOST = 50
@@ -63,6 +65,7 @@ async def wake(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Non
 
 async def sweep(platform: Platform, workspace_id: UUID, limit: int) -> int:
     """Let in whoever may begin by now in the workspace, about `limit` runs at most; answers how many that were."""
+    await _end_replaced(platform, workspace_id, limit)
     await _cancel_replaced(platform, workspace_id, limit)
     async with platform.database.transaction(workspace_id) as session:
         workflow_ids = await store.queues(session, workspace_id)
@@ -123,3 +126,32 @@ async def _cancel_replaced(platform: Platform, workspace_id: UUID, limit: int, *
         replaced = await store.to_cancel(session, workspace_id, limit=limit, by=by)
     for run_id in replaced:
         await tell_to_cancel(platform, workspace_id, run_id)
+
+
+async def _end_replaced(platform: Platform, workspace_id: UUID, limit: int) -> None:
+    """End runs that were replaced while Temporal was away and that it never got; one it has is cancelled there.
+
+    As long as it cannot be asked they stay as they are, and nobody starts them.
+    """
+    async with platform.database.transaction(workspace_id) as session:
+        replaced = await store.replaced_unbegun(session, workspace_id, older_than=PENDING_FOR, limit=limit)
+    for run in replaced:
+        try:
+            await ask(platform, run.id)
+        except TEMPORAL_ERRORS as error:
+            if not is_unknown(error):
+                return
+            await _end_unbegun(platform, run)
+        else:
+            await tell_to_cancel(platform, workspace_id, run.id)
+
+
+async def _end_unbegun(platform: Platform, run: Run) -> None:
+    """Should it be handed over at this very moment, whoever does so finds that it has ended and cancels it."""
+    async with platform.database.transaction(run.workspace_id) as session:
+        error = replaced_error(run.replaced_by)
+        ended = await runs.end(
+            session, run.workspace_id, run.id, status="cancelled", error=error, only_from=["pending"]
+        )
+    if ended is not None:
+        await release(platform, run.workspace_id, run.workflow_id, run.concurrency_key)

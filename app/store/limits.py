@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Run
@@ -304,6 +304,19 @@ async def to_cancel(session: AsyncSession, workspace_id: UUID, *, limit: int, by
     )
     if by is not None:
         statement = statement.where(Run.replaced_by == by)
+    return (await session.scalars(statement.order_by(Run.id).limit(limit))).all()
+
+
+async def replaced_unbegun(
+    session: AsyncSession, workspace_id: UUID, *, older_than: timedelta, limit: int
+) -> Sequence[Run]:
+    """Runs that were replaced while nobody had handed them to Temporal, or had noted that."""
+    statement = select(Run).where(
+        Run.workspace_id == workspace_id,
+        Run.cancel_due,
+        Run.status == "pending",
+        Run.created_at <= func.now() - older_than,
+    )
     return (await session.scalars(statement.order_by(Run.id).limit(limit))).all()
 
 

@@ -119,13 +119,14 @@ async def end(
 
 
 async def pending(session: AsyncSession, workspace_id: UUID, *, older_than: timedelta, limit: int) -> Sequence[Run]:
-    """Runs that may begin and that nobody has handed to Temporal yet, oldest first."""
+    """Runs that may begin and that nobody has handed to Temporal yet, oldest first. One that was replaced may not."""
     statement = (
         select(Run)
         .where(
             Run.workspace_id == workspace_id,
             Run.status == "pending",
             Run.queue.is_(None),
+            Run.cancel_due.is_(False),
             Run.created_at <= func.now() - older_than,
         )
         .order_by(Run.id)

@@ -290,6 +290,34 @@ async def test_a_replaced_run_is_cancelled_later_when_temporal_could_not_be_told
     assert (row.cancel_due, row.replaced_by) == (False, new.id)
 
 
+async def test_a_run_that_was_replaced_while_temporal_was_away_is_never_begun(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow_id = await a_workflow(engine, concurrency={"limit": 1, "excess": "replace"})
+
+    async def away(*_: Any) -> None:
+        raise OSError("no Temporal")
+
+    with monkeypatch.context() as outage:
+        outage.setattr("app.services.launching._start", away)
+        old = await engine.start(workflow_id)
+    with monkeypatch.context() as outage:
+        outage.setattr("app.services.steering.handle_of", away)
+        new = await engine.start(workflow_id, input={"newer": True})
+        await _asked_for(engine, timedelta(minutes=1))
+        assert await runs.start_pending(engine.platform, engine.workspace_id, 10) == 0
+        await swept(engine)
+        assert [(run.status, run.queue) for run in await rows(engine)] == [
+            ("pending", None),
+            ("pending", "concurrency"),
+        ]
+    await swept(engine)
+    row = await engine.row(old)
+    assert (row.status, row.started_at, row.replaced_by) == ("cancelled", None, new.id)
+    assert str(new.id) in row.error["message"]
+    assert [run.id for run in under_way(await rows(engine))] == [new.id]
+
+
 async def test_limits_count_the_runs_of_their_own_workspace_alone(
     engine: Engine, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
