@@ -4,7 +4,7 @@ What a step gives is laid over the context by name, so a placeholder means the l
 name, and what started the run where none does. Where steps lead is `links.py`, how that becomes a tree `graph.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.definition.dialects import flat, graph, kinds, triggers
@@ -38,6 +38,14 @@ OUTPUTS: dict[str, dict[str, str]] = {
 STEP_TYPES = ("trigger", "agent", "action", "utility")
 
 _KIND_KEYS = {"agent": "agentType", "action": "actionType", "utility": "utilityType"}
+_TEXTS = {
+    "whatsapp": "message_text",
+    "sms": "message_text",
+    "messenger": "message_text",
+    "email": "email_body",
+    "voice": "call_transcript",
+}
+"""What a person said, by what the trigger is."""
 _OURS = frozenset({"trigger", "event", "run", "workspace", "vars", "steps"})
 _HEAD_LEFT_OUT = (
     "_id", "id", "__v", "orgId", "userId", "workflowId", "isActive", "status", "createdAt", "updatedAt", "createdBy",
@@ -53,14 +61,16 @@ class _Node:
     id: str
     key: str
     links: Links = field(default_factory=lambda: Links([None], []))
-    given: dict[str, str] = field(default_factory=dict)
+    given: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Reader:
     """Reads the steps of one document."""
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: Ids, variables: Iterable[str] = ()) -> None:
         self.ids = ids
+        self.variables = frozenset(variables)
+        self.asked = "message_text | default('')"
         self.nodes: dict[str, _Node] = {}
         self.before: dict[str, set[str]] = {}
         self._now = self._start = ""
@@ -82,10 +92,12 @@ class Reader:
             node.key = self.ids.take(own, name, kind)
             if own in self.nodes:
                 source.error("stepId", f"the stepId '{own[:64]}' stands twice", "give each step its own")
-            node.given = OUTPUTS.get(action_id(name), {})
+            node.given = _given(node.key, name, source.object("config"))
             self.nodes.setdefault(own, node)
         for node in [*started, *self.nodes.values()]:
             node.links = replace(node.links, ways=[self._known(node, target) for target in node.links.ways])
+        if started:
+            self.asked = _asked([node.source.object("config").text("triggerType") for node in started])
         return started
 
     def _known(self, node: _Node, target: str | None) -> str | None:
@@ -149,7 +161,7 @@ class Reader:
         """What an agent is asked, and whom a message goes to: `recipient` is `trigger`, or `customRecipient`."""
         made = Made(config.place)
         if kind == "agent" and not config.has("question"):
-            made["question"] = translated("{{message_text}}", self.meaning)
+            made["question"] = translated(f"{{{{ {self.asked} }}}}", self.meaning)
         said, custom = config.text("recipient"), config.text("customRecipient")
         if custom and said not in ("", "custom"):
             config.error("customRecipient", "'recipient' says this already", "keep one of them, or recipient: custom")
@@ -223,6 +235,8 @@ class Reader:
         root = parts[0]
         if root in _OURS:
             return None
+        if root == "variables" and len(parts) > 1:
+            return dotted(["vars", kinds.variable_name(parts[1]), *parts[2:]])
         ways = [dotted([*way, *parts[1:]]) for way in self._ways_of(root)]
         return " else ".join([*(f"{way} if {way} is defined" for way in ways[:-1]), ways[-1]])
 
@@ -241,11 +255,12 @@ class Reader:
                 continue
             node = self.nodes[own]
             if name in node.given:
-                found.append(["steps", node.key, "output", node.given[name]])
+                found += [node.given[name]] if node.given[name] not in found else []
                 givers.add(own)
                 if self._pass(givers):
                     return found
-        return [*found, ["trigger", name]]
+        first = ["vars", kinds.variable_name(name)] if name in self.variables else ["trigger", name]
+        return found if first in found else [*found, first]
 
     def _pass(self, givers: set[str]) -> bool:
         """Whether every way to the present step leads over one of these."""
@@ -260,6 +275,26 @@ class Reader:
             blocked.add(here)
             stack += [target for target in self.nodes[here].links.ways if target is not None]
         return True
+
+
+def _given(key: str, name: str, config: Source) -> dict[str, list[str]]:
+    """What a step lays over the context, by name -> where it is found then."""
+    if name != "set_variable":
+        return {ours: ["steps", key, "output", own] for ours, own in OUTPUTS.get(action_id(name), {}).items()}
+    several = config.value.get("variables")
+    names = [config.text("key", "name"), *(several if isinstance(several, dict) else ())]
+    return {variable: ["vars", kinds.variable_name(variable)] for variable in names if variable}
+
+
+def _asked(types: Sequence[str]) -> str:
+    """What an agent is asked that says no question: the text that came in, by what starts the run."""
+    names = list(dict.fromkeys(_TEXTS.get(each, "message_text") for each in types))
+    if len(names) == 1 and all(each in _TEXTS for each in types):
+        return names[0]
+    said = "''"
+    for name in reversed(names):
+        said = f"{name} | default({said})"
+    return said
 
 
 def _read_from(way: Sequence[str]) -> Meaning:
@@ -289,7 +324,7 @@ def read(document: Source) -> Made:
     made = Made(document.place)
     made.take("name", document.any("name", "workflowName"), document.at(document.key("name", "workflowName")))
     made.take("description", document.any("description"), document.at("description"))
-    reader = Reader(Ids())
+    reader = Reader(Ids(), _declared(document.value.get("variables")))
     started = reader.enlist(document.objects("steps"))
     found = [each for each in (_trigger(node.source) for node in started) if each is not None]
     if len(found) == 1:
@@ -307,6 +342,14 @@ def read(document: Source) -> Made:
     document.ignore(*_HEAD_LEFT_OUT)
     document.done("the workflow")
     return made
+
+
+def _declared(variables: Json) -> list[str]:
+    """The names of the document's variables, however they are written."""
+    if isinstance(variables, list):
+        named = [each.get("key") or each.get("name") for each in variables if isinstance(each, dict)]
+        return [name for name in named if isinstance(name, str)]
+    return list(variables) if isinstance(variables, dict) else []
 
 
 def _trigger(source: Source) -> Made | None:

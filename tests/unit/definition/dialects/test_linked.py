@@ -125,6 +125,55 @@ def test_a_name_means_the_last_step_that_gives_it() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("types", "question"),
+    [
+        (["whatsapp"], "{{ trigger.message_text }}"),
+        (["sms", "messenger"], "{{ trigger.message_text }}"),
+        (["email"], "{{ trigger.email_body }}"),
+        (["voice"], "{{ trigger.call_transcript }}"),
+        (["manual"], "{{ trigger.message_text | default('') }}"),
+        (["email", "voice"], "{{ trigger.email_body | default(trigger.call_transcript | default('')) }}"),
+    ],
+)
+def test_an_agent_without_a_question_is_asked_what_came_in(types: list[str], question: str) -> None:
+    starts = [{**START, "stepId": each, "config": {"triggerType": each}} for each in types]
+    [step] = read({"steps": [*starts, node("a", None, "agent", agentType="conversational")]}).document["steps"]
+    assert step["inputs"]["question"] == question
+
+
+def test_a_variable_is_laid_over_the_context_under_its_name() -> None:
+    steps = made(
+        fork("a", true="b", false="c"),
+        node("b", "c", "action", actionType="set_variable", key="queueName", value="first"),
+        node("c", "d", "action", actionType="set_variable", variables={"other": "{{queueName}}"}),
+        node(
+            "d",
+            "e",
+            utilityType="custom",
+            inputText="{{other}} {{queueName}} {{variables.queueName}} {{custom_output}}",
+        ),
+        node("e", None, "action", actionType="set_variable", key="other", value="{{other.part}}"),
+    )
+    queue = "vars.queue_name if vars.queue_name is defined else trigger.queueName"
+    assert steps[1]["variables"] == {"other": f"{{{{ {queue} }}}}"}
+    assert steps[2]["inputs"]["text"] == (
+        f"{{{{ vars.other }}}} {{{{ {queue} }}}} {{{{ vars.queue_name }}}} {{{{ trigger.custom_output }}}}"
+    )
+    assert steps[3]["variables"] == {"other": "{{ vars.other.part }}"}
+
+
+@pytest.mark.parametrize(
+    "variables", [[{"key": "queueName", "value": "x"}], {"queueName": "x"}], ids=["list", "object"]
+)
+def test_a_variable_of_the_workflow_is_part_of_the_context(variables: Json) -> None:
+    said = node("a", None, utilityType="custom", inputText="{{queueName}} {{variables.queueName}} {{phone_number}}")
+    reading = read({**document(said), "variables": variables})
+    assert reading.document["steps"][0]["inputs"]["text"] == (
+        "{{ vars.queue_name }} {{ vars.queue_name }} {{ trigger.phone_number }}"
+    )
+
+
 def test_a_name_that_one_way_gives_may_come_from_the_start() -> None:
     steps = made(
         fork("a", true="b", false="c"), node("b", "c"), node("c", None, utilityType="custom", inputText="{{sentiment}}")
