@@ -48,6 +48,7 @@ class Reader:
     items: dict[Path, Flat] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     retry: Made | None = None
+    order: dict[str, int] = field(default_factory=dict)
 
     def enlist(self, sources: Sequence[Source]) -> None:
         """Give every step its id and key, those inside others too, so that all can be referred to."""
@@ -89,9 +90,9 @@ class Reader:
         positions = [source.whole("position") for source in sources]
         last = max((position for position in positions if position is not None), default=0) + 1
         numbered = [(_or(position, last), source) for position, source in zip(positions, sources, strict=True)]
-        units = [
-            self._unit(self.items[source.place], top=top) for _, source in sorted(numbered, key=lambda pair: pair[0])
-        ]
+        ordered = [self.items[source.place] for _, source in sorted(numbered, key=lambda pair: pair[0])]
+        self.order.update((flat.id, number) for number, flat in enumerate(ordered))
+        units = [self._unit(flat, top=top) for flat in ordered]
         return jumps.tree(units, self.ids, top=top)
 
     def _unit(self, flat: Flat, *, top: bool) -> jumps.Unit:
@@ -156,6 +157,7 @@ class Reader:
             config.error("conditions", "the condition has no conditions", "add {field, operator, value}")
             unit.when = True
         unit.if_true, unit.if_false = config.text("true_step_id"), config.text("false_step_id")
+        unit.false_first = self.order.get(unit.if_false, 0) < self.order.get(unit.if_true, 0)
         then, otherwise = config.objects("then"), config.objects("else")
         if then or otherwise:
             for key in ("true_step_id", "false_step_id"):
@@ -252,7 +254,7 @@ class _Renaming(Reader):
     """A reader inside a loop whose item is called otherwise here."""
 
     def __init__(self, outer: Reader, theirs: str, ours: str) -> None:
-        super().__init__(outer.ids, outer.keys, outer.passed, outer.items, outer.seen, outer.retry)
+        super().__init__(outer.ids, outer.keys, outer.passed, outer.items, outer.seen, outer.retry, outer.order)
         self._outer, self._names = outer, (theirs, ours)
 
     def meaning(self, parts: Sequence[str]) -> str | None:
@@ -307,7 +309,9 @@ def read_step(source: Source, ids: Ids, keys: Mapping[str, str]) -> Made:
     if source.has("error_branch_step_id"):
         hint = "bring the whole definition, or write error_steps"
         source.error("error_branch_step_id", "one step by itself leads to no other", hint)
-    [step] = reader.steps([source], top=False) or [Made(source.place)]
+    [step] = reader.steps([source], top=True) or [Made(source.place)]
+    if step.get("type") == "condition" and "else" not in step and step["branches"][0]["name"] == "not_passed":
+        source.log.note(source.place, "the run ends where the condition does not hold", "write then or else")
     return step
 
 

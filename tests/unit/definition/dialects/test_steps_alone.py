@@ -45,3 +45,43 @@ def test_a_step_without_a_type_among_flat_ones_is_flat() -> None:
     reading = dialects.read({"steps": steps})
     assert reading is not None
     assert (reading.dialect, reading.errors) == ("flat", [])
+
+
+COMPARISON: JsonObject = {"field": "{{trigger.total}}", "operator": "gt", "value": 5}
+STOP: JsonObject = {"step_type": "stop"}
+
+
+def test_a_condition_by_itself_ends_the_run_where_it_does_not_hold_and_says_so() -> None:
+    reading = alone({"step_type": "condition", "condition_config": {"conditions": [COMPARISON]}})
+    assert reading.errors == []
+    [branch] = reading.document["branches"]
+    assert (branch["name"], branch["when"]) == ("not_passed", {"not": {**COMPARISON, **GREATER}})
+    assert [each["type"] for each in branch["steps"]] == ["stop"]
+    assert [(each.path, each.severity) for each in reading.remarks[1:]] == [("", "info")]
+
+
+GREATER: JsonObject = {"field": "trigger.total", "operator": "greater_than"}
+
+
+def test_a_condition_by_itself_may_hold_steps() -> None:
+    reading = alone({"step_type": "condition", "condition_config": {"conditions": [COMPARISON], "then": [STOP]}})
+    assert [branch["name"] for branch in reading.document["branches"]] == ["passed"]
+    assert reading.errors == reading.remarks[1:] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "retries", "attempts"),
+    [
+        ("wait_time", {"duration": "1h"}, 0, None),
+        ("wait_time", {"duration": "1h"}, 2, 3),
+        ("send_email", {"to": "a@example.com"}, 0, 1),
+        ("flow.stop", {}, 0, None),
+    ],
+)
+def test_an_action_is_tried_again_as_often_as_it_says(
+    name: str, config: JsonObject, retries: int, attempts: int | None
+) -> None:
+    step = {"action_type": name, "action_config": config, "max_retries": retries, "previous_action_id": "before"}
+    reading = alone(step)
+    assert reading.errors == []
+    assert reading.document.get("retry", {}).get("max_attempts") == attempts
