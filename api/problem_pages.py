@@ -165,6 +165,11 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "Another run is under way in its place",
         "The run was retried or redriven and that run has not ended: wait for it, or cancel it. `detail` names it.",
     ),
+    "already_run_once": ProblemPage(
+        "Another run has its key",
+        "The workflow runs once per key (`settings.run_once_per`). This run was refused by another limit and has none; "
+        "the run that `detail` names began with the key since. Retry or redrive that one, if it did not complete.",
+    ),
     "workflow_deleted": ProblemPage(
         "The run's workflow was deleted", "Nothing can run its definition any more. The run can still be read."
     ),

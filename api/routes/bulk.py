@@ -1,6 +1,6 @@
 """Run control over all runs that match, over HTTP: what can be done, with which arguments, what became of each."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -50,9 +50,9 @@ async def control_all(
     idempotency_key: IdempotencyKey,
 ) -> BulkAnswer:
     """Does one thing to the runs that match, up to `limit` of them in the order of their ids, and answers what became
-    of each. Call again with `next_cursor`, and the rest unchanged, until that is null: each run is taken once, whatever
-    becomes of the others, and no run that was asked for after the first call is taken. A call that takes long answers
-    with fewer runs.
+    of each. `cancel` takes those that wait to be let in before all others, so that none of them begins. Call again with
+    `next_cursor`, and the rest unchanged, until that is null: each run is taken once, whatever becomes of the others,
+    and no run that was asked for after the first call is taken. A call that takes long answers with fewer runs.
 
     With an `Idempotency-Key` a call that is repeated retries and redrives no run twice.
     """
@@ -69,6 +69,7 @@ async def control_all(
         lambda run_id: kind.do(asked, run_id, told),
         limit=body.limit,
         cursor=body.cursor,
+        queued=None if (queued := kind.queued) is None else lambda run_ids: queued(asked, run_ids),
     )
     items = [_item(outcome, getattr(request.state, "request_id", "")) for outcome in done.outcomes]
     return BulkAnswer(items=items, next_cursor=done.next_cursor, matched=done.matched)
@@ -90,14 +91,20 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Control:
-    """One thing that can be done: the shape of its arguments, and how it is done to a run."""
+    """One thing that can be done: the shape of its arguments, how it is done to a run, and how to runs that wait to be
+    let in, where they come first."""
 
     arguments: type[RequestModel]
     do: Callable[[_Asked, UUID, Any], Awaitable[Run]]
+    queued: Callable[[_Asked, Sequence[UUID]], Awaitable[Sequence[UUID]]] | None = None
 
 
 async def _cancel(asked: _Asked, run_id: UUID, _: EmptyRequest) -> Run:
     return await runs.cancel(asked.platform, asked.workspace_id, run_id)
+
+
+async def _cancel_queued(asked: _Asked, run_ids: Sequence[UUID]) -> Sequence[UUID]:
+    return await runs.cancel_queued(asked.platform, asked.workspace_id, run_ids)
 
 
 async def _pause(asked: _Asked, run_id: UUID, _: EmptyRequest) -> Run:
@@ -153,7 +160,7 @@ async def _redrive(asked: _Asked, run_id: UUID, told: RedriveRequest) -> Run:
 
 
 _CONTROLS = {
-    "cancel": _Control(EmptyRequest, _cancel),
+    "cancel": _Control(EmptyRequest, _cancel, _cancel_queued),
     "pause": _Control(EmptyRequest, _pause),
     "resume": _Control(EmptyRequest, _resume),
     "decide": _Control(DecideEachRequest, _decide),

@@ -159,11 +159,21 @@ def _require_readable(text: str) -> None:
             raise LimitError("a number has too many digits", expression=text)
 
 
+_ELSEWHERE = {
+    "||": "write `or`, or `| default(...)` for what may be missing",
+    "&&": "write `and`",
+    "!": "write `not`",
+}
+"""Signs of other languages that no expression has, and what is written instead."""
+
+
 def _explained(error: jinja2.TemplateSyntaxError, text: str) -> ExpressionError:
     message = error.message or "unreadable"
     line = f" on line {error.lineno}" if "\n" in text else ""
     hint = ""
-    if "'}}'" in message or "'}'" in message or "end of template" in message or "print statement" in message:
+    if word := next((word for sign, word in _ELSEWHERE.items() if sign in text and f"'{sign[-1]}'" in message), ""):
+        hint = word
+    elif "'}}'" in message or "'}'" in message or "end of template" in message or "print statement" in message:
         hint = "every {{ needs its }}, every {% its %}, every bracket and quote its end"
     elif "unknown tag" in message:
         hint = "tags are if, elif, else, endif, for, endfor and set"

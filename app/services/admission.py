@@ -69,8 +69,20 @@ async def add(
 
 async def limits_of(session: AsyncSession, workspace_id: UUID, workflow_id: UUID) -> RunLimits | None:
     """The limits of the workflow, which are those of its active version whatever the runs' own are."""
+    limits, _ = await limits_while_active(session, workspace_id, workflow_id)
+    return limits
+
+
+async def limits_while_active(
+    session: AsyncSession, workspace_id: UUID, workflow_id: UUID
+) -> tuple[RunLimits | None, bool]:
+    """As `limits_of`, and whether runs of the workflow may begin: not while it is paused or archived. Those of one that
+    is gone may, to find that out."""
     found = await runs.startable(session, workspace_id, workflow_id, None)
-    return published(found[1]).limits if found is not None and found[1] is not None else None
+    if found is None:
+        return None, True
+    workflow, version, _ = found
+    return published(version).limits if version is not None else None, workflow.status == "active"
 
 
 async def _admit(session: AsyncSession, run: Run, limits: RunLimits, workspace_name: str, anew: bool) -> Run | None:
@@ -144,8 +156,12 @@ def waiting_for(queue: str, until: datetime | None) -> JsonObject:
 async def _replace(session: AsyncSession, run: Run, limits: RunLimits) -> None:
     concurrency = limits.concurrency
     if concurrency is not None and concurrency.excess == "replace":
-        error = {"type": ErrorType.CANCELLED.value, "message": f"run {run.id} took its place before it began"}
-        await store.replace(session, run, places=concurrency.limit, error=error)
+        await store.replace(session, run, places=concurrency.limit, error=replaced_error(run.id))
+
+
+def replaced_error(by: UUID | None) -> JsonObject:
+    """What a run says that was replaced and never began."""
+    return {"type": ErrorType.CANCELLED.value, "message": f"run {by} took its place before it began"}
 
 
 async def _note(session: AsyncSession, run: Run, refusal: ServiceError) -> None:

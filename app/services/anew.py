@@ -118,7 +118,8 @@ async def add_run(session: AsyncSession, original: Original, request: tuple[str 
     """Insert the run that takes the original's place: with its input, trigger and the variables it was given.
 
     `request` is its own idempotency key, if any, and what was asked for. Its workflow's limits may have it wait, or
-    refuse it: raises `TooMany` and `Invalid` (`invalid_limit_key`).
+    refuse it: raises `TooMany`, `Invalid` (`invalid_limit_key`) and, when the original is a start that was refused,
+    `Conflict` (`already_run_once`).
     """
     key, digest = request
     old = original.run
@@ -158,10 +159,17 @@ async def add_run(session: AsyncSession, original: Original, request: tuple[str 
     limits = published(original.version).limits
     if original.version.number != original.workflow.active_version:
         limits = await admission.limits_of(session, old.workspace_id, old.workflow_id)
-    added = await admission.add(session, run, limits, workspace_name=original.workspace_name, anew=True)
+    anew = await retries.counts_as_start(session, old.workspace_id, old.id)
+    added = await admission.add(session, run, limits, workspace_name=original.workspace_name, anew=anew)
     if added is None:
         # The original is held fast, so that the key went to another request for the workflow just now.
         raise Conflict(
             "idempotency_key_reused", "This Idempotency-Key is being used by another request; use a new one."
+        )
+    if added is not run:
+        raise Conflict(
+            "already_run_once",
+            f"Run {old.id} was refused, and run {added.id} has its key of settings.run_once_per since: that one can be "
+            "retried or redriven, if it did not complete.",
         )
     return run

@@ -2,6 +2,7 @@
 
 A walk over the pages takes each run once, in the order of their ids, although what is done to runs changes which of
 them match; runs that are asked for later (retries, for one) are none of its business. One that refuses stops no other.
+Where it matters (the end of a run lets in the next one) those that wait to be let in are taken before all others.
 """
 
 import asyncio
@@ -27,6 +28,9 @@ BEGIN_SECONDS = 15.0
 
 Control: TypeAlias = Callable[[UUID], Awaitable[Run]]
 """Does something to a run; answers with it as it is then, or with the new run that takes its place."""
+
+ControlQueued: TypeAlias = Callable[[Sequence[UUID]], Awaitable[Sequence[UUID]]]
+"""Does it at once to those of these runs that wait to be let in; answers which those were."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +58,18 @@ class Controlled:
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How far a walk has come: when it began, the run it took last, and whether it is still among those in a queue."""
+
+    began: datetime
+    after: UUID | None = None
+    in_queue: bool = False
+
+    def cursor(self) -> str:
+        return encode_cursor([None if self.after is None else str(self.after), self.began.isoformat(), self.in_queue])
+
+
 @dataclass(slots=True)
 class _Page:
     """The runs of a page: those still to be taken, and what became of the others."""
@@ -70,27 +86,64 @@ async def control_all(
     *,
     limit: int,
     cursor: str | None = None,
+    queued: ControlQueued | None = None,
 ) -> Controlled:
     """Do `control` to at most `limit` runs of the filter, ten at a time; the page is shorter when that takes long.
 
+    With `queued` it is done to those that wait to be let in before it is done to any other, the last of them first.
     Raises `Invalid` for a cursor of something else, and `Unavailable` without a database.
     """
     place = decode_cursor(cursor, _read_place)
     async with platform.database.transaction(workspace_id) as session:
-        after, began = place or (None, await store.clock(session))
-        filter_ = replace(filter_, asked_until=began)
-        found = await store.ids(session, workspace_id, filter_, after=after, limit=limit + 1)
+        place = place or _Place(await store.clock(session), in_queue=queued is not None)
+        filter_ = replace(filter_, asked_until=place.began)
         matched = await store.count(session, workspace_id, filter_)
-    page = _Page(deque(found[:limit]))
+    done: list[Outcome] = []
+    if queued is not None and place.in_queue:
+        done, place = await _control_queued(platform, workspace_id, filter_, queued, place, limit=limit)
+    if place.in_queue:
+        return Controlled(done, matched, place.cursor())
+    async with platform.database.transaction(workspace_id) as session:
+        found = await store.ids(
+            session,
+            workspace_id,
+            filter_,
+            after=place.after,
+            limit=limit - len(done) + 1,
+            unless_ended_unbegun_since=None if queued is None else place.began,
+        )
+    outcomes = await _control_each(found[: limit - len(done)], control)
+    await _show_statuses(platform, workspace_id, outcomes)
+    if outcomes:
+        place = replace(place, after=outcomes[-1].run_id)
+    return Controlled([*done, *outcomes], matched, place.cursor() if len(outcomes) < len(found) else None)
+
+
+async def _control_queued(
+    platform: Platform, workspace_id: UUID, filter_: RunFilter, queued: ControlQueued, place: _Place, *, limit: int
+) -> tuple[list[Outcome], _Place]:
+    """The runs of the page that wait to be let in. One that begins meanwhile is left to the other part of the walk.
+
+    They are taken from the last to the first, for it is the earlier ones that have places to leave to them.
+    """
+    async with platform.database.transaction(workspace_id) as session:
+        found = await store.queued_ids(session, workspace_id, filter_, after=place.after, limit=limit + 1)
+    taken = set(await queued(found[:limit])) if found else set()
+    outcomes = [Outcome(run_id) for run_id in found if run_id in taken]
+    await _show_statuses(platform, workspace_id, outcomes)
+    if len(found) > limit:
+        return outcomes, replace(place, after=found[limit - 1])
+    return outcomes, _Place(place.began)
+
+
+async def _control_each(run_ids: Sequence[UUID], control: Control) -> list[Outcome]:
+    """What became of the first of these runs, of as many as there was time for."""
+    page = _Page(deque(run_ids))
     deadline = asyncio.get_running_loop().time() + BEGIN_SECONDS
     async with asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):
             group.create_task(_take(page, control, deadline))
-    outcomes = [page.outcomes[run_id] for run_id in found if run_id in page.outcomes]
-    await _show_statuses(platform, workspace_id, outcomes)
-    more = len(outcomes) < len(found)
-    next_cursor = encode_cursor([str(outcomes[-1].run_id), began.isoformat()]) if more else None
-    return Controlled(outcomes, matched, next_cursor)
+    return [page.outcomes[run_id] for run_id in run_ids if run_id in page.outcomes]
 
 
 async def _take(page: _Page, control: Control, deadline: float) -> None:
@@ -133,8 +186,9 @@ async def _show_statuses(platform: Platform, workspace_id: UUID, outcomes: Seque
         each.status = each.status or statuses.get(each.run_id)
 
 
-def _read_place(key: Json) -> tuple[UUID, datetime]:
-    began = datetime.fromisoformat(key[1])
-    if began.tzinfo is None:
-        raise ValueError("no moment")
-    return UUID(key[0]), began
+def _read_place(key: Json) -> _Place:
+    after, began, in_queue = key
+    moment = datetime.fromisoformat(began)
+    if moment.tzinfo is None or type(in_queue) is not bool:
+        raise ValueError("no place in a walk")
+    return _Place(moment, None if after is None else UUID(after), in_queue)

@@ -17,7 +17,7 @@ from app.definition.model import Definition, EventTrigger
 from app.definition.parse import digest, parse
 from app.definition.problems import DefinitionInvalid, Problem
 from app.json import Json
-from app.services import editing
+from app.services import editing, queues
 from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, whole_number
 from app.services.platform import Platform
@@ -78,7 +78,10 @@ async def publish(
     """
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
-        return await publish_draft(session, workflow, comment=comment, activate=activate, published_by=published_by)
+        made = await publish_draft(session, workflow, comment=comment, activate=activate, published_by=published_by)
+    if activate:
+        await queues.wake(platform, workspace_id, workflow_id)
+    return made
 
 
 async def publish_draft(
@@ -121,11 +124,13 @@ async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) ->
             )
         if await _run_version(session, workflow, latest):
             editing.touch(workflow)
-        return workflow
+    await queues.wake(platform, workspace_id, workflow_id)
+    return workflow
 
 
 async def pause(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Workflow:
-    """Start no more runs; those under way go on. Pausing what is paused changes nothing. Raises `Conflict`."""
+    """Start no more runs, nor let in those that wait; those under way go on. Pausing what is paused changes nothing.
+    Raises `Conflict`."""
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
         if workflow.status not in ("active", "paused"):

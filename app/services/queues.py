@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.db.models import Run, Version
-from app.services.admission import limits_of, waiting_for
+from app.services.admission import limits_while_active, replaced_error, waiting_for
 from app.services.errors import ServiceError, Unavailable
-from app.services.launching import launch, tell_to_cancel
+from app.services.launching import PENDING_FOR, TEMPORAL_ERRORS, launch, tell_to_cancel
 from app.services.platform import Platform
+from app.services.steering import ask, is_unknown
 from app.store import limits as store
+from app.store import runs
 from app.temporal.messages import JournalState
 
 MOST = 50
@@ -52,18 +54,18 @@ async def release(platform: Platform, workspace_id: UUID, workflow_id: UUID, key
 
     To be called when the end is committed: whoever decides at the same time sees the end, or is seen here.
     """
-    if key is None:
-        return
-    try:
-        await _let_in(platform, workspace_id, workflow_id, [key])
-    except ServiceError as error:
-        logger.warning("who waits for a place of workflow %s is let in later: %s", workflow_id, error.detail)
-    except Exception:
-        logger.exception("who waits for a place of workflow %s is let in later", workflow_id)
+    if key is not None:
+        await _let_in_now(platform, workspace_id, workflow_id, [key])
+
+
+async def wake(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> None:
+    """The workflow is active again, or its limits have changed: let in whoever may begin by now. Never raises."""
+    await _let_in_now(platform, workspace_id, workflow_id, None)
 
 
 async def sweep(platform: Platform, workspace_id: UUID, limit: int) -> int:
     """Let in whoever may begin by now in the workspace, about `limit` runs at most; answers how many that were."""
+    await _end_replaced(platform, workspace_id, limit)
     await _cancel_replaced(platform, workspace_id, limit)
     async with platform.database.transaction(workspace_id) as session:
         workflow_ids = await store.queues(session, workspace_id)
@@ -77,11 +79,24 @@ async def sweep(platform: Platform, workspace_id: UUID, limit: int) -> int:
     return done
 
 
+async def _let_in_now(platform: Platform, workspace_id: UUID, workflow_id: UUID, keys: Sequence[str] | None) -> None:
+    """As `_let_in`; what fails of it is left to `sweep`."""
+    try:
+        await _let_in(platform, workspace_id, workflow_id, keys)
+    except ServiceError as error:
+        logger.warning("who waits to be let in by workflow %s is let in later: %s", workflow_id, error.detail)
+    except Exception:
+        logger.exception("who waits to be let in by workflow %s is let in later", workflow_id)
+
+
 async def _let_in(platform: Platform, workspace_id: UUID, workflow_id: UUID, keys: Sequence[str] | None) -> int:
-    """Give free places of these keys (None: any) and what the hour takes to who waits; answers how many began."""
+    """Give free places of these keys (None: any) and what the hour takes to who waits; answers how many began. Nobody
+    begins while the workflow is paused or archived."""
     begun: list[Run] = []
     async with platform.database.transaction(workspace_id) as session:
-        limits = await limits_of(session, workspace_id, workflow_id)
+        limits, active = await limits_while_active(session, workspace_id, workflow_id)
+        if not active:
+            return 0
         concurrency = limits.concurrency if limits is not None else None
         per_hour = limits.per_hour if limits is not None else None
         places = concurrency.limit if concurrency is not None else NO_LIMIT
@@ -111,3 +126,32 @@ async def _cancel_replaced(platform: Platform, workspace_id: UUID, limit: int, *
         replaced = await store.to_cancel(session, workspace_id, limit=limit, by=by)
     for run_id in replaced:
         await tell_to_cancel(platform, workspace_id, run_id)
+
+
+async def _end_replaced(platform: Platform, workspace_id: UUID, limit: int) -> None:
+    """End runs that were replaced while Temporal was away and that it never got; one it has is cancelled there.
+
+    As long as it cannot be asked they stay as they are, and nobody starts them.
+    """
+    async with platform.database.transaction(workspace_id) as session:
+        replaced = await store.replaced_unbegun(session, workspace_id, older_than=PENDING_FOR, limit=limit)
+    for run in replaced:
+        try:
+            await ask(platform, run.id)
+        except TEMPORAL_ERRORS as error:
+            if not is_unknown(error):
+                return
+            await _end_unbegun(platform, run)
+        else:
+            await tell_to_cancel(platform, workspace_id, run.id)
+
+
+async def _end_unbegun(platform: Platform, run: Run) -> None:
+    """Should it be handed over at this very moment, whoever does so finds that it has ended and cancels it."""
+    async with platform.database.transaction(run.workspace_id) as session:
+        error = replaced_error(run.replaced_by)
+        ended = await runs.end(
+            session, run.workspace_id, run.id, status="cancelled", error=error, only_from=["pending"]
+        )
+    if ended is not None:
+        await release(platform, run.workspace_id, run.workflow_id, run.concurrency_key)

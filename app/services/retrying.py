@@ -12,8 +12,8 @@ async def retry(platform: Platform, workspace_id: UUID, run_id: UUID, *, idempot
     """A new run with the same version, input, trigger and first variables; `retry_of` says of which. Answers with it.
 
     The same idempotency key answers with the run it made. Raises `NotFound` and `Conflict` (`run_completed`,
-    `run_under_way`, `already_retried`, `workflow_deleted`, `workflow_archived`, `idempotency_key_reused`), and
-    what the workflow's limits refuse (`TooMany`, `Invalid`).
+    `run_under_way`, `already_retried`, `workflow_deleted`, `workflow_archived`, `idempotency_key_reused`,
+    `already_run_once`), and what the workflow's limits refuse (`TooMany`, `Invalid`).
     """
     digest = request_digest("retry", str(run_id))
     async with platform.database.transaction(workspace_id) as session:

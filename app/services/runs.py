@@ -1,6 +1,7 @@
 """Runs: look into one, wait for its end, cancel it. How one is started is `starting`'s subject."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
@@ -18,14 +19,14 @@ from app.services.paging import Page, decode_cursor, page_of, plain_text, whole_
 from app.services.platform import Platform
 from app.services.starting import Started, start
 from app.services.steering import ask, is_under_way, is_unknown
-from app.store import run_rows
+from app.store import limits, run_rows
 from app.store import runs as store
 from app.store.runs import RunFilter
 from app.temporal.messages import Timeline
 
 __all__ = [
-    "RunFilter", "Started", "StepView", "cancel", "get", "has_ended", "launch", "list_", "request_cancel", "start",
-    "start_pending", "steps", "timeline", "wait_for_end",
+    "RunFilter", "Started", "StepView", "cancel", "cancel_queued", "get", "has_ended", "launch", "list_",
+    "request_cancel", "start", "start_pending", "steps", "timeline", "wait_for_end",
 ]  # fmt: skip
 
 CANCEL_SECONDS = 5.0
@@ -121,6 +122,26 @@ async def request_cancel(platform: Platform, run: Run) -> Run | None:
             return cancelled
     await _ask_temporal_to_cancel(platform, run.id, must=True)
     return None
+
+
+async def cancel_queued(platform: Platform, workspace_id: UUID, run_ids: Sequence[UUID]) -> list[UUID]:
+    """Cancel those of these runs that wait to be let in; answers which those were. Raises `Unavailable`.
+
+    All of a workflow end before anybody is let in behind them: none of them begins in the place of another.
+    """
+    ended: list[UUID] = []
+    async with platform.database.transaction(workspace_id) as session:
+        workflow_ids = await limits.queued_in(session, workspace_id, run_ids)
+    for workflow_id in workflow_ids:
+        async with platform.database.transaction(workspace_id) as session:
+            await limits.lock(session, workspace_id, workflow_id)
+            found = await limits.end_queued(
+                session, workspace_id, workflow_id, run_ids, error=_cancelled("before it began")
+            )
+        ended += found
+        for key in dict.fromkeys(found.values()):
+            await queues.release(platform, workspace_id, workflow_id, key)
+    return ended
 
 
 async def _was_begun(platform: Platform, run: Run) -> bool:

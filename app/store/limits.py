@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Run
@@ -134,6 +134,15 @@ _REPLACE = text(
     """
 )
 
+_END_QUEUED = text(
+    f"""
+    UPDATE runs SET status = 'cancelled', error = CAST(:error AS jsonb), waiting_for = NULL, queue = NULL,
+                    finished_at = now(), updated_at = now()
+    WHERE {_OF_WORKFLOW} AND id = ANY(:ids) AND queue IS NOT NULL
+    RETURNING id, concurrency_key
+    """
+)
+
 # Each step of these is one look into an index, however many runs there are of a workflow or a key.
 _QUEUES = text(
     """
@@ -231,6 +240,21 @@ async def replace(session: AsyncSession, run: Run, *, places: int, error: JsonOb
     )
 
 
+async def queued_in(session: AsyncSession, workspace_id: UUID, run_ids: Sequence[UUID]) -> Sequence[UUID]:
+    """The workflows of those of these runs that wait to be let in."""
+    statement = select(Run.workflow_id).distinct().order_by(Run.workflow_id)
+    found = statement.where(Run.workspace_id == workspace_id, Run.id.in_(run_ids), Run.queue.is_not(None))
+    return (await session.scalars(found)).all()
+
+
+async def end_queued(
+    session: AsyncSession, workspace_id: UUID, workflow_id: UUID, run_ids: Sequence[UUID], *, error: JsonObject
+) -> dict[UUID, str | None]:
+    """Cancel those of these runs that wait to be let in, all of them at once; answers with them and their keys."""
+    given = {**_in(workspace_id, workflow_id), "ids": list(run_ids), "error": Jsonb(error)}
+    return {row.id: row.concurrency_key for row in (await session.execute(_END_QUEUED, given)).all()}
+
+
 async def give_places(
     session: AsyncSession, workspace_id: UUID, workflow_id: UUID, key: str, *, places: int, waiting: Json, most: int
 ) -> Sequence[Run]:
@@ -280,6 +304,19 @@ async def to_cancel(session: AsyncSession, workspace_id: UUID, *, limit: int, by
     )
     if by is not None:
         statement = statement.where(Run.replaced_by == by)
+    return (await session.scalars(statement.order_by(Run.id).limit(limit))).all()
+
+
+async def replaced_unbegun(
+    session: AsyncSession, workspace_id: UUID, *, older_than: timedelta, limit: int
+) -> Sequence[Run]:
+    """Runs that were replaced while nobody had handed them to Temporal, or had noted that."""
+    statement = select(Run).where(
+        Run.workspace_id == workspace_id,
+        Run.cancel_due,
+        Run.status == "pending",
+        Run.created_at <= func.now() - older_than,
+    )
     return (await session.scalars(statement.order_by(Run.id).limit(limit))).all()
 
 

@@ -119,13 +119,14 @@ async def end(
 
 
 async def pending(session: AsyncSession, workspace_id: UUID, *, older_than: timedelta, limit: int) -> Sequence[Run]:
-    """Runs that may begin and that nobody has handed to Temporal yet, oldest first."""
+    """Runs that may begin and that nobody has handed to Temporal yet, oldest first. One that was replaced may not."""
     statement = (
         select(Run)
         .where(
             Run.workspace_id == workspace_id,
             Run.status == "pending",
             Run.queue.is_(None),
+            Run.cancel_due.is_(False),
             Run.created_at <= func.now() - older_than,
         )
         .order_by(Run.id)
@@ -146,13 +147,34 @@ async def list_(
 
 
 async def ids(
-    session: AsyncSession, workspace_id: UUID, filter_: RunFilter, *, after: UUID | None, limit: int
+    session: AsyncSession,
+    workspace_id: UUID,
+    filter_: RunFilter,
+    *,
+    after: UUID | None,
+    limit: int,
+    unless_ended_unbegun_since: datetime | None = None,
 ) -> Sequence[UUID]:
-    """Ids of runs, in their order."""
+    """Ids of runs, in their order; without those that ended since a moment and never began, where one is given."""
     statement = select(Run.id).where(Run.workspace_id == workspace_id, *_conditions(workspace_id, filter_))
     if after is not None:
         statement = statement.where(Run.id > after)
+    if (since := unless_ended_unbegun_since) is not None:
+        statement = statement.where(
+            or_(Run.started_at.is_not(None), Run.finished_at.is_(None), Run.finished_at < since)
+        )
     return (await session.scalars(statement.order_by(Run.id).limit(limit))).all()
+
+
+async def queued_ids(
+    session: AsyncSession, workspace_id: UUID, filter_: RunFilter, *, after: UUID | None, limit: int
+) -> Sequence[UUID]:
+    """Ids of the runs among them that wait to be let in, the last one first."""
+    statement = select(Run.id).where(Run.workspace_id == workspace_id, *_conditions(workspace_id, filter_))
+    statement = statement.where(Run.queue.is_not(None))
+    if after is not None:
+        statement = statement.where(Run.id < after)
+    return (await session.scalars(statement.order_by(Run.id.desc()).limit(limit))).all()
 
 
 async def count(session: AsyncSession, workspace_id: UUID, filter_: RunFilter) -> int:

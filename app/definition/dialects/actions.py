@@ -66,8 +66,7 @@ class Reader:
         if name in ("flow.condition", "flow.loop"):
             source.error("action_type", f"{name} needs steps of its own", "write it as a step with step_type")
         kinds.fill(step, name, source.at("action_type"), config, self.meaning)
-        if step["type"] == "action":
-            self._retry(source, step)
+        self._retry(source, step)
         if source.has("branch_id"):
             source.error(
                 "branch_id", "what a branch of actions hangs on is not said here", "write a condition with step_type"
@@ -81,11 +80,13 @@ class Reader:
 
     def _retry(self, source: Source, step: Made) -> None:
         retries, key = source.whole("max_retries", "retry_count"), source.key("max_retries", "retry_count")
-        if retries is not None:
+        if step["type"] == "stop" and retries:
+            source.log.warning(source.at(key), "never used: this step does nothing that could be tried again")
+        elif retries or (retries == 0 and step["type"] == "action"):
             made = Made(source.place)
             made.make("max_attempts", retries + 1, source.at(key))
             step.make("retry", made, source.at(key))
-        elif self.retry is not None:
+        elif self.retry is not None and step["type"] == "action":
             step.make("retry", self.retry, self.retry.origin)
 
 

@@ -14,6 +14,7 @@ DIALECTS: dict[str, str] = {
 """Each dialect by its name, with one line about it."""
 
 _LINKED = ("stepType", "stepId", "nextStepId")
+_FLAT = frozenset({"input_mapping", "output_key", "error_branch_step_id", "retry_delay_seconds"})
 _WIZARD = ("execution_order", "action_name", "output_handling", "loading_message")
 
 
@@ -35,7 +36,7 @@ def dialect_of(document: JsonObject) -> str | None:
         return "wizard" if any(key in each for _, each in actions for key in _WIZARD) else "actions"
     found: dict[str, int] = {}
     for index, step in _objects(document.get("steps")):
-        found.setdefault(step_dialect(step) or "", index)
+        found.setdefault(step_dialect(step, alone=False) or "", index)
     if len(found) > 1:
         names = [name or "the language itself" for name in found]
         raise Mixed(("steps", max(found.values())), f"the steps are written in several ways: {', '.join(names)}")
@@ -45,8 +46,12 @@ def dialect_of(document: JsonObject) -> str | None:
     return named or None
 
 
-def step_dialect(step: JsonObject) -> str | None:
-    """The dialect of one step. A key `type` is the language's own, unless a stronger sign stands beside it."""
+def step_dialect(step: JsonObject, *, alone: bool = True) -> str | None:
+    """The dialect of one step. A key `type` is the language's own, unless a stronger sign stands beside it.
+
+    Where nothing else tells where a step `alone` comes from, what its action is called does; in a list of `steps` it is
+    one of those.
+    """
     if any(key in step for key in _LINKED):
         return "linked"
     if "step_type" in step:
@@ -55,7 +60,9 @@ def step_dialect(step: JsonObject) -> str | None:
         return None
     if any(key in step for key in _WIZARD) or ("config" in step and "action_config" not in step):
         return "wizard"
-    return "actions" if any(key.endswith("_action_id") for key in step) else "flat"
+    if any(key.endswith("_action_id") for key in step):
+        return "actions"
+    return "actions" if alone and "." not in str(step["action_type"]) and not _FLAT & step.keys() else "flat"
 
 
 def _objects(value: Json) -> list[tuple[int, JsonObject]]:

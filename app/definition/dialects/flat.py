@@ -7,12 +7,12 @@ How they become a tree is `jumps.py`. The context of this dialect is `trigger`, 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.definition.dialects import jumps, kinds, times, triggers
+from app.definition.dialects import jumps, kinds, policies, times, triggers
 from app.definition.dialects.conditions import grouped
 from app.definition.dialects.made import Made
 from app.definition.dialects.names import Ids
 from app.definition.dialects.placeholders import dotted, translated
-from app.definition.dialects.source import Source
+from app.definition.dialects.source import Layered, Source
 from app.definition.errors import Path
 
 HEAD_LEFT_OUT = (
@@ -48,6 +48,7 @@ class Reader:
     items: dict[Path, Flat] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     retry: Made | None = None
+    order: dict[str, int] = field(default_factory=dict)
 
     def enlist(self, sources: Sequence[Source]) -> None:
         """Give every step its id and key, those inside others too, so that all can be referred to."""
@@ -89,9 +90,9 @@ class Reader:
         positions = [source.whole("position") for source in sources]
         last = max((position for position in positions if position is not None), default=0) + 1
         numbered = [(_or(position, last), source) for position, source in zip(positions, sources, strict=True)]
-        units = [
-            self._unit(self.items[source.place], top=top) for _, source in sorted(numbered, key=lambda pair: pair[0])
-        ]
+        ordered = [self.items[source.place] for _, source in sorted(numbered, key=lambda pair: pair[0])]
+        self.order.update((flat.id, number) for number, flat in enumerate(ordered))
+        units = [self._unit(flat, top=top) for flat in ordered]
         return jumps.tree(units, self.ids, top=top)
 
     def _unit(self, flat: Flat, *, top: bool) -> jumps.Unit:
@@ -100,24 +101,21 @@ class Reader:
         mapped = source.object("input_mapping")
         kind = source.text("step_type") or "action"
         name = source.text("action_type")
-        used = Made(mapped.place)
-        for key, value in mapped.rest():
-            used.take(key, translated(value, self.meaning), mapped.at(key))
         if kind == "action":
-            self._action(unit, name, used, top=top)
+            self._action(unit, name, mapped, top=top)
         elif (fill := _KINDS.get(kind)) is not None:
             fill(self, unit)
             self._remember(unit, top)
         else:
             step.make("type", kind, source.at("step_type"))
-        if used and kind != "action":
+        if mapped.value and kind != "action":
             source.log.warning(mapped.place, f"a step of type {kind} takes no inputs, so nothing uses these")
-        self._on_error(unit)
+        policies.on_error(unit, self.retry)
         source.ignore(*STEP_LEFT_OUT)
         _nothing_else(source, kind, name)
         return unit
 
-    def _action(self, unit: jumps.Unit, name: str, mapped: Made, *, top: bool) -> None:
+    def _action(self, unit: jumps.Unit, name: str, mapped: Source, *, top: bool) -> None:
         source, config = unit.source, unit.source.object("action_config", "config")
         control = {"flow.condition": "condition", "flow.loop": "loop"}.get(name)
         if not name:
@@ -125,8 +123,25 @@ class Reader:
         if control is not None:
             _KINDS[control](self, unit)
             self._remember(unit, top)
-            return
-        kinds.fill(unit.step, name, source.at("action_type"), config, self.meaning, mapped=mapped)
+        elif name in kinds.FLOW_ACTIONS:
+            kinds.fill(unit.step, name, source.at("action_type"), Layered(config, mapped), self.meaning)
+        else:
+            inputs = Made(mapped.place)
+            for key, value in mapped.rest():
+                inputs.take(key, translated(value, self.meaning), mapped.at(key))
+            kinds.fill(unit.step, name, source.at("action_type"), config, self.meaning, mapped=inputs)
+
+    def _config(self, unit: jumps.Unit, *names: str) -> Source:
+        """What a condition or a loop says; as an action (`flow.condition`) its `input_mapping` says a part of it."""
+        config = unit.source.object(*names)
+        if (unit.source.text("step_type") or "action") != "action":
+            return config
+        mapped = unit.source.object("input_mapping")
+        for key in _STEPS:
+            if mapped.has(key):
+                mapped.error(key, "steps cannot be mapped", f"put them into {names[-1]}")
+        other = {key: value for key, value in mapped.value.items() if key not in _STEPS}
+        return Layered(config, Source(other, mapped.place, mapped.log))
 
     def _remember(self, unit: jumps.Unit, top: bool) -> None:
         """How later steps ask whether a condition held."""
@@ -134,53 +149,20 @@ class Reader:
             asks = "!= 'not_passed'" if jumps.names_failure(unit, top=top) else "== 'passed'"
             self.passed[unit.key] = f"(steps.{unit.key}.output.name {asks})"
 
-    def _on_error(self, unit: jumps.Unit) -> None:
-        source, step = unit.source, unit.step
-        policies = {"fail": "fail", "continue": "continue", "retry": "retry", "branch": "branch"}
-        policy = source.choice(policies, "on_error", default="fail")
-        target, at = source.text("error_branch_step_id"), source.at("error_branch_step_id")
-        self._retry(unit, policy)
-        if policy == "branch":
-            if not target:
-                source.error("error_branch_step_id", "on_error is branch, and no step is named", "name the step's id")
-            unit.on_error = target
-            step.make("on_error", "continue", source.at("on_error"))
-        else:
-            step.make("on_error", "continue" if policy == "continue" else None, source.at("on_error"))
-            if target:
-                source.log.warning(at, f"never used: on_error is {policy}", "set on_error: branch")
-
-    def _retry(self, unit: jumps.Unit, policy: str) -> None:
-        source, step = unit.source, unit.step
-        retries, seconds = source.whole("max_retries"), source.whole("retry_delay_seconds")
-        if step.get("type") != "action":
-            return
-        if not retries and self.retry is not None:
-            step.make("retry", self.retry, self.retry.origin)
-            return
-        if not retries and policy == "retry":
-            retries = 3
-        if retries is None:
-            return
-        made = Made(source.place)
-        made.make("max_attempts", retries + 1, source.at("max_retries"))
-        if seconds and retries:
-            made.make("initial_interval", f"{seconds}s", source.at("retry_delay_seconds"))
-            made.make("max_interval", f"{max(seconds, 60)}s", source.at("retry_delay_seconds"))
-            made.make("backoff", 1.0, source.at("retry_delay_seconds"))
-        step.make("retry", made, source.at("max_retries"))
-
     def condition(self, unit: jumps.Unit) -> None:
         """The steps after it run when it holds; `then` and `else`, or the ids of two steps, may say otherwise."""
-        source = unit.source
-        config = source.object("condition_config", "action_config")
+        config = self._config(unit, "condition_config", "action_config")
         unit.when = grouped(config, self.meaning)
         if unit.when is None:
             config.error("conditions", "the condition has no conditions", "add {field, operator, value}")
             unit.when = True
         unit.if_true, unit.if_false = config.text("true_step_id"), config.text("false_step_id")
+        unit.false_first = self.order.get(unit.if_false, 0) < self.order.get(unit.if_true, 0)
         then, otherwise = config.objects("then"), config.objects("else")
         if then or otherwise:
+            for key in ("true_step_id", "false_step_id"):
+                if config.text(key):
+                    config.error(key, "'then' and 'else' say already what follows", "keep one of the two")
             unit.branches = (self.steps(then, top=False), self.steps(otherwise, top=False))
         config.done("condition_config")
 
@@ -197,7 +179,7 @@ class Reader:
 
     def loop(self, unit: jumps.Unit) -> None:
         source, step = unit.source, unit.step
-        config = source.object("loop_config", "action_config")
+        config = self._config(unit, "loop_config", "action_config")
         body = config.objects("steps")
         if not body:
             body = source.objects("steps")
@@ -272,13 +254,16 @@ class _Renaming(Reader):
     """A reader inside a loop whose item is called otherwise here."""
 
     def __init__(self, outer: Reader, theirs: str, ours: str) -> None:
-        super().__init__(outer.ids, outer.keys, outer.passed, outer.items, outer.seen, outer.retry)
+        super().__init__(outer.ids, outer.keys, outer.passed, outer.items, outer.seen, outer.retry, outer.order)
         self._outer, self._names = outer, (theirs, ours)
 
     def meaning(self, parts: Sequence[str]) -> str | None:
         theirs, ours = self._names
         return dotted([ours, *parts[1:]]) if parts[0] == theirs else self._outer.meaning(parts)
 
+
+_STEPS = ("steps", "then", "else")
+"""What holds steps: those of an input mapping were not looked at."""
 
 _KINDS = {
     "condition": Reader.condition,
@@ -324,7 +309,9 @@ def read_step(source: Source, ids: Ids, keys: Mapping[str, str]) -> Made:
     if source.has("error_branch_step_id"):
         hint = "bring the whole definition, or write error_steps"
         source.error("error_branch_step_id", "one step by itself leads to no other", hint)
-    [step] = reader.steps([source], top=False) or [Made(source.place)]
+    [step] = reader.steps([source], top=True) or [Made(source.place)]
+    if step.get("type") == "condition" and "else" not in step and step["branches"][0]["name"] == "not_passed":
+        source.log.note(source.place, "the run ends where the condition does not hold", "write then or else")
     return step
 
 

@@ -32,6 +32,8 @@ class Unit:
     on_error: str = ""
     if_true: str = ""
     if_false: str = ""
+    false_first: bool = False
+    """Of the two, the step where it does not hold stands before the other."""
 
 
 def tree(units: Sequence[Unit], ids: Ids, *, top: bool) -> list[Made]:
@@ -45,7 +47,7 @@ def names_failure(unit: Unit, *, top: bool) -> bool:
         return not unit.branches[0]
     if not unit.if_true and not unit.if_false:
         return top
-    return bool(unit.if_true) and not unit.if_false
+    return bool(unit.if_true) and (not unit.if_false or unit.false_first)
 
 
 class _Tree:
@@ -107,8 +109,8 @@ class _Tree:
             return self._gate(unit, here, end, depth)
         true, false = _or(if_true, here + 1), _or(if_false, here + 1)
         ahead = max(true, false)
-        if min(true, false) != here + 1 or ahead == here + 1 or (if_true and if_false and true != here + 1):
-            hint = "one of the two is the step right after the condition; with both named, true_step_id is"
+        if min(true, false) != here + 1 or ahead == here + 1:
+            hint = "one of the two is the step right after the condition, the other one stands further down"
             unit.source.error("condition_config", "the steps after the condition cannot be told apart", hint)
             return here + 1
         inside = self.between(here + 1, ahead, depth + 1)

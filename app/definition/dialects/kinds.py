@@ -152,16 +152,12 @@ def delay(made: Made, config: Source, meaning: Meaning) -> None:
 def wait_until(made: Made, config: Source, meaning: Meaning) -> None:
     """A moment, or a field of the contact that holds one."""
     made.make("type", "delay", made.origin)
-    names, told = ("value", "until", "date", "datetime", "target_date"), len(config.log.problems)
-    found = times.moment(config, *names, meaning=meaning)
-    key = config.key(*names)
-    if found is None and (field := config.text("contact_field", "date_field", "field")):
-        key = config.key("contact_field", "date_field", "field")
-        parts = field.split(".") if "." in field else ["contact", field]
-        found = translated("{{ " + dotted(parts) + " }}", meaning)
+    names, fields = ("value", "until", "date", "datetime", "target_date"), ("contact_field", "date_field", "field")
+    told = len(config.log.problems)
+    found = times.moment(config, *names, fields=fields, meaning=meaning)
     if found is None and len(config.log.problems) == told:
         config.error(None, "the wait says no date", "write date: 2030-01-31, or an expression that yields a moment")
-    made.make("until", found, config.at(key))
+    made.make("until", found, config.at(config.key(*names) if config.text(*names) else config.key(*fields)))
 
 
 def wait_for_event(made: Made, config: Source, meaning: Meaning) -> None:
@@ -173,6 +169,9 @@ def wait_for_event(made: Made, config: Source, meaning: Meaning) -> None:
     made.take("event", event, config.at(config.key(*names)))
     conditions = config.objects("conditions")
     match = translated(config.any("filter", "match", "event_filter"), meaning)
+    if conditions and match not in (None, {}):
+        key = config.key("filter", "match", "event_filter")
+        config.error(key, "'conditions' say already which event is meant", "put all of it into one of the two")
     if conditions:
         made.take(
             "match",

@@ -1,14 +1,15 @@
 """Linked steps: `stepId`, `stepType`, `config` and `nextStepId`, with `{{name}}` over one flat context.
 
 What a step gives is laid over the context by name, so a placeholder means the last step on the way that gives this
-name, and what started the run where none does. How links become a tree is `graph.py`.
+name, and what started the run where none does. Where steps lead is `links.py`, how that becomes a tree `graph.py`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from app.definition.dialects import flat, graph, kinds, triggers
 from app.definition.dialects.conditions import comparison, grouped
+from app.definition.dialects.links import CONDITIONS, DEFAULTS, Links, links
 from app.definition.dialects.made import Made
 from app.definition.dialects.names import Ids, action_id
 from app.definition.dialects.placeholders import Meaning, dotted, translated
@@ -37,6 +38,14 @@ OUTPUTS: dict[str, dict[str, str]] = {
 STEP_TYPES = ("trigger", "agent", "action", "utility")
 
 _KIND_KEYS = {"agent": "agentType", "action": "actionType", "utility": "utilityType"}
+_TEXTS = {
+    "whatsapp": "message_text",
+    "sms": "message_text",
+    "messenger": "message_text",
+    "email": "email_body",
+    "voice": "call_transcript",
+}
+"""What a person said, by what the trigger is."""
 _OURS = frozenset({"trigger", "event", "run", "workspace", "vars", "steps"})
 _HEAD_LEFT_OUT = (
     "_id", "id", "__v", "orgId", "userId", "workflowId", "isActive", "status", "createdAt", "updatedAt", "createdBy",
@@ -51,16 +60,17 @@ class _Node:
     source: Source
     id: str
     key: str
-    ways: list[str | None] = field(default_factory=lambda: [None])
-    answers: list[str] = field(default_factory=list)
-    given: dict[str, str] = field(default_factory=dict)
+    links: Links = field(default_factory=lambda: Links([None], []))
+    given: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Reader:
     """Reads the steps of one document."""
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: Ids, variables: Iterable[str] = ()) -> None:
         self.ids = ids
+        self.variables = frozenset(variables)
+        self.asked = "message_text | default('')"
         self.nodes: dict[str, _Node] = {}
         self.before: dict[str, set[str]] = {}
         self._now = self._start = ""
@@ -74,43 +84,21 @@ class Reader:
             if not own:
                 source.error("stepId", "the step has no stepId", "give it one, so that others can lead to it")
                 own = f"step {len(self.nodes) + 1}"
-            node = _Node(source, own, "")
-            node.ways, node.answers = self._ways(source)
+            name = source.object("config").text(_KIND_KEYS.get(kind, "type"))
+            node = _Node(source, own, "", links(source, kind, name))
             if kind == "trigger":
                 started.append(node)
                 continue
-            config = source.object("config")
-            node.key = self.ids.take(own, config.text(_KIND_KEYS.get(kind, "type")), kind)
+            node.key = self.ids.take(own, name, kind)
             if own in self.nodes:
                 source.error("stepId", f"the stepId '{own[:64]}' stands twice", "give each step its own")
-            node.given = OUTPUTS.get(action_id(config.text(_KIND_KEYS.get(kind, "type"))), {})
+            node.given = _given(node.key, name, source.object("config"))
             self.nodes.setdefault(own, node)
         for node in [*started, *self.nodes.values()]:
-            node.ways = [self._known(node, target) for target in node.ways]
+            node.links = replace(node.links, ways=[self._known(node, target) for target in node.links.ways])
+        if started:
+            self.asked = _asked([node.source.object("config").text("triggerType") for node in started])
         return started
-
-    def _ways(self, source: Source) -> tuple[list[str | None], list[str]]:
-        """Where a step leads, and the answer that leads there for each way but a single one."""
-        config = source.object("config")
-        yes, no = config.text("trueStepId", "trueNextStepId"), config.text("falseStepId", "falseNextStepId")
-        several, following = source.any("nextStepIds"), source.any("nextStepId")
-        if isinstance(following, dict):
-            links = source.object("nextStepId")
-            answers = sorted(links.value, key=lambda answer: answer.lower() not in ("true", "yes"))
-            return [links.text(answer) or None for answer in answers], answers
-        if isinstance(several, list):
-            if len(several) > 1 and all(isinstance(each, str | None) for each in several[:2]) and len(several) == 2:
-                return list(several), ["true", "false"]
-            if len(several) != 1:
-                hint = "name two, or write nextStepId: {answer: stepId}"
-                source.error("nextStepIds", f"it is not said which of {len(several)} ways is taken when", hint)
-            return [several[0] if several and isinstance(several[0], str) else None], []
-        if yes or no:
-            return [yes or source.text("nextStepId") or None, no or source.text("nextStepId") or None], [
-                "true",
-                "false",
-            ]
-        return [source.text("nextStepId") or None], []
 
     def _known(self, node: _Node, target: str | None) -> str | None:
         if target is None or target in self.nodes:
@@ -122,7 +110,7 @@ class Reader:
         """The tree of steps from one of them."""
         self._start = start
         try:
-            builder = graph.Builder({own: node.ways for own, node in self.nodes.items()}, self._write, self._halt)
+            builder = graph.Builder({own: node.links.ways for own, node in self.nodes.items()}, self._write, self._halt)
             self.before = _before(builder.order, self.nodes)
             made = builder.tree(start)
         except graph.NoTree as error:
@@ -162,19 +150,21 @@ class Reader:
         name = config.text(key)
         if not name:
             config.error(key, f"the {kind} has no {key}", f"write config: {{{key}: ...}}")
-        if name in ("condition", "if", "branch"):
+        if name in CONDITIONS:
             return self._condition(node, step, config, inner)
         kinds.fill(step, name, config.at(key), config, self.meaning, mapped=self._inputs(kind, name, config))
         if inner is None:
             return [step]
-        return [step, *self._choice(node, inner, f"steps.{node.key}.output.decision")]
+        return [step, *self._choice(node, inner)]
 
     def _inputs(self, kind: str, name: str, config: Source) -> Made:
         """What an agent is asked, and whom a message goes to: `recipient` is `trigger`, or `customRecipient`."""
         made = Made(config.place)
         if kind == "agent" and not config.has("question"):
-            made["question"] = translated("{{message_text}}", self.meaning)
+            made["question"] = translated(f"{{{{ {self.asked} }}}}", self.meaning)
         said, custom = config.text("recipient"), config.text("customRecipient")
+        if custom and said not in ("", "custom"):
+            config.error("customRecipient", "'recipient' says this already", "keep one of them, or recipient: custom")
         if said == "trigger":
             who = "email_from" if name == "send_email" else "phone_number"
             made.make("to", translated(f"{{{{{who}}}}}", self.meaning), config.at("recipient"))
@@ -205,13 +195,14 @@ class Reader:
             step.make("branches", [_way({"not": when}, otherwise, "no", node.source)], config.place)
         return [step]
 
-    def _choice(self, node: _Node, inner: list[list[Made]], field_: str) -> list[Made]:
-        """Which way is taken after a decision; none when all are the same."""
+    def _choice(self, node: _Node, inner: list[list[Made]]) -> list[Made]:
+        """Which way is taken after an answer; none when all are the same."""
+        answers, field_ = node.links.answers, f"steps.{node.key}.output.{node.links.asked}"
         step = Made(node.source.place)
         step["id"], step["type"] = self.ids.take(f"after_{node.key}"), "condition"
-        default = next((i for i, answer in enumerate(node.answers) if answer.lower() in ("default", "else")), None)
+        default = next((i for i, answer in enumerate(answers) if answer.lower() in DEFAULTS), None)
         branches, asked = [], []
-        for index, (answer, steps) in enumerate(zip(node.answers, inner, strict=True)):
+        for index, (answer, steps) in enumerate(zip(answers, inner, strict=True)):
             if index == default:
                 continue
             asked.append({"field": field_, "operator": "equals", "value": answer})
@@ -244,6 +235,8 @@ class Reader:
         root = parts[0]
         if root in _OURS:
             return None
+        if root == "variables" and len(parts) > 1:
+            return dotted(["vars", kinds.variable_name(parts[1]), *parts[2:]])
         ways = [dotted([*way, *parts[1:]]) for way in self._ways_of(root)]
         return " else ".join([*(f"{way} if {way} is defined" for way in ways[:-1]), ways[-1]])
 
@@ -262,11 +255,12 @@ class Reader:
                 continue
             node = self.nodes[own]
             if name in node.given:
-                found.append(["steps", node.key, "output", node.given[name]])
+                found += [node.given[name]] if node.given[name] not in found else []
                 givers.add(own)
                 if self._pass(givers):
                     return found
-        return [*found, ["trigger", name]]
+        first = ["vars", kinds.variable_name(name)] if name in self.variables else ["trigger", name]
+        return found if first in found else [*found, first]
 
     def _pass(self, givers: set[str]) -> bool:
         """Whether every way to the present step leads over one of these."""
@@ -279,8 +273,28 @@ class Reader:
             if here == self._now:
                 return False
             blocked.add(here)
-            stack += [target for target in self.nodes[here].ways if target is not None]
+            stack += [target for target in self.nodes[here].links.ways if target is not None]
         return True
+
+
+def _given(key: str, name: str, config: Source) -> dict[str, list[str]]:
+    """What a step lays over the context, by name -> where it is found then."""
+    if name != "set_variable":
+        return {ours: ["steps", key, "output", own] for ours, own in OUTPUTS.get(action_id(name), {}).items()}
+    several = config.value.get("variables")
+    names = [config.text("key", "name"), *(several if isinstance(several, dict) else ())]
+    return {variable: ["vars", kinds.variable_name(variable)] for variable in names if variable}
+
+
+def _asked(types: Sequence[str]) -> str:
+    """What an agent is asked that says no question: the text that came in, by what starts the run."""
+    names = list(dict.fromkeys(_TEXTS.get(each, "message_text") for each in types))
+    if len(names) == 1 and all(each in _TEXTS for each in types):
+        return names[0]
+    said = "''"
+    for name in reversed(names):
+        said = f"{name} | default({said})"
+    return said
 
 
 def _read_from(way: Sequence[str]) -> Meaning:
@@ -292,7 +306,7 @@ def _before(order: Sequence[str], nodes: dict[str, _Node]) -> dict[str, set[str]
     """For each step, in order, those that may have run before it."""
     before: dict[str, set[str]] = {own: set() for own in order}
     for own in order:
-        for target in nodes[own].ways:
+        for target in nodes[own].links.ways:
             if target is not None:
                 before[target] |= {own, *before[own]}
     return before
@@ -310,14 +324,14 @@ def read(document: Source) -> Made:
     made = Made(document.place)
     made.take("name", document.any("name", "workflowName"), document.at(document.key("name", "workflowName")))
     made.take("description", document.any("description"), document.at("description"))
-    reader = Reader(Ids())
+    reader = Reader(Ids(), _declared(document.value.get("variables")))
     started = reader.enlist(document.objects("steps"))
     found = [each for each in (_trigger(node.source) for node in started) if each is not None]
     if len(found) == 1:
         made.make("trigger", found[0], found[0].origin)
     elif found:
         made.make("triggers", found, document.at("steps"))
-    starts = list(dict.fromkeys(node.ways[0] for node in started if node.ways[0] is not None))
+    starts = list(dict.fromkeys(node.links.ways[0] for node in started if node.links.ways[0] is not None))
     if len(starts) > 1:
         started[-1].source.error("nextStepId", "the triggers lead to different steps", "make one workflow of each")
     if started and not starts and reader.nodes:
@@ -328,6 +342,14 @@ def read(document: Source) -> Made:
     document.ignore(*_HEAD_LEFT_OUT)
     document.done("the workflow")
     return made
+
+
+def _declared(variables: Json) -> list[str]:
+    """The names of the document's variables, however they are written."""
+    if isinstance(variables, list):
+        named = [each.get("key") or each.get("name") for each in variables if isinstance(each, dict)]
+        return [name for name in named if isinstance(name, str)]
+    return list(variables) if isinstance(variables, dict) else []
 
 
 def _trigger(source: Source) -> Made | None:

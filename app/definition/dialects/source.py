@@ -147,3 +147,15 @@ class Source:
     def _wrong(self, names: Iterable[str], value: Json, expected: str) -> None:
         if value is not None:
             self.error(self.key(*names), f"expected {expected}, got {described(value)}")
+
+
+class Layered(Source):
+    """Two objects as one: what `over` says lies over what `under` says. Each key keeps its place."""
+
+    def __init__(self, over: Source, under: Source) -> None:
+        below = {key: value for key, value in under.value.items() if not over.has(key)}
+        super().__init__({**over.value, **below}, over.place, over.log)
+        self._under, self._below = under, below.keys()
+
+    def at(self, *keys: str | int) -> Path:
+        return self._under.at(*keys) if keys and keys[0] in self._below else super().at(*keys)

@@ -7,7 +7,7 @@ import re
 from datetime import date, datetime, time
 
 from app.definition import durations
-from app.definition.dialects.placeholders import Meaning, translated
+from app.definition.dialects.placeholders import Meaning, dotted, translated
 from app.definition.dialects.source import Source
 from app.definition.errors import DurationError
 from app.definition.syntax import is_template
@@ -25,6 +25,8 @@ UNITS: dict[str, str] = {
 
 _SHORT = {"ms": "ms", "s": "s", "sec": "s", "m": "m", "min": "m", "mins": "m", "h": "h", "d": "d", "w": "w"}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
+_SINGLE = re.compile(r"\{\{((?:(?!\{\{|\}\}).)*)\}\}", re.ASCII | re.DOTALL)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", re.ASCII)
 
 
@@ -78,30 +80,78 @@ def _with_unit(source: Source, key: str, amount: Json, letter: str | None) -> st
     return f"{exact}{letter}"
 
 
-def moment(source: Source, *names: str, meaning: Meaning) -> str | None:
-    """The moment one of these keys says: an expression, RFC 3339, or a date with `time` and `timezone` beside it."""
+def moment(source: Source, *names: str, fields: tuple[str, ...] = (), meaning: Meaning) -> str | None:
+    """The moment one of these keys says: RFC 3339, a date, or an expression, or one of `fields` names a field of the
+    contact that holds one. `time` and `timezone` beside it say what it leaves open, and must not say more."""
     value, key = source.text(*names).strip(), source.key(*names)
-    clock, zone_name = source.text("time"), source.text("timezone") or "UTC"
-    if not value:
-        return None
-    if is_template(value):
-        if clock:
-            source.error(
-                "time", "a time of day cannot be added to an expression", "let the expression yield the moment"
-            )
-        return str(translated(value, meaning))
+    field, field_key = source.text(*fields), source.key(*fields)
+    if value and field:
+        source.error(field_key, f"'{key}' says the moment already", "keep one of the two")
+    if value and not is_template(value):
+        return _constant(source, value, key)
+    if field and not value:
+        parts = field.split(".") if "." in field else ["contact", field]
+        value, key = "{{ " + dotted(parts) + " }}", field_key
+    return _computed(source, str(translated(value, meaning)), key) if value else None
+
+
+def _constant(source: Source, value: str, key: str) -> str:
+    clock, zone_name = source.text("time"), source.text("timezone")
+    is_date, is_local = _DATE.fullmatch(value), _LOCAL.fullmatch(value)
+    if clock and not is_date:
+        source.error("time", f"'{key}' says the time of day already", "keep one of the two")
+    if zone_name and not is_date and not is_local:
+        source.log.warning(source.at("timezone"), f"never used: '{key}' is a moment in any time zone", "leave it out")
     try:
-        zone = durations.zone(zone_name)
-        if _DATE.fullmatch(value):
-            day, at = date.fromisoformat(value), time.fromisoformat(clock) if clock else time()
+        zone = durations.zone(zone_name or "UTC")
+        if is_date:
+            day, at = date.fromisoformat(value), time.fromisoformat(_time_of_day(source) or "00:00")
             return _rfc3339(datetime.combine(day, at, tzinfo=zone))
-        if _LOCAL.fullmatch(value):
+        if is_local:
             return _rfc3339(datetime.fromisoformat(value).replace(tzinfo=zone))
     except DurationError as error:
         source.error("timezone", error.message, error.hint)
     except ValueError:
         source.error(key, f"'{value[:40]}' is no date and time", "write 2030-01-31 and 09:00")
     return value
+
+
+def _computed(source: Source, value: str, key: str) -> str:
+    """A moment that is known when the run comes to it; with a time of day only its day counts, as it is written."""
+    clock, zone_name = _time_of_day(source), source.text("timezone")
+    if zone_name:
+        try:
+            durations.zone(zone_name)
+        except DurationError as error:
+            source.error("timezone", error.message, error.hint)
+    if not clock:
+        if zone_name not in ("", "UTC"):
+            hint = "add time: 09:00, or leave the time zone out"
+            source.error("timezone", f"'{key}' yields a moment in any time zone, so nothing uses this", hint)
+        return value
+    one = _SINGLE.fullmatch(value.strip())
+    if one is None:
+        hint = "write one {{ }} and nothing around it, or let the text hold the time and leave this out"
+        source.error("time", "a time of day can be added to a single expression alone", hint)
+        return value
+    local = f"{{% set day = ({one[1].strip()})[:10] ~ 'T{clock}' %}}"
+    if zone_name in ("", "UTC"):
+        return f"{local}{{{{ day ~ 'Z' }}}}"
+    # Taken for one of UTC, the moment has an offset that is right but near a change of the clocks; there the moment
+    # with that offset has the right one.
+    offset = f"| date_format('Z', '{zone_name}')"
+    return f"{local}{{{{ day ~ (day ~ (day ~ 'Z') {offset}) {offset} }}}}"
+
+
+def _time_of_day(source: Source) -> str:
+    """`time` as HH:MM:SS; empty when there is none."""
+    clock = source.text("time").strip()
+    if not clock:
+        return ""
+    if not _CLOCK.fullmatch(clock):
+        source.error("time", f"'{clock[:40]}' is no time of day", "write 09:00")
+        return "00:00:00"
+    return clock if clock.count(":") == 2 else f"{clock}:00"
 
 
 def _rfc3339(value: datetime) -> str:

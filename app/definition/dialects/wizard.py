@@ -143,7 +143,7 @@ class Reader:
         made.make("max_attempts", 1 + (retries or (1 if policy == "retry" else 0)), at.at("retry_count"))
         if pause and self.fallback is not None:
             made.make("initial_interval", f"{pause}ms", self.fallback.at("retry_delay_ms"))
-        if step.get("type") == "action":
+        if step.get("type") == "action" or (at is source and retries):
             step.make("retry", made, at.at("retry_count"))
 
     def _output(self, source: Source, step: Made) -> None:

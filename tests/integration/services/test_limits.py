@@ -13,7 +13,7 @@ from sqlalchemy import text, update
 
 from app.db.models import Run
 from app.json import Json, JsonObject
-from app.services import retrying, runs, upkeep
+from app.services import retrying, runs, upkeep, workflows
 from app.services.errors import Conflict, Invalid, TooMany
 from app.services.platform import Platform, open_platform
 from app.store import limits
@@ -143,6 +143,31 @@ async def test_what_an_event_cannot_start_is_a_run_that_people_find(engine: Engi
     assert (await retrying.retry(engine.platform, engine.workspace_id, skipped.id)).status == "running"
 
 
+async def test_a_start_that_was_refused_and_is_retried_has_no_second_run_of_its_key(engine: Engine) -> None:
+    await a_workflow(engine, run_once_per=KEY, concurrency={"limit": 1, "excess": "reject"})
+    for contact in ("eve", "ada", "bob"):
+        await engine.send("shop.order.placed", {"contact": contact})
+    eve, ada, bob = await rows(engine)
+    assert [run.once_key for run in (eve, ada, bob)] == ['"eve"', None, None]
+    await ended(engine, eve)
+    # The next event of this key runs, so the refused one must not.
+    await engine.send("shop.order.placed", {"contact": "ada"})
+    first = (await rows(engine))[-1]
+    await ended(engine, first, "failed")
+    with pytest.raises(Conflict) as told:
+        await retrying.retry(engine.platform, engine.workspace_id, ada.id)
+    assert (told.value.code, str(first.id) in told.value.detail) == ("already_run_once", True)
+    # The other way round, the retry takes the key; one of it stands for it again.
+    retried = await retrying.retry(engine.platform, engine.workspace_id, bob.id)
+    assert (retried.once_key, retried.status) == ('"bob"', "running")
+    await ended(engine, retried, "failed")
+    assert (await engine.send("shop.order.placed", {"contact": "bob"})).started == []
+    for _ in range(2):
+        retried = await retrying.retry(engine.platform, engine.workspace_id, retried.id)
+        assert retried.status == "running"
+        await ended(engine, retried, "failed")
+
+
 async def test_an_event_for_a_key_that_ran_starts_nothing(engine: Engine) -> None:
     await a_workflow(engine, run_once_per=KEY)
     first = await engine.send("shop.order.placed", {"contact": "ada"})
@@ -201,6 +226,23 @@ async def test_what_waits_begins_after_everything_was_restarted_and_the_release_
     assert [run.concurrency_key for run in under_way(await rows(engine))] == ['"ada"', '"bob"']
 
 
+@pytest.mark.parametrize("rest", [workflows.pause, workflows.archive])
+async def test_a_workflow_that_rests_lets_nobody_in_until_it_is_active_again(engine: Engine, rest: Any) -> None:
+    placed = await a_workflow(engine, concurrency={"limit": 1})
+    hourly = await a_workflow(engine, max_runs_per_hour=1)
+    first, second = [await engine.start(placed, input=number) for number in range(2)]
+    third, fourth = [await engine.start(hourly, input=number) for number in range(2)]
+    for workflow_id in (placed, hourly):
+        await rest(engine.platform, engine.workspace_id, workflow_id)
+    await ended(engine, first)
+    await an_hour_later(engine)
+    await swept(engine)
+    assert [(await engine.row(run)).queue for run in (second, fourth)] == ["concurrency", "rate"]
+    await workflows.activate(engine.platform, engine.workspace_id, placed)
+    await workflows.publish(engine.platform, engine.workspace_id, hourly, comment=None, published_by="test")
+    assert [run.id for run in under_way(await rows(engine))] == [second.id, third.id, fourth.id]
+
+
 async def test_who_waits_is_not_taken_for_a_run_whose_start_was_lost(engine: Engine) -> None:
     workflow_id = await a_workflow(engine, concurrency={"limit": 1})
     first, second = [await engine.start(workflow_id, input=number) for number in range(2)]
@@ -222,8 +264,6 @@ async def test_the_active_versions_limits_count_for_all_versions(engine: Engine)
 
 
 async def _republish(engine: Engine, workflow_id: UUID, **settings: Json) -> None:
-    from app.services import workflows  # noqa: PLC0415 - what only this needs
-
     definition: JsonObject = {"settings": settings, "steps": STEPS}
     await workflows.pause(engine.platform, engine.workspace_id, workflow_id)
     await workflows.update(engine.platform, engine.workspace_id, workflow_id, {"definition": definition})
@@ -248,6 +288,34 @@ async def test_a_replaced_run_is_cancelled_later_when_temporal_could_not_be_told
     assert await is_being_cancelled(engine, old)
     row = await engine.row(old)
     assert (row.cancel_due, row.replaced_by) == (False, new.id)
+
+
+async def test_a_run_that_was_replaced_while_temporal_was_away_is_never_begun(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow_id = await a_workflow(engine, concurrency={"limit": 1, "excess": "replace"})
+
+    async def away(*_: Any) -> None:
+        raise OSError("no Temporal")
+
+    with monkeypatch.context() as outage:
+        outage.setattr("app.services.launching._start", away)
+        old = await engine.start(workflow_id)
+    with monkeypatch.context() as outage:
+        outage.setattr("app.services.steering.handle_of", away)
+        new = await engine.start(workflow_id, input={"newer": True})
+        await _asked_for(engine, timedelta(minutes=1))
+        assert await runs.start_pending(engine.platform, engine.workspace_id, 10) == 0
+        await swept(engine)
+        assert [(run.status, run.queue) for run in await rows(engine)] == [
+            ("pending", None),
+            ("pending", "concurrency"),
+        ]
+    await swept(engine)
+    row = await engine.row(old)
+    assert (row.status, row.started_at, row.replaced_by) == ("cancelled", None, new.id)
+    assert str(new.id) in row.error["message"]
+    assert [run.id for run in under_way(await rows(engine))] == [new.id]
 
 
 async def test_limits_count_the_runs_of_their_own_workspace_alone(

@@ -63,20 +63,6 @@ def test_actions_that_cannot_be_read_are_told_at_their_place(actions: Json, path
 
 
 @pytest.mark.parametrize(
-    ("config", "until"),
-    [
-        ({"date": "2031-05-01", "time": "09:30", "timezone": "Europe/Berlin"}, "2031-05-01T09:30:00+02:00"),
-        ({"date": "2031-05-01T10:00"}, "2031-05-01T10:00:00Z"),
-        ({"date": "2031-05-01T10:00:00Z"}, "2031-05-01T10:00:00Z"),
-        ({"contact_field": "renewal_date"}, "{{ trigger.contact.renewal_date }}"),
-        ({"date": "{{contact.due}}"}, "{{ trigger.contact.due }}"),
-    ],
-)
-def test_a_date_is_waited_for(config: JsonObject, until: str) -> None:
-    assert step({"action_type": "wait_until_date", "action_config": config}, "actions")["until"] == until
-
-
-@pytest.mark.parametrize(
     ("config", "seconds"),
     [
         ({"duration": 2, "unit": "hours"}, 7200),

@@ -241,6 +241,11 @@ HOLDS = {"field": "trigger.n", "operator": "greater_than_or_equals", "value": 5}
             [["c", ["a"]], "b"],
             HOLDS,
         ),
+        (
+            [condition("c", true_step_id="b", false_step_id="a"), note("a"), note("b")],
+            [["c", ["a"]], "b"],
+            {"not": HOLDS},
+        ),
         ([condition("c", then=[note("a")], **{"else": [note("b")]}), note("d")], [["c", ["a"], ["b"]], "d"], HOLDS),
         ([condition("c", **{"else": [note("b")]}), note("d")], [["c", ["b"]], "d"], {"not": HOLDS}),
     ],
@@ -249,6 +254,20 @@ def test_a_condition_leads_where_it_says(steps: list[JsonObject], tree: Json, wh
     made = flow(*steps)
     assert shape(made) == tree
     assert made[0]["branches"][0]["when"] == when
+
+
+@pytest.mark.parametrize(
+    ("ways", "asked"),
+    [
+        ({"true_step_id": "a", "false_step_id": "b"}, "== 'passed'"),
+        ({"true_step_id": "b", "false_step_id": "a"}, "!= 'not_passed'"),
+    ],
+    ids=str,
+)
+def test_later_steps_ask_whether_a_condition_held_whichever_way_comes_first(ways: JsonObject, asked: str) -> None:
+    said = note("b", position=3, action_config={"key": "a", "value": "{{steps.c.passed}}"})
+    made = flow(said, condition("c", **ways) | {"position": 1}, note("a", position=2))
+    assert made[1]["variables"]["a"] == f"{{{{ (steps.c.output.name {asked}) }}}}"
 
 
 def test_a_condition_in_a_loop_skips_the_rest_of_the_iteration() -> None:

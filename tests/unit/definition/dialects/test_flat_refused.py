@@ -39,6 +39,11 @@ from tests.support.dialects import NOTE, condition, errors, note
             "steps[0].error_branch_step_id",
             "a condition has ways of its own",
         ),
+        (
+            [condition("c", true_step_id="b", false_step_id="b"), note("b")],
+            "steps[0].condition_config",
+            "the steps after the condition cannot be told apart",
+        ),
         ([{"step_type": "condition"}], "steps[0].condition_config.conditions", "the condition has no conditions"),
         (
             [condition("c", conditions=[{"field": "{{a + b}}", "operator": "eq", "value": 1}])],

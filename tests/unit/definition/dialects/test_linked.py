@@ -125,6 +125,55 @@ def test_a_name_means_the_last_step_that_gives_it() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("types", "question"),
+    [
+        (["whatsapp"], "{{ trigger.message_text }}"),
+        (["sms", "messenger"], "{{ trigger.message_text }}"),
+        (["email"], "{{ trigger.email_body }}"),
+        (["voice"], "{{ trigger.call_transcript }}"),
+        (["manual"], "{{ trigger.message_text | default('') }}"),
+        (["email", "voice"], "{{ trigger.email_body | default(trigger.call_transcript | default('')) }}"),
+    ],
+)
+def test_an_agent_without_a_question_is_asked_what_came_in(types: list[str], question: str) -> None:
+    starts = [{**START, "stepId": each, "config": {"triggerType": each}} for each in types]
+    [step] = read({"steps": [*starts, node("a", None, "agent", agentType="conversational")]}).document["steps"]
+    assert step["inputs"]["question"] == question
+
+
+def test_a_variable_is_laid_over_the_context_under_its_name() -> None:
+    steps = made(
+        fork("a", true="b", false="c"),
+        node("b", "c", "action", actionType="set_variable", key="queueName", value="first"),
+        node("c", "d", "action", actionType="set_variable", variables={"other": "{{queueName}}"}),
+        node(
+            "d",
+            "e",
+            utilityType="custom",
+            inputText="{{other}} {{queueName}} {{variables.queueName}} {{custom_output}}",
+        ),
+        node("e", None, "action", actionType="set_variable", key="other", value="{{other.part}}"),
+    )
+    queue = "vars.queue_name if vars.queue_name is defined else trigger.queueName"
+    assert steps[1]["variables"] == {"other": f"{{{{ {queue} }}}}"}
+    assert steps[2]["inputs"]["text"] == (
+        f"{{{{ vars.other }}}} {{{{ {queue} }}}} {{{{ vars.queue_name }}}} {{{{ trigger.custom_output }}}}"
+    )
+    assert steps[3]["variables"] == {"other": "{{ vars.other.part }}"}
+
+
+@pytest.mark.parametrize(
+    "variables", [[{"key": "queueName", "value": "x"}], {"queueName": "x"}], ids=["list", "object"]
+)
+def test_a_variable_of_the_workflow_is_part_of_the_context(variables: Json) -> None:
+    said = node("a", None, utilityType="custom", inputText="{{queueName}} {{variables.queueName}} {{phone_number}}")
+    reading = read({**document(said), "variables": variables})
+    assert reading.document["steps"][0]["inputs"]["text"] == (
+        "{{ vars.queue_name }} {{ vars.queue_name }} {{ trigger.phone_number }}"
+    )
+
+
 def test_a_name_that_one_way_gives_may_come_from_the_start() -> None:
     steps = made(
         fork("a", true="b", false="c"), node("b", "c"), node("c", None, utilityType="custom", inputText="{{sentiment}}")
@@ -188,46 +237,6 @@ def test_a_comparison_takes_the_value_the_way_gave() -> None:
     }
 
 
-def test_the_default_of_a_decision_is_none_of_its_answers() -> None:
-    ways = {"Approve": None, "Reject": "b", "default": "c"}
-    _decide, choice = made(node("a", ways, "agent", agentType="decision"), node("b", None), node("c", None))
-    answer = {"field": "steps.a.output.decision", "operator": "equals"}
-    assert [branch["when"] for branch in choice["branches"]] == [
-        {**answer, "value": "Reject"},
-        {"not": {"any": [{**answer, "value": "Approve"}, {**answer, "value": "Reject"}]}},
-    ]
-
-
-def test_a_decision_that_changes_nothing_is_no_condition() -> None:
-    ways = {"Approve": "b", "Reject": "b"}
-    assert shape(made(node("a", ways, "agent", agentType="decision"), node("b", None))) == ["a", "b"]
-
-
-def test_a_decision_leads_to_one_of_several_steps() -> None:
-    ways = {"Approve": "b", "Reject": "c", "Review": None}
-    decide, choice = made(node("a", ways, "agent", agentType="decision"), node("b", None), node("c", None))
-    assert decide["action"] == "ai.decide"
-    assert [branch["when"] for branch in choice["branches"]] == [
-        {"field": "steps.a.output.decision", "operator": "equals", "value": "Approve"},
-        {"field": "steps.a.output.decision", "operator": "equals", "value": "Reject"},
-    ]
-
-
-@pytest.mark.parametrize(
-    "links",
-    [
-        {"nextStepIds": ["b", "c"]},
-        {"nextStepId": {"false": "c", "true": "b"}},
-        {"config": {"trueStepId": "b", "falseStepId": "c"}},
-    ],
-    ids=str,
-)
-def test_two_next_steps_may_be_written_in_several_ways(links: JsonObject) -> None:
-    one = {"utilityType": "condition", "field": "message_text", "operator": "eq", "value": "x"}
-    first = {"stepId": "a", "stepType": "utility", **links, "config": {**one, **links.get("config", {})}}
-    assert shape(made(first, node("b", None), node("c", None))) == [["a", ["b"], ["c"]]]
-
-
 @pytest.mark.parametrize(
     ("steps", "path", "message"),
     [
@@ -237,7 +246,6 @@ def test_two_next_steps_may_be_written_in_several_ways(links: JsonObject) -> Non
         ([node("a", None, "robot")], "steps[1].stepType", "unknown stepType 'robot'"),
         ([node("a", None, "action", x=1)], "steps[1].config.actionType", "the action has no actionType"),
         ([node("a", None, utilityType="condition", field="x", operator="is_set")], "steps[1].nextStepId", "two steps"),
-        ([{**node("a", None), "nextStepIds": ["b", "c", "d"]}], "steps[1].nextStepIds", "which of 3 ways"),
         (
             [node("a", None, "action", actionType="update_crm", fields="{oops")],
             "steps[1].config.fields",
