@@ -64,4 +64,10 @@ async def settle(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> Non
     await session.execute(statement.values(parent_waits=False, orphaned=False))
 
 
+async def unsettle(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> None:
+    """The parent is to be told of the child's end, whether it was before or not."""
+    statement = update(Run).where(Run.workspace_id == workspace_id, Run.id == run_id)
+    await session.execute(statement.values(parent_waits=True))
+
+
 _UNSETTLED = and_(Run.parent_waits, or_(Run.orphaned, Run.finished_at.is_not(None)))

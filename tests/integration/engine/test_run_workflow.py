@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.db.models import Run
 from app.json import Json, JsonObject
 from app.services import children as service
-from app.services import reconciling, redriving, upkeep
+from app.services import reconciling, redriving, telling, upkeep
 from app.temporal.child_messages import StartChild
 from app.temporal.upkeep import Duty
 from tests.support.engine import Engine, Finished
@@ -255,7 +255,7 @@ async def test_what_could_not_be_told_is_told_by_upkeep(engine: Engine, monkeypa
     run = await engine.start({"steps": [runs("ask", await engine.publish(WAITS))], "output": "{{ steps.ask.output }}"})
     made = await child(engine, run)
     with monkeypatch.context() as patched:
-        patched.setattr(service, "_tell_parent", away)
+        patched.setattr(telling, "_signal", away)
         await engine.send("open", 9)
         assert (await engine.end(made)).run.parent_waits is True
     assert (await engine.row(run)).finished_at is None
