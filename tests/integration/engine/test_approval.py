@@ -268,6 +268,7 @@ async def test_a_redrive_asks_and_tells_anew(engine: Engine, http_stub: HttpStub
     await engine.cancel(run)
     await engine.end(run)
     again = await redriving.redrive(engine.platform, engine.workspace_id, run.id)
+    await engine.at(again, "ask.tell", "completed")
     await approve(engine, again)
     assert (await engine.end(again)).run.status == "completed"
     links = [each.json()["link"] for each in http_stub.asked("/tell")]
@@ -290,6 +291,7 @@ async def test_a_redrive_asks_and_tells_anew_where_the_failure_was_elsewhere(
     await engine.send("go.on")
     assert (await engine.end(run)).run.status == "failed"
     again = await redriving.redrive(engine.platform, engine.workspace_id, run.id)
+    await engine.at(again, "both.ask.tell", "completed")
     await approve(engine, again, "both.ask")
     assert (await engine.end(again)).run.status == "completed"
     links = [each.json()["link"] for each in http_stub.asked("/tell")]
