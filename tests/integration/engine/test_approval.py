@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.db.models import Approval, Run
 from app.services import approvals, records, redriving
 from app.services.approvals import Answer
-from app.services.errors import Conflict, Invalid
+from app.services.errors import Conflict, Invalid, NotFound
 from tests.support.approving import approve, ask, asked
 from tests.support.engine import Engine, http
 from tests.support.http_stub import Answer as Answered
@@ -252,6 +252,26 @@ async def test_an_approval_that_is_given_up_is_closed_while_its_run_goes_on(engi
         return [row.status for row in await rows(engine, run)] == ["cancelled"]
 
     await eventually(closed, what="the approval is closed")
+    await engine.cancel(run)
+
+
+async def test_of_many_open_approvals_some_are_named_and_one_is_looked_up(engine: Engine) -> None:
+    each = {"id": "each", "type": "loop", "items": list(range(7)), "concurrency": 7, "steps": [ask("one")]}
+    run = await engine.start({"steps": [each]}, input={"much": "x" * 1_000})
+    await asked(engine, run, "each[6].one")
+    yes = Answer(decision="approve", by="Ada")
+    platform, workspace_id = engine.platform, engine.workspace_id
+    with pytest.raises(Conflict, match="say which") as caught:
+        await approvals.approve(platform, workspace_id, run.id, path=None, answer=yes, approver=None)
+    assert (caught.value.code, caught.value.detail.count(".one"), ", …)" in caught.value.detail) == (
+        "which_approval", 5, True,
+    )  # fmt: skip
+    with pytest.raises(NotFound, match="no approval at 'each'; open are: each"):
+        await approvals.approve(platform, workspace_id, run.id, path="each", answer=yes, approver=None)
+    await approvals.approve(platform, workspace_id, run.id, path="each[3].one", answer=yes, approver=None)
+    page = await approvals.list_(platform, workspace_id, status="approved", run_id=run.id, limit=10)
+    [one] = page.items
+    assert (one.approval.path, "input" in vars(one.run)) == ("each[3].one", False)
     await engine.cancel(run)
 
 
