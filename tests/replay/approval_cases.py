@@ -92,6 +92,7 @@ APPROVALS: Mapping[str, Case] = {
     ),
     "approval_over_while_telling": Case({"steps": [ask("a", timeout="200ms", notify=[_LONG])]}),
     "approval_told_in_vain": Case({"steps": [ask("a", notify=[http("tell", "{{ trigger.url }}/gone")])]}, "failed"),
+    "approval_of_nobody": Case({"steps": [ask("a", approvers="{{ [] }}")]}, "failed"),
     "approval_told_later": Case(
         {"steps": [ask("a", form=_FORM, timeout="1h", notify=[_TELL, _BUSY, _LONG])]},
         drive=_answers_once("a.long"),

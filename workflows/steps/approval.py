@@ -73,6 +73,9 @@ async def _open(scope: Scope, step: ApprovalStep, record: StepRecord) -> None:
         title = _text(scope, step.title_, "title", MAX_TITLE)
         message = _text(scope, step.message, "message", MAX_MESSAGE)
         approvers = _approvers(scope.evaluate(step.approvers, "approvers"))
+        if step.approvers and not approvers and workflow.patched("somebody is named"):
+            # Whom nobody in particular is asked, anybody may answer: that has to be meant.
+            fail(ErrorType.EXPRESSION, "approvers: nobody is named; leave approvers out where anybody may answer")
         opened = await scope.recorder.open_approval(
             record, title=title, message=message, approvers=approvers, form=step.form
         )

@@ -361,7 +361,16 @@ async def test_the_run_says_that_it_waits_for_an_approval(engine: Engine) -> Non
     await engine.cancel(run)
 
 
-@pytest.mark.parametrize(("field", "value"), [("approvers", "{{ trigger.n }}"), ("title", "{{ 'x' * 301 }}")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("approvers", "{{ trigger.n }}"),
+        ("approvers", "{{ trigger.nobody }}"),
+        ("approvers", "{{ trigger.none }}"),
+        ("title", "{{ 'x' * 301 }}"),
+    ],
+)
 async def test_what_cannot_be_asked_fails_the_step_and_names_the_field(engine: Engine, field: str, value: str) -> None:
-    done = await engine.steps(ask(**{field: value}), input={"n": 7})
+    done = await engine.steps(ask(**{field: value}), input={"n": 7, "nobody": None, "none": []})
     assert (done.error["type"], done.error["message"].partition(":")[0]) == ("expression", field)
+    assert await rows(engine, done.run) == []
