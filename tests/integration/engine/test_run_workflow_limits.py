@@ -21,6 +21,18 @@ async def test_a_run_that_has_to_wait_for_its_turn_is_waited_for(engine: Engine)
     assert (await engine.end(parent)).output == 2
 
 
+async def test_a_parent_hears_at_once_of_a_child_that_is_cancelled_before_it_began(engine: Engine) -> None:
+    target = await engine.publish({**WAITS, "settings": ONE_AT_A_TIME}, name="Gate")
+    ahead = await engine.start(target)
+    await engine.at(ahead, "gate")
+    parent = await engine.start({"steps": [runs("through", "gate")]})
+    queued = await child(engine, parent, "pending")
+    assert (await engine.cancel(queued)).started_at is None
+    assert (await engine.end(parent)).error["type"] == "child_cancelled"
+    assert (await engine.row(queued)).parent_waits is False
+    await engine.cancel(ahead)
+
+
 async def test_cancelling_a_parent_gives_up_its_childs_turn(engine: Engine) -> None:
     target = await engine.publish({**WAITS, "settings": ONE_AT_A_TIME}, name="Gate")
     ahead = await engine.start(target)
