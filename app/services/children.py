@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 async def start_child(platform: Platform, asked: StartChild) -> StartedChild:
     """The run that the step starts; the one that is there when it was asked for before.
 
-    What only a change by people can mend is answered as `refused`. A run that has ended already is told of once more.
-    Raises `Unavailable` without a database.
+    What only a change by people, or time, can mend is answered as `refused`. A run that has ended already is told of
+    once more. Raises `Unavailable` without a database.
     """
     workspace_id, parent_id = UUID(asked.workspace_id), UUID(asked.run_id)
     async with platform.database.transaction(workspace_id) as session:
@@ -42,7 +42,8 @@ async def start_child(platform: Platform, asked: StartChild) -> StartedChild:
         try:
             run = await _start(platform, workspace_id, parent_id, asked)
         except (NotFound, Conflict, Invalid, TooLarge, TooMany) as refusal:
-            return StartedChild(refused=f"no run of {asked.workflow!r}: {refusal.detail}"[:LONGEST_REFUSAL])
+            why = f"no run of {asked.workflow!r}: {refusal.detail}"[:LONGEST_REFUSAL]
+            return StartedChild(refused=why, later=isinstance(refusal, TooMany))
         if run.idempotency_key != asked.key:
             once = f"it runs once per key (settings.run_once_per), which was run {run.id}."
             return StartedChild(refused=f"no run of {asked.workflow!r}: {once}"[:LONGEST_REFUSAL])
