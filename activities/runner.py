@@ -156,9 +156,17 @@ class ActionRunner:
             raise ApplicationError(away, type=names.NOT_TRIED, non_retryable=True) from error
 
     async def _perform(self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime) -> Json:
-        # What is kept and shown of the call has marks where the provider gets links.
-        sent = approval_links.linked(self._platform.settings, UUID(call.workspace_id), call.inputs)
-        inputs = _validated(registered, replace(call, inputs=sent))
+        # What is kept and shown, of the call and of its answer, has marks where the provider gets links.
+        links = approval_links.Links(self._platform.settings, UUID(call.workspace_id))
+        sent = replace(call, inputs=links.linked(call.inputs))
+        try:
+            return links.marked(await self._sent(registered, sent, number, started_at))
+        except ActionError as error:
+            error.message, error.provider_code = links.marked(error.message), links.marked(error.provider_code)
+            raise
+
+    async def _sent(self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime) -> Json:
+        inputs = _validated(registered, call)
         connection = await self._connection(registered, call)
         invocation = Invocation(
             inputs=inputs,

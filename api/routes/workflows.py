@@ -184,11 +184,12 @@ async def publish(
     return VersionAnswer.model_validate(version)
 
 
-@router.post("/{workflow_id}/activate", summary="Activate a workflow", responses=problem_answers(404, 409))
+@router.post("/{workflow_id}/activate", summary="Activate a workflow", responses=problem_answers(404, 409, 422))
 async def activate(
     workflow_id: WorkflowId, platform: PlatformDep, actor: ActorDep, response: Response
 ) -> WorkflowAnswer:
-    """Lets events and requests start runs of the published version again."""
+    """Lets events and requests start runs of the published version again. A workflow that would run itself by what was
+    published meanwhile is refused (422)."""
     workflow = await workflows.activate(platform, actor.workspace_id, workflow_id)
     return await workflow_answer(platform, workflow, response)
 

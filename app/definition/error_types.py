@@ -160,8 +160,9 @@ class ErrorType(StrEnum):
     CHILD_NOT_STARTED = (
         "child_not_started",
         False,
-        "`run_workflow` could start no run: no such workflow, not active, or the inputs do not fit.",
-        "The message says which: mend the step or the workflow.",
+        "`run_workflow` could start no run: no such workflow, not active, the inputs do not fit, runs are nested too "
+        "deep, or a limit of the workflow refused it.",
+        "The message says which: mend the step or the workflow. What a limit refused a `retry` tries again.",
     )
     CHILD_FAILED = (
         "child_failed",

@@ -74,17 +74,49 @@ def links(settings: Settings, workspace_id: UUID, approval_id: UUID, approvers: 
     ]
 
 
-def linked(settings: Settings, workspace_id: UUID, value: Json) -> Json:
-    """The value with a link in place of every mark of this workspace; the value itself where there is none."""
-    if isinstance(value, str):
-        return (
-            _MARKED.sub(lambda found: _in_place_of(settings, workspace_id, found), value) if _MARK in value else value
-        )
-    if isinstance(value, list):
-        return [linked(settings, workspace_id, part) for part in value]
-    if isinstance(value, dict):
-        return {name: linked(settings, workspace_id, part) for name, part in value.items()}
-    return value
+class Links:
+    """The links that one attempt of an action sends in place of marks, and the way back for what it gets in answer."""
+
+    def __init__(self, settings: Settings, workspace_id: UUID) -> None:
+        self._settings = settings
+        self._workspace_id = workspace_id
+        self._marks: dict[str, str] = {}
+        """By link, and by the token in it: providers write an address in many ways."""
+
+    def linked(self, value: Json) -> Json:
+        """The value with a link in place of every mark of this workspace; the value itself where there is none."""
+        if isinstance(value, str):
+            return _MARKED.sub(self._in_place_of, value) if _MARK in value else value
+        if isinstance(value, list):
+            return [self.linked(part) for part in value]
+        if isinstance(value, dict):
+            return {name: self.linked(part) for name, part in value.items()}
+        return value
+
+    def marked(self, value: Json) -> Json:
+        """The value with the marks back in place of the links that were sent: a provider may repeat what it was told,
+        and nothing that opens an approval is kept."""
+        if not self._marks:
+            return value
+        if isinstance(value, str):
+            for link, mark in self._marks.items():
+                value = value.replace(link, mark)
+            return value
+        if isinstance(value, list):
+            return [self.marked(part) for part in value]
+        if isinstance(value, dict):
+            return {self.marked(name): self.marked(part) for name, part in value.items()}
+        return value
+
+    def _in_place_of(self, found: re.Match[str]) -> str:
+        data = base64.urlsafe_b64decode(found[1])
+        part, signature = data[:-_MARK_SIGNATURE], data[-_MARK_SIGNATURE:]
+        signer = _signer(self._settings.encryption_keys, "approval mark")
+        if not signer.is_signed(self._workspace_id.bytes + part, signature, size=_MARK_SIGNATURE):
+            return found[0]
+        link = _link(self._settings, self._workspace_id, part)
+        self._marks[link] = self._marks[link.rpartition("/")[2]] = found[0]
+        return link
 
 
 def open_token(settings: Settings, token: str) -> Opened | None:
@@ -97,15 +129,6 @@ def open_token(settings: Settings, token: str) -> Opened | None:
     if len(part) != 32 + _WHO or not _signer(settings.encryption_keys, "approval link").is_signed(part, signature):
         return None
     return Opened(UUID(bytes=part[:16]), UUID(bytes=part[16:32]), part[32:])
-
-
-def _in_place_of(settings: Settings, workspace_id: UUID, found: re.Match[str]) -> str:
-    data = base64.urlsafe_b64decode(found[1])
-    part, signature = data[:-_MARK_SIGNATURE], data[-_MARK_SIGNATURE:]
-    signer = _signer(settings.encryption_keys, "approval mark")
-    if not signer.is_signed(workspace_id.bytes + part, signature, size=_MARK_SIGNATURE):
-        return found[0]
-    return _link(settings, workspace_id, part)
 
 
 def _link(settings: Settings, workspace_id: UUID, part: bytes) -> str:

@@ -30,12 +30,15 @@ Status = Literal["open", "approved", "rejected", "timed_out", "cancelled"]
 
 MAX_COMMENT = 4000
 MAX_NAME = 254
+MOST_TOLD = 5
+"""Open approvals that are named to who has not said which."""
 _DECIDED: dict[Decision, str] = {"approve": "approved", "reject": "rejected"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An approval as it is now: `status` also knows of a deadline that passed and of a run that ended."""
+    """An approval as it is now: `status` also knows of a deadline that passed and of a run that ended. Of `run` there
+    is what names it."""
 
     approval: Approval
     status: str
@@ -189,20 +192,22 @@ def _not_open(asked: Asked) -> Conflict:
 
 async def _of_run(platform: Platform, run: Run, path: str | None) -> Asked:
     async with platform.database.transaction(run.workspace_id) as session:
-        found = [Asked(*one) for one in await store.of_run(session, run.workspace_id, run.id)]
-    waiting = [one for one in found if one.status == "open"]
-    told = ", ".join(one.approval.path for one in waiting)
+        here = None if path is None else await store.at(session, run.workspace_id, run.id, path)
+        if here is not None:
+            return Asked(*here)
+        found = await store.list_(
+            session, run.workspace_id, status="open", run_id=run.id, workflow_id=None, after=None, limit=MOST_TOLD + 1
+        )
+    told = ", ".join(approval.path for approval, _status, _run in found[:MOST_TOLD])
+    told += ", …" if len(found) > MOST_TOLD else ""
     if path is not None:
-        here = next((one for one in found if one.approval.path == path), None)
-        if here is None:
-            way = f"open are: {told}" if told else "none of it is open"
-            raise NotFound("approval_not_found", f"Run {run.id} has asked for no approval at {path!r}; {way}.")
-        return here
-    if len(waiting) > 1:
+        way = f"open are: {told}" if told else "none of it is open"
+        raise NotFound("approval_not_found", f"Run {run.id} has asked for no approval at {path!r}; {way}.")
+    if len(found) > 1:
         raise Conflict("which_approval", f"Run {run.id} has several open approvals: say which by step_path ({told}).")
-    if not waiting:
+    if not found:
         raise Conflict(names.APPROVAL_NOT_OPEN, f"Run {run.id} is {run.status}: no approval of it is open.")
-    return waiting[0]
+    return Asked(*found[0])
 
 
 def _read_place(key: Json) -> tuple[datetime, UUID]:

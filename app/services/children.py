@@ -1,30 +1,24 @@
-"""Runs that steps of other runs start: start one, cancel one, and tell a parent how its child ended.
+"""Runs that steps of other runs start: start one, cancel one, and settle what the end of a parent or a child brings.
 
-The end of a run is committed before its parent is told, and that the parent was told is noted after: a crash between
-the two tells it again, which changes nothing. What could not be told or cancelled is left for upkeep.
+How a parent is told is `telling`'s subject. What could not be told or cancelled is left for upkeep.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
-
-from temporalio.service import RPCError
 
 from app.db.models import Run, Workflow
 from app.services import runs
 from app.services.errors import Conflict, Invalid, NotFound, TooLarge, TooMany, Unavailable
-from app.services.launching import TEMPORAL_ERRORS, handle_of, has_ended
+from app.services.launching import TEMPORAL_ERRORS, has_ended
 from app.services.parents import Parent
 from app.services.platform import Platform
-from app.services.steering import is_unknown
+from app.services.telling import tell_again, tell_end
 from app.store import children as store
 from app.store import workflows
-from app.temporal.child_messages import CancelChild, ChildEnded, StartChild, StartedChild
-from app.temporal.names import CHILD_ENDED_SIGNAL
+from app.temporal.child_messages import CancelChild, StartChild, StartedChild
 
-SIGNAL_SECONDS = 5.0
 AFTER_END_SECONDS = 10.0
 MOST_AT_AN_END = 200
 AT_ONCE = 5
@@ -36,7 +30,8 @@ logger = logging.getLogger(__name__)
 async def start_child(platform: Platform, asked: StartChild) -> StartedChild:
     """The run that the step starts; the one that is there when it was asked for before.
 
-    What only a change by people can mend is answered as `refused`. Raises `Unavailable` without a database.
+    What only a change by people, or time, can mend is answered as `refused`. A run that has ended already is told of
+    once more. Raises `Unavailable` without a database.
     """
     workspace_id, parent_id = UUID(asked.workspace_id), UUID(asked.run_id)
     async with platform.database.transaction(workspace_id) as session:
@@ -47,12 +42,16 @@ async def start_child(platform: Platform, asked: StartChild) -> StartedChild:
         try:
             run = await _start(platform, workspace_id, parent_id, asked)
         except (NotFound, Conflict, Invalid, TooLarge, TooMany) as refusal:
-            return StartedChild(refused=f"no run of {asked.workflow!r}: {refusal.detail}"[:LONGEST_REFUSAL])
+            why = f"no run of {asked.workflow!r}: {refusal.detail}"[:LONGEST_REFUSAL]
+            return StartedChild(refused=why, later=isinstance(refusal, TooMany))
         if run.idempotency_key != asked.key:
             once = f"it runs once per key (settings.run_once_per), which was run {run.id}."
             return StartedChild(refused=f"no run of {asked.workflow!r}: {once}"[:LONGEST_REFUSAL])
     elif run.status == "pending":
         run = await runs.launch(platform, run)
+    elif has_ended(run) and asked.waits:
+        # A task that was lost may have started it; what it was told since then the step that begins anew has not kept.
+        await tell_again(platform, run)
     return StartedChild(run_id=str(run.id), workflow_name=run.workflow_name)
 
 
@@ -127,35 +126,13 @@ async def _settle_all(platform: Platform, found: Sequence[Run]) -> int:
 
 async def _settle(platform: Platform, run: Run) -> bool:
     """Whether nothing is left to be done."""
+    if has_ended(run):
+        return await tell_end(platform, run)
     try:
-        if has_ended(run):
-            await _tell_parent(platform, run)
-        else:
-            await runs.request_cancel(platform, run)
+        await runs.request_cancel(platform, run)
     except (*TEMPORAL_ERRORS, Unavailable) as error:
         logger.warning("run %s and its parent %s are left for upkeep: %s", run.id, run.parent_run_id, error)
         return False
     async with platform.database.transaction(run.workspace_id) as session:
         await store.settle(session, run.workspace_id, run.id)
     return True
-
-
-async def _tell_parent(platform: Platform, run: Run) -> None:
-    """Raises one of `TEMPORAL_ERRORS`. A parent that has ended need not hear of it."""
-    assert run.parent_run_id is not None, "only children are told of"
-    ended = ChildEnded(
-        key=run.idempotency_key or "",
-        path=run.parent_path or "",
-        run_id=str(run.id),
-        workflow_name=run.workflow_name,
-        status=run.status,
-        output=run.output,
-        error=run.error,
-    )
-    try:
-        async with asyncio.timeout(SIGNAL_SECONDS):
-            handle = await handle_of(platform, run.parent_run_id)
-            await handle.signal(CHILD_ENDED_SIGNAL, ended, rpc_timeout=timedelta(seconds=SIGNAL_SECONDS))
-    except RPCError as error:
-        if not is_unknown(error):
-            raise

@@ -1,14 +1,18 @@
 """What starting a run needs to know of a published definition. A version never changes: it is read once a process."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from app.db.models import Version
-from app.definition.model import ManualTrigger
+from app.definition.errors import Path
+from app.definition.expressions import is_template
+from app.definition.model import Definition, ManualTrigger
 from app.definition.parse import parse
 from app.definition.run_limits import RunLimits
-from app.definition.tree import walk
+from app.definition.steps import RunWorkflowStep
+from app.definition.tree import walk, walk_paths
 from app.json import JsonObject
 
 
@@ -21,6 +25,8 @@ class Published:
     steps_total: int
     size: int
     limits: RunLimits | None
+    runs: tuple[str, ...]
+    """Workflows that its steps run by names that are written out."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,15 @@ def _read(version: _ByDigest) -> Published:
         steps_total=sum(1 for _ in walk(definition)),
         size=len(json.dumps(version.definition)),
         limits=RunLimits.of(definition.settings),
+        runs=tuple(dict.fromkeys(name for _place, name in runs_by_name(definition))),
     )
+
+
+def runs_by_name(definition: Definition) -> Iterator[tuple[Path, str]]:
+    """The steps that run a workflow whose name is written out, with their places."""
+    for place, step in walk_paths(definition):
+        if isinstance(step, RunWorkflowStep) and not is_template(step.workflow):
+            yield place, step.workflow.strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from app.services import editing, queues
 from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, whole_number
 from app.services.platform import Platform
-from app.services.subworkflows import check_runs
+from app.services.subworkflows import check_runs, circles, decide_alone
 from app.store import connections, subscriptions, workflows
 from app.store import versions as version_rows
 
@@ -89,7 +89,9 @@ async def publish_draft(
 ) -> Version:
     """As `publish`, of a workflow that is locked already."""
     document = editing.canonical(workflow.draft)
-    problems = await _problems(session, workflow.workspace_id, parse(document), workflow)
+    definition = parse(document)
+    await decide_alone(session, workflow.workspace_id, definition)
+    problems = await _problems(session, workflow.workspace_id, definition, workflow)
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise editing.invalid_definition(errors)
     latest = await version_rows.find(session, workflow.workspace_id, workflow.id, workflow.latest_version)
@@ -114,7 +116,8 @@ async def publish_draft(
 
 
 async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Workflow:
-    """Let new runs start, of the latest version; from every status. Raises `Conflict` (`nothing_published`)."""
+    """Let new runs start, of the latest version; from every status. Raises `Conflict` (`nothing_published`), and
+    `Invalid` (`invalid_definition`) when the workflow would run itself by what was published meanwhile."""
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
         latest = await version_rows.find(session, workspace_id, workflow_id, workflow.latest_version)
@@ -122,6 +125,10 @@ async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) ->
             raise Conflict(
                 "nothing_published", f'Nothing of the workflow "{workflow.name}" is published yet: publish its draft.'
             )
+        definition = parse(latest.definition)
+        await decide_alone(session, workspace_id, definition)
+        if errors := await circles(session, workspace_id, definition, workflow):
+            raise editing.invalid_definition(errors)
         if await _run_version(session, workflow, latest):
             editing.touch(workflow)
     await queues.wake(platform, workspace_id, workflow_id)

@@ -19,6 +19,7 @@ from app.services.paging import Page, decode_cursor, page_of, plain_text, whole_
 from app.services.platform import Platform
 from app.services.starting import Started, start
 from app.services.steering import ask, is_under_way, is_unknown
+from app.services.telling import tell_end
 from app.store import limits, run_rows
 from app.store import runs as store
 from app.store.runs import RunFilter
@@ -102,6 +103,7 @@ async def cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> Run:
         )
     if lost is not None:
         await queues.release(platform, workspace_id, run.workflow_id, run.concurrency_key)
+        await tell_end(platform, lost)
     return lost or await get(platform, workspace_id, run_id, live=False)
 
 
@@ -119,6 +121,7 @@ async def request_cancel(platform: Platform, run: Run) -> Run | None:
         if cancelled is not None:
             await _ask_temporal_to_cancel(platform, run.id, must=False)
             await queues.release(platform, run.workspace_id, run.workflow_id, run.concurrency_key)
+            await tell_end(platform, cancelled)
             return cancelled
     await _ask_temporal_to_cancel(platform, run.id, must=True)
     return None

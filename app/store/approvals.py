@@ -7,6 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy import ColumnElement, case, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 
 from app.db.engine import Statement
 from app.db.models import Approval, Run
@@ -15,7 +16,9 @@ from app.json import JsonObject
 from app.store.run_state import UNDER_WAY
 
 Found = tuple[Approval, str, Run]
-"""An approval, its status as of now, and its run."""
+"""An approval, its status as of now, and of its run what `_OF_RUN` names: all of it may be megabytes."""
+
+_OF_RUN = (Run.workspace_id, Run.id, Run.workflow_id, Run.workflow_name, Run.status)
 
 # Within a generation and attempt of its step an approval stays as it is, for the registration may be repeated after
 # the answer. A later one asks anew, under the same id: those who were told have a link that works.
@@ -83,9 +86,9 @@ async def find(session: AsyncSession, workspace_id: UUID, id: UUID) -> Found | N
     return next(iter(await _found(session, workspace_id, Approval.id == id)), None)
 
 
-async def of_run(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> Sequence[Found]:
-    """The run's approvals by path, answered ones included."""
-    return await _found(session, workspace_id, Approval.run_id == run_id)
+async def at(session: AsyncSession, workspace_id: UUID, run_id: UUID, path: str) -> Found | None:
+    """What the step at this path of the run asks, or asked."""
+    return next(iter(await _found(session, workspace_id, Approval.run_id == run_id, Approval.path == path)), None)
 
 
 async def list_(
@@ -136,6 +139,7 @@ async def _found(
         select(Approval, _status(), Run)
         .join(Run, (Run.workspace_id == Approval.workspace_id) & (Run.id == Approval.run_id))
         .where(Approval.workspace_id == workspace_id, *conditions)
+        .options(load_only(*_OF_RUN, raiseload=True))
         .order_by(Approval.opened_at, Approval.id)
         .limit(limit)
     )

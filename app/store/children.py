@@ -54,7 +54,9 @@ async def unsettled(session: AsyncSession, workspace_id: UUID, *, limit: int) ->
 async def unsettled_by(session: AsyncSession, workspace_id: UUID, run_id: UUID, *, limit: int) -> Sequence[Run]:
     """What the end of this run leaves to be settled: itself as a child, and its own children."""
     own = or_(Run.id == run_id, Run.parent_run_id == run_id)
-    statement = select(Run).where(Run.workspace_id == workspace_id, own, _UNSETTLED).limit(limit)
+    statement = select(Run).where(Run.workspace_id == workspace_id, own, _UNSETTLED)
+    # Its own parent first, however many children there are: somebody waits for that.
+    statement = statement.order_by((Run.id == run_id).desc(), Run.id).limit(limit)
     return (await session.scalars(statement)).all()
 
 
@@ -62,6 +64,12 @@ async def settle(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> Non
     """Nothing is left to be settled between the child and its parent."""
     statement = update(Run).where(Run.workspace_id == workspace_id, Run.id == run_id)
     await session.execute(statement.values(parent_waits=False, orphaned=False))
+
+
+async def unsettle(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> None:
+    """The parent is to be told of the child's end, whether it was before or not."""
+    statement = update(Run).where(Run.workspace_id == workspace_id, Run.id == run_id)
+    await session.execute(statement.values(parent_waits=True))
 
 
 _UNSETTLED = and_(Run.parent_waits, or_(Run.orphaned, Run.finished_at.is_not(None)))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, func, literal, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -53,6 +53,14 @@ async def named(session: AsyncSession, workspace_id: UUID, name: str) -> Workflo
     except ValueError:
         found = None
     return found or await with_slug(session, workspace_id, name)
+
+
+async def lock_runs(session: AsyncSession, workspace_id: UUID) -> None:
+    """Until the transaction ends nobody else decides which workflows of the workspace run which."""
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+        {"name": f"holdfast workflows that run workflows {workspace_id}"},
+    )
 
 
 async def slugs_like(session: AsyncSession, workspace_id: UUID, base: str) -> set[str]:

@@ -31,6 +31,8 @@ class StartedChild:
     run_id: str | None = None
     workflow_name: str = ""
     refused: str | None = None
+    later: bool = False
+    """A limit of the workflow refused it now: the same may be taken later."""
 
 
 @dataclass(frozen=True, kw_only=True)

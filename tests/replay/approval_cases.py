@@ -24,6 +24,14 @@ async def _rejects_and_has_it_asked_again(engine: Engine, run: Run) -> None:
     await approve(engine, run, "a")
 
 
+def _answers_once(at: str, status: str = "waiting", path: str = "a") -> Drive:
+    async def drive(engine: Engine, run: Run) -> None:
+        await engine.at(run, at, status)
+        await approve(engine, run, path)
+
+    return drive
+
+
 async def _answers_when_all_else_is_done(engine: Engine, run: Run) -> None:
     await engine.at(run, "both.busy", "completed")
     await approve(engine, run, "both.a", answer={"n": 3})
@@ -39,6 +47,8 @@ _BUSY: JsonObject = {
     "items": "{{ range(12) | list }}",
     "steps": [{"id": "pause", "type": "delay", "duration": "5ms"}],
 }
+
+_LONG: JsonObject = {"id": "long", "type": "delay", "duration": "1h"}
 
 APPROVALS: Mapping[str, Case] = {
     "approval": Case(
@@ -70,6 +80,22 @@ APPROVALS: Mapping[str, Case] = {
             "output": "{{ steps.a.output.answer }}",
         },
         drive=_answers_when_all_else_is_done,
+        most_events=40,
+    ),
+    # Since people are told while the answer is waited for.
+    "approval_told": Case(
+        {"steps": [ask("a", approvers=["ann", "bob"], timeout="1h", notify=[_TELL])]},
+        drive=_answers_once("a.tell", "completed"),
+    ),
+    "approval_answered_while_telling": Case(
+        {"steps": [ask("a", notify=[_TELL, _LONG])]}, drive=_answers_once("a.long")
+    ),
+    "approval_over_while_telling": Case({"steps": [ask("a", timeout="200ms", notify=[_LONG])]}),
+    "approval_told_in_vain": Case({"steps": [ask("a", notify=[http("tell", "{{ trigger.url }}/gone")])]}, "failed"),
+    "approval_of_nobody": Case({"steps": [ask("a", approvers="{{ [] }}")]}, "failed"),
+    "approval_told_later": Case(
+        {"steps": [ask("a", form=_FORM, timeout="1h", notify=[_TELL, _BUSY, _LONG])]},
+        drive=_answers_once("a.long"),
         most_events=40,
     ),
 }

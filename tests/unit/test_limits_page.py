@@ -1,7 +1,8 @@
 """The tables of docs/limits.md agree with the code."""
 
-from app.definition import limits, reading, run_limits
+from app.definition import json_schema, limits, reading, run_limits
 from app.definition.check import check
+from app.definition.checks import schemas
 from app.definition.model import Settings
 from app.services.workspaces import WorkspaceSettings
 from tests.support.documents import quoted, table
@@ -33,6 +34,9 @@ def test_what_the_language_allows_is_what_it_holds_to() -> None:
         ("an expression", limits.MAX_RANGE),
         ("an expression", limits.MAX_INTEGER_BITS),
         ("a `filter` or `aggregate`", limits.MAX_ITEM_OPERATIONS),
+        ("a JSON Schema", json_schema.MOST_SCHEMA_WORK),
+        ("a JSON Schema", schemas.MOST_APPLIED),
+        ("an input, or an answer to a form", json_schema.MOST_WORK),
         ("a result", limits.MAX_RESULT),
         ("a result", limits.MAX_RESULT_VALUES),
         ("a result", limits.MAX_VALUE_DEPTH),

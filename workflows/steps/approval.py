@@ -1,7 +1,8 @@
 """`approval`: ask people, tell them by `notify`, and wait for an answer or until the deadline, which is absolute.
 
 The approval is in the database before anybody is told of it, and can be answered from then on, also while `notify` is
-under way. What people are sent are marks that become links where an action sends them: the walk knows no secret.
+under way: an answer, like the deadline, ends that. What people are sent are marks that become links where an action
+sends them: the walk knows no secret.
 """
 
 import json
@@ -17,6 +18,7 @@ from workflows.failures import fail
 from workflows.resting import until_true
 from workflows.scope import Scope
 from workflows.state import moment
+from workflows.tasks import Tasks, failure
 
 MAX_APPROVERS = 50
 MAX_APPROVER = 254
@@ -34,9 +36,14 @@ async def run(scope: Scope, step: ApprovalStep, record: StepRecord) -> Json:
     record.status = "waiting"
     scope.state.waits[record.path] = {"kind": "approval", "event": None, "until": wait["until"]}
     try:
-        await _ask(scope, step, record)
-        deadline = parse_moment(wait["until"]) if wait["until"] else None
-        await until_true(scope.state, lambda: "answer" in wait, until=deadline, summary=step.title)
+        await _open(scope, step, record)
+        if not step.notify:
+            await _answered(scope, step, wait)
+        elif workflow.patched("answers end notify"):
+            await _answered_or_told(scope, step, record)
+        else:
+            await _tell(scope, step, record)
+            await _answered(scope, step, wait)
     finally:
         del scope.state.waits[record.path]
     answer: JsonObject | None = wait.get("answer")
@@ -57,8 +64,8 @@ def _output(answer: JsonObject | None) -> JsonObject:
     return {"approved": said["decision"] == "approved", **said, "timed_out": answer is None}
 
 
-async def _ask(scope: Scope, step: ApprovalStep, record: StepRecord) -> None:
-    """Make the approval one that can be answered, and tell people of it."""
+async def _open(scope: Scope, step: ApprovalStep, record: StepRecord) -> None:
+    """Make the approval one that can be answered."""
     wait = record.wait
     assert wait is not None, "it waits already"
     scope.state.announce()
@@ -66,6 +73,9 @@ async def _ask(scope: Scope, step: ApprovalStep, record: StepRecord) -> None:
         title = _text(scope, step.title_, "title", MAX_TITLE)
         message = _text(scope, step.message, "message", MAX_MESSAGE)
         approvers = _approvers(scope.evaluate(step.approvers, "approvers"))
+        if step.approvers and not approvers and workflow.patched("somebody is named"):
+            # Whom nobody in particular is asked, anybody may answer: that has to be meant.
+            fail(ErrorType.EXPRESSION, "approvers: nobody is named; leave approvers out where anybody may answer")
         opened = await scope.recorder.open_approval(
             record, title=title, message=message, approvers=approvers, form=step.form
         )
@@ -73,10 +83,38 @@ async def _ask(scope: Scope, step: ApprovalStep, record: StepRecord) -> None:
         wait["shown"], wait["links"], wait["open"] = shown, opened.links, True
     else:
         await scope.recorder.show_status()
-    if step.notify:
-        await scope.asking(step, {"approval": _seen(wait)}).run(step.notify)
-        scope.state.current_step = record.path
-        await scope.recorder.show_status()
+
+
+async def _tell(scope: Scope, step: ApprovalStep, record: StepRecord) -> None:
+    assert record.wait is not None, "it waits already"
+    await scope.asking(step, {"approval": _seen(record.wait)}).run(step.notify)
+    scope.state.current_step = record.path
+    await scope.recorder.show_status()
+
+
+async def _answered(scope: Scope, step: ApprovalStep, wait: JsonObject) -> None:
+    """Wait for the answer, or until the deadline."""
+    deadline = parse_moment(wait["until"]) if wait["until"] else None
+    await until_true(scope.state, lambda: "answer" in wait, until=deadline, summary=step.title)
+
+
+async def _answered_or_told(scope: Scope, step: ApprovalStep, record: StepRecord) -> None:
+    """Tell people while the answer is waited for. What was given counts, whatever became of telling others; without an
+    answer people may not know that they are asked, so a failure of `notify` is the step's."""
+    wait = record.wait
+    assert wait is not None, "it waits already"
+    if "answer" in wait:
+        return
+
+    def decided(tasks: Tasks) -> bool:
+        answered, told = tasks
+        return answered.done() or failure([told]) is not None
+
+    tasks = await scope.side_by_side([_answered(scope, step, wait), _tell(scope, step, record)], decided)
+    error = failure(tasks)
+    if error is not None and ("answer" not in wait or not isinstance(error, Exception)):
+        raise error
+    scope.state.current_step = record.path
 
 
 def _seen(wait: JsonObject) -> JsonObject:

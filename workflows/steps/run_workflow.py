@@ -82,7 +82,7 @@ async def _start(scope: Scope, step: RunWorkflowStep, record: StepRecord) -> Non
     summary = f"start a run of {given['workflow']}"[:200]
     started = await scope.recorder.call(names.START_CHILD_ACTIVITY, asked, StartedChild, summary)
     if started.refused is not None:
-        fail(ErrorType.CHILD_NOT_STARTED, started.refused)
+        raise StepFailed(ErrorType.CHILD_NOT_STARTED.value, started.refused, retryable=started.later)
     if started.run_id is None:
         # On the way to what a lost task did: that one had not come this far.
         raise Suspended

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.db.models import Run
 from app.json import Json, JsonObject
 from app.services import children as service
-from app.services import reconciling, redriving, upkeep
+from app.services import reconciling, redriving, telling, upkeep
 from app.temporal.child_messages import StartChild
 from app.temporal.upkeep import Duty
 from tests.support.engine import Engine, Finished
@@ -173,6 +173,27 @@ async def test_a_parent_that_is_terminated_takes_its_child_with_it(engine: Engin
     assert (await engine.row(made)).orphaned is False
 
 
+async def test_of_a_run_with_many_children_its_own_parent_is_told_first(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MOST_AT_AN_END", 1)
+    leaf = await engine.publish(WAITS, name="Leaf")
+    middle = await engine.publish(
+        {"steps": [parallel("all", *[[runs(f"r{n}", leaf)] for n in range(3)])]}, name="Middle"
+    )
+    run = await engine.start({"steps": [runs("ask", middle)]})
+    made = await child(engine, run)
+    for n in range(3):
+        await engine.at(made, f"all.r{n}")
+    await (await engine.handle(made)).terminate("by hand")
+    assert await reconciling.reconcile(engine.platform, engine.workspace_id, [made.id]) == 1
+    assert (await engine.row(made)).parent_waits is False
+    assert (await engine.end(run)).error["type"] == "child_cancelled"
+    await upkeep.tend(engine.platform, Duty.CHILDREN, [str(engine.workspace_id)])
+    for each in await children(engine, made):
+        assert (await engine.end(each)).run.status == "cancelled"
+
+
 async def test_runs_nest_only_so_deep(engine: Engine) -> None:
     """The circle is made of an expression, which publishing cannot see."""
     definition = {"steps": [runs("again", "{{ run.workflow_id }}")]}
@@ -255,7 +276,7 @@ async def test_what_could_not_be_told_is_told_by_upkeep(engine: Engine, monkeypa
     run = await engine.start({"steps": [runs("ask", await engine.publish(WAITS))], "output": "{{ steps.ask.output }}"})
     made = await child(engine, run)
     with monkeypatch.context() as patched:
-        patched.setattr(service, "_tell_parent", away)
+        patched.setattr(telling, "_signal", away)
         await engine.send("open", 9)
         assert (await engine.end(made)).run.parent_waits is True
     assert (await engine.row(run)).finished_at is None

@@ -3,6 +3,7 @@
 from app.json import JsonObject
 from tests.integration.engine.test_run_workflow import GREETS, WAITS, child, runs
 from tests.support.engine import Engine
+from tests.support.waiting import eventually
 
 ONE_AT_A_TIME: JsonObject = {"concurrency": {"limit": 1, "excess": "queue"}}
 
@@ -19,6 +20,18 @@ async def test_a_run_that_has_to_wait_for_its_turn_is_waited_for(engine: Engine)
     begun = await child(engine, parent)
     await engine.signal(begun, "open", 2)
     assert (await engine.end(parent)).output == 2
+
+
+async def test_a_parent_hears_at_once_of_a_child_that_is_cancelled_before_it_began(engine: Engine) -> None:
+    target = await engine.publish({**WAITS, "settings": ONE_AT_A_TIME}, name="Gate")
+    ahead = await engine.start(target)
+    await engine.at(ahead, "gate")
+    parent = await engine.start({"steps": [runs("through", "gate")]})
+    queued = await child(engine, parent, "pending")
+    assert (await engine.cancel(queued)).started_at is None
+    assert (await engine.end(parent)).error["type"] == "child_cancelled"
+    assert (await engine.row(queued)).parent_waits is False
+    await engine.cancel(ahead)
 
 
 async def test_cancelling_a_parent_gives_up_its_childs_turn(engine: Engine) -> None:
@@ -39,6 +52,26 @@ async def test_a_run_that_is_refused_fails_the_step_with_the_reason(engine: Engi
     done = await engine.steps(runs("through", "gate"))
     assert done.error["type"] == "child_not_started"
     assert "as many as may be" in done.error["message"]
+
+
+async def test_a_retry_asks_again_after_a_limit_refused_the_run(engine: Engine) -> None:
+    full = {"concurrency": {"limit": 1, "excess": "reject"}}
+    target = await engine.publish({**WAITS, "settings": full}, name="Gate")
+    ahead = await engine.start(target)
+    await engine.at(ahead, "gate")
+    often = {"max_attempts": 100, "initial_interval": "100ms", "backoff": 1, "jitter": 0}
+    parent = await engine.start(
+        {"steps": [runs("through", "gate", retry=often)], "output": "{{ steps.through.output }}"}
+    )
+
+    async def refused() -> bool:
+        return (await engine.record(parent, "through")).attempt > 1
+
+    await eventually(refused, what="an attempt was refused")
+    await engine.signal(ahead, "open", 1)
+    await engine.end(ahead)
+    await engine.signal(await child(engine, parent), "open", 2)
+    assert (await engine.end(parent)).output == 2
 
 
 async def test_a_workflow_that_runs_once_per_key_is_not_waited_for_a_second_time(engine: Engine) -> None:

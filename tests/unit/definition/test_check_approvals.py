@@ -31,6 +31,12 @@ def form(**fields: Json) -> JsonObject:
             ".form.properties.n.unevaluatedProperties",
             "unevaluatedProperties is not supported",
         ),
+        (asks(form={"type": "object", "properties": {"a": {}}, "required": ["a", "b"]}), ".form.required[1]", "'b'"),
+        (
+            asks(form={"type": "object", "properties": {"a": {}}, "anyOf": [{}]}),
+            ".form.anyOf",
+            "the page does not show",
+        ),
         (asks(notify=[shows("b", "{{ approval.nope }}")]), ".notify[0].mapping.x", "approval has no 'nope'"),
         (asks(title="{{ approval.link }}"), ".title", "unknown name 'approval'"),
     ],

@@ -8,6 +8,12 @@ from tests.support.checking import found, shows
 STEP = shows("a", 1)
 
 
+DOUBLING: JsonObject = {
+    "$ref": "#/$defs/a40",
+    "$defs": {"a0": {}, **{f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n - 1}"}] * 2} for n in range(1, 41)}},
+}
+
+
 def problems(**head: Json) -> list[tuple[str, str]]:
     return found(STEP, **head)
 
@@ -32,6 +38,7 @@ def event(**fields: Json) -> JsonObject:
             }
         ),
         manual({"$ref": "#/$defs/lead", "$defs": {"lead": {"type": "object"}}}),
+        manual({"properties": {"children": {"items": {"$ref": "#"}}}}),
         manual({"properties": {"$ref": {"type": "string"}}, "enum": [{"$ref": "http://x"}]}),
         event(),
         event(event="crm.*", source="crm"),
@@ -54,6 +61,9 @@ def test_a_trigger_that_is_fine(trigger: JsonObject) -> None:
         (event(filter={"a": "{{ vars.x }}"}), ".filter.a", "unknown name 'vars'"),
         (event(filter={"any": ["{{ data.x | uper }}"]}), ".filter.any[0]", "unknown filter 'uper'"),
         (manual({"type": "objct"}), ".input_schema.type", "no JSON Schema: "),
+        (manual(DOUBLING), ".input_schema", "more than 10,000 schemas apply to one value"),
+        (manual({"$ref": "#"}), ".input_schema", "the schema refers to itself without end"),
+        (manual({"type": [{"n": n} for n in range(30_000)]}), ".input_schema", "the JSON Schema is too large"),
         (manual({"properties": []}), ".input_schema.properties", "no JSON Schema: "),
         (
             manual({"properties": {"a": {"pattern": "(?=x)"}}}),

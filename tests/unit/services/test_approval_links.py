@@ -6,7 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from app.services.approval_links import id_of, linked, links, marks, open_token
+from app.services.approval_links import Links, id_of, links, marks, open_token
 from app.settings import Settings
 
 WORKSPACE, RUN = uuid4(), uuid4()
@@ -56,7 +56,7 @@ def test_a_mark_becomes_the_link_wherever_it_stands(settings: Settings) -> None:
     found = marks(settings, WORKSPACE, APPROVAL, TWO)
     real = links(settings, WORKSPACE, APPROVAL, TWO)
     value = {"to": "a", "n": 1, "body": [f'<a href="{found[0]["link"]}">yes</a>', found[1]["link"] + "."]}
-    assert linked(settings, WORKSPACE, value) == {
+    assert Links(settings, WORKSPACE).linked(value) == {
         "to": "a", "n": 1, "body": [f"<a href=\"{real[0]['link']}\">yes</a>", real[1]["link"] + "."]
     }  # fmt: skip
 
@@ -64,9 +64,9 @@ def test_a_mark_becomes_the_link_wherever_it_stands(settings: Settings) -> None:
 def test_a_mark_nobody_made_or_of_another_workspace_stays_what_it_is(settings: Settings) -> None:
     mark = marks(settings, WORKSPACE, APPROVAL, TWO)[0]["link"]
     forged = mark[:-1] + ("A" if mark[-1] != "A" else "B")
-    assert linked(settings, WORKSPACE, forged) == forged
-    assert linked(settings, UUID(int=1), mark) == mark
-    assert linked(settings, WORKSPACE, "holdfast-approval-link.short") == "holdfast-approval-link.short"
+    assert Links(settings, WORKSPACE).linked(forged) == forged
+    assert Links(settings, UUID(int=1)).linked(mark) == mark
+    assert Links(settings, WORKSPACE).linked("holdfast-approval-link.short") == "holdfast-approval-link.short"
 
 
 def test_a_mark_opens_nothing(settings: Settings) -> None:
@@ -76,3 +76,20 @@ def test_a_mark_opens_nothing(settings: Settings) -> None:
 
 def test_without_a_key_there_are_neither_links_nor_marks() -> None:
     assert links(Settings(), WORKSPACE, APPROVAL, TWO) == marks(Settings(), WORKSPACE, APPROVAL, TWO) == []
+
+
+def test_what_a_provider_repeats_of_a_link_becomes_the_mark_again(settings: Settings) -> None:
+    first, second = marks(settings, WORKSPACE, APPROVAL, TWO)
+    attempt = Links(settings, WORKSPACE)
+    sent = attempt.linked({"a": first["link"], "b": f"see {second['link']}!"})
+    token = token_of(sent["a"])
+    answer = {
+        "echo": sent,
+        sent["a"]: [1, None, f"https:\\/\\/flows.example.com\\/in\\/approvals\\/{token}"],
+        "query": f"u=https%3A%2F%2Fflows.example.com%2Fin%2Fapprovals%2F{token}",
+    }
+    kept = attempt.marked(answer)
+    assert kept["echo"] == {"a": first["link"], "b": f"see {second['link']}!"}
+    assert first["link"] in kept
+    assert [name for name in (token, token_of(sent["b"].rstrip("!"))) if name in str(kept)] == []
+    assert Links(settings, WORKSPACE).marked(answer) is answer

@@ -4,7 +4,7 @@ import pytest
 
 from app.json import Json, JsonObject
 from app.services.errors import Invalid
-from app.services.input_schema import MAX_PROBLEMS, check_input
+from app.services.input_schema import MAX_PROBLEMS, check_answer, check_input
 
 
 def refused(value: Json, schema: JsonObject) -> list[str]:
@@ -57,3 +57,12 @@ def test_a_schema_that_cannot_be_used_is_said_to_be_the_problem(schema: JsonObje
 
 def test_the_list_of_problems_is_bounded() -> None:
     assert len(refused(list(range(1000)), {"items": {"type": "string"}})) == MAX_PROBLEMS
+
+
+def test_a_value_that_takes_too_much_work_to_check_is_refused() -> None:
+    many: Json = [1] * 200_000
+    assert refused(many, {"items": {"type": "integer"}}) == ["input"]
+    with pytest.raises(Invalid, match="too much work") as caught:
+        check_answer({"a": many}, {"properties": {"a": {"items": {"type": "integer"}}}})
+    assert (caught.value.code, caught.value.problems[0].path) == ("invalid_answer", "answer")
+    assert caught.value.problems[0].hint
