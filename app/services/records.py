@@ -143,7 +143,7 @@ async def record_batch(platform: Platform, batch: RecordBatch) -> None:
     if batch.run.status not in ENDED:
         await _write(platform, batch, *statements)
         return
-    written = await _write(platform, batch, *statements, _records(batch).place())
+    written = await _write(platform, batch, *statements, _records(batch).over())
     platform.news.tell(UUID(batch.run_id))
     for workflow_id, key in written[-1] if written is not None else ():
         await queues.release(platform, UUID(batch.workspace_id), workflow_id, key)
@@ -267,7 +267,6 @@ def _batch(batch: RecordBatch) -> list[Statement]:
     if over := [_closed(step) for step in batch.steps if step.type == "approval" and not _is_asked(step)]:
         statements.append(approvals.close(UUID(batch.workspace_id), UUID(batch.run_id), over))
     if run.status in ENDED:
-        statements.append(records.close_waits(None))
         if batch.has_children:
             statements.append(children.orphan(UUID(batch.workspace_id), UUID(batch.run_id)))
     elif batch.closed_waits:

@@ -152,15 +152,17 @@ _REPORT_RUN = f"""
       AND (%(number)s = 0 OR %(number)s >= reports)
 """  # noqa: S608  (what is put together are fragments of this module, never values)
 
-_PLACE = """
+_OVER = """
+    WITH closed AS (
+        UPDATE waits SET closed_at = now()
+        WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND closed_at IS NULL)
     SELECT workflow_id, concurrency_key FROM runs
     WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND concurrency_key IS NOT NULL
 """
 
 _CLOSE_WAITS = """
     UPDATE waits SET closed_at = now()
-    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND closed_at IS NULL
-      AND (%(paths)s::text[] IS NULL OR path = ANY(%(paths)s))
+    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND closed_at IS NULL AND path = ANY(%(paths)s)
 """
 
 # Within a generation of its step a wait keeps its `since`, so that a repeat of the registration misses nothing; even a
@@ -301,13 +303,14 @@ class RunRecords:
         }
         return Statement(_REPORT_RUN, {**self._run, **state})
 
-    def place(self) -> Statement:
-        """The place that a run with a concurrency key has: `(workflow_id, concurrency_key)`, or nothing."""
-        return Statement(_PLACE, self._run)
+    def over(self) -> Statement:
+        """The run has ended: its waits are over. Gives the place that it had if it has a concurrency key:
+        `(workflow_id, concurrency_key)`, or nothing."""
+        return Statement(_OVER, self._run)
 
-    def close_waits(self, paths: Sequence[str] | None) -> Statement:
-        """These waits of the run are over; None: all of them."""
-        return Statement(_CLOSE_WAITS, {**self._run, "paths": None if paths is None else list(paths)})
+    def close_waits(self, paths: Sequence[str]) -> Statement:
+        """These waits of the run are over."""
+        return Statement(_CLOSE_WAITS, {**self._run, "paths": list(paths)})
 
     def open_wait(
         self,
