@@ -8,8 +8,8 @@ its key. Actions themselves live in their category's module.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -158,15 +158,8 @@ class ActionRunner:
     async def _perform(self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime) -> Json:
         # What is kept and shown, of the call and of its answer, has marks where the provider gets links.
         links = approval_links.Links(self._platform.settings, UUID(call.workspace_id))
-        sent = replace(call, inputs=links.linked(call.inputs))
-        try:
-            return links.marked(await self._sent(registered, sent, number, started_at))
-        except ActionError as error:
-            error.message, error.provider_code = links.marked(error.message), links.marked(error.provider_code)
-            raise
-
-    async def _sent(self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime) -> Json:
-        inputs = _validated(registered, call)
+        with _marked(links):
+            inputs = _validated(registered, replace(call, inputs=links.linked(call.inputs)))
         connection = await self._connection(registered, call)
         invocation = Invocation(
             inputs=inputs,
@@ -179,7 +172,8 @@ class ActionRunner:
             started_at=started_at,
         )
         try:
-            return await self._called(registered, invocation, call)
+            with _marked(links):
+                return links.marked(await self._called(registered, invocation, call))
         except ActionError as error:
             if connection is not None:
                 await self._use.note(UUID(call.workspace_id), connection.name, error)
@@ -269,6 +263,15 @@ def retry_delay(plan: RetryPlan, attempt: int, retry_after: float | None) -> flo
         return min(max(retry_after, 0.001), LONGEST_RETRY_AFTER)
     pause = min(plan.initial_interval * plan.backoff ** min(attempt - 1, 64), plan.max_interval)
     return pause * (1 - plan.jitter * random.random())  # noqa: S311  (spreading load, not guarding a secret)
+
+
+@contextmanager
+def _marked(links: approval_links.Links) -> Iterator[None]:
+    try:
+        yield
+    except ActionError as error:
+        error.message, error.provider_code = links.marked(error.message), links.marked(error.provider_code)
+        raise
 
 
 def _validated(registered: RegisteredAction, call: ActionCall) -> ActionModel:

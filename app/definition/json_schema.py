@@ -111,6 +111,7 @@ class _Meter:
         elif isinstance(value, list):
             return [self._plain(each) for each in value]
         elif isinstance(value, dict):
+            self.charge(sum(map(len, value)) >> 6)
             return {name: self._plain(each) for name, each in value.items()}
         elif isinstance(value, float) and value.is_integer():
             return int(value)
@@ -152,7 +153,6 @@ def _additional_properties(validator: Any, rule: Json, instance: Json, schema: J
     if not isinstance(instance, dict):
         return
     meter, patterns, known = _METER.get(), schema.get("patternProperties", {}), schema.get("properties", {})
-    meter.charge(len(instance) >> 3)
     extra = [
         name for name in instance if name not in known and not any(meter.search(pattern, name) for pattern in patterns)
     ]
@@ -170,7 +170,6 @@ def _unevaluated_properties(_: Any, __: Json, ___: Json, ____: JsonObject) -> No
 def _unevaluated_items(validator: Any, rule: Json, instance: Json, schema: JsonObject) -> Iterator[ValidationError]:
     """Any item that no other keyword looks at is one too many."""
     if isinstance(instance, list):
-        _METER.get().charge(len(instance) // 4)
         seen = set(find_evaluated_item_indexes_by_schema(validator, instance, schema))
         left = [index for index in range(len(instance)) if index not in seen]
         if left:
@@ -214,11 +213,17 @@ def _multiple_of(validator: Any, step: Json, instance: Json, _: JsonObject) -> I
 def _divides(step: int | float, number: int | float) -> bool:
     if isinstance(number, float) and not isfinite(number):
         return False
+    _METER.get().charge(10 + (number.bit_length() >> 4 if isinstance(number, int) else 0))
     return (_exact(number) / _exact(step)).denominator == 1
 
 
 def _exact(number: int | float) -> Fraction:
     return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
+
+
+def _not(validator: Any, rule: Json, instance: Json, _: JsonObject) -> Iterator[ValidationError]:
+    if validator.evolve(schema=rule).is_valid(instance):
+        yield ValidationError(f"should not be valid under {rule!r}" if rule else "nothing is allowed here")
 
 
 def _reference(validator: Any, reference: str, instance: Json, __: JsonObject) -> Iterator[ValidationError]:
@@ -233,7 +238,10 @@ def _reference(validator: Any, reference: str, instance: Json, __: JsonObject) -
 
 def _format(_: Any, name: str, instance: Json, __: JsonObject) -> Iterator[ValidationError]:
     fits = FORMATS.get(name)
-    if fits is not None and isinstance(instance, str) and not fits(instance):
+    if fits is None or not isinstance(instance, str):
+        return
+    _METER.get().charge(len(instance) >> 5)
+    if not fits(instance):
         yield ValidationError(f"{instance[:100]!r} is no {name}")
 
 
@@ -278,12 +286,14 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
 # The validator
 
 
-def _metered(keyword: Keyword) -> Keyword:
+def _metered(keyword: Keyword, *, looks_at_each: bool) -> Keyword:
     """The keyword, paid for before it is looked at; so is each error, which repeats what it is about."""
 
     def paid(validator: Any, value: Any, instance: Json, schema: JsonObject) -> Iterator[ValidationError]:
         meter = _METER.get()
         meter.charge(_KEYWORD + (0 if keyword in (_enum, _const) else _names_in(value)))
+        if looks_at_each and isinstance(instance, list | dict):
+            meter.charge(len(instance))
         for error in keyword(validator, value, instance, schema) or ():
             meter.charge(_ERROR + len(error.message) // 50)
             error.message = error.message[:LONGEST_MESSAGE]
@@ -294,13 +304,13 @@ def _metered(keyword: Keyword) -> Keyword:
 
 def _names_in(value: Json) -> int:
     if isinstance(value, dict):
-        return len(value) // 8 + sum(len(each) // 8 for each in value.values() if isinstance(each, list))
-    return len(value) // 8 if isinstance(value, list) else 0
+        return len(value) // 4 + sum(len(each) // 4 for each in value.values() if isinstance(each, list))
+    return len(value) // 4 if isinstance(value, list) else 0
 
 
 def _evolve(self: Any, **changes: Any) -> Any:
     """The validator of another schema: always one of this class, whatever dialect that schema says it is of."""
-    schema, resolver = changes.get("schema", self.schema), changes.get("_resolver", self._resolver)
+    schema, resolver = _plain_schema(changes.get("schema", self.schema)), changes.get("_resolver", self._resolver)
     meter = _METER.get()
     made = meter.evolved.get((id(schema), id(resolver)))
     if made is None:
@@ -310,6 +320,19 @@ def _evolve(self: Any, **changes: Any) -> Any:
     return made
 
 
+def _descend(self: Any, instance: Json, schema: Any, *places: Any, **more: Any) -> Iterator[ValidationError]:
+    found: Iterator[ValidationError] = _library_descend(self, instance, _plain_schema(schema), *places, **more)
+    return found
+
+
+def _plain_schema(schema: Any) -> Any:
+    """What the library says of `false` repeats the whole value, past every keyword that could be charged for it."""
+    return _NOTHING_FITS if schema is False else schema
+
+
+_NOTHING_FITS: JsonObject = {"not": {}}
+_EACH = ("items", "contains", "propertyNames", "patternProperties", "additionalProperties", "unevaluatedItems")
+"""Keywords that look at each part of a value, whatever for."""
 _OWN: dict[str, Keyword] = {
     "pattern": _pattern,
     "patternProperties": _pattern_properties,
@@ -321,11 +344,14 @@ _OWN: dict[str, Keyword] = {
     "const": _const,
     "multipleOf": _multiple_of,
     "format": _format,
+    "not": _not,
     "$ref": _reference,
     "$dynamicRef": _reference,
 }
 _KEYWORDS: Mapping[str, Any] = {**Draft202012Validator.VALIDATORS, **_OWN}
 _Validator: Any = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, {name: _metered(keyword) for name, keyword in _KEYWORDS.items()}
+    Draft202012Validator,
+    {name: _metered(keyword, looks_at_each=name in _EACH) for name, keyword in _KEYWORDS.items()},
 )
-_Validator.evolve = _evolve
+_library_descend = _Validator.descend
+_Validator.evolve, _Validator.descend = _evolve, _descend

@@ -1,7 +1,7 @@
 """`notify` of an approval beside its answer: what was answered counts, however far people were told."""
 
 from app.json import JsonObject
-from app.services import approvals
+from app.services import approvals, connections
 from tests.support.approving import approve, ask
 from tests.support.engine import Engine, http
 from tests.support.executions import replay
@@ -31,6 +31,22 @@ async def test_a_telling_that_fails_before_anybody_answered_fails_the_step(engin
     http_stub.answer("/tell", Answer(status=404))
     done = await engine.steps(ask(notify=[http("tell", f"{http_stub.url}/tell")], timeout="1h"))
     assert (done.error["type"], done.error["path"]) == ("provider_rejected", "ask.tell")
+
+
+async def test_a_link_that_a_refused_sign_in_repeats_is_not_kept_with_the_connection(
+    engine: Engine, http_stub: HttpStub
+) -> None:
+    http_stub.answer("/tell", lambda asked: Answer(status=401, body=asked.body))
+    await connections.create(
+        engine.platform, engine.workspace_id, kind="http", name="chat", config={"base_url": http_stub.url},
+        credentials=None,
+    )  # fmt: skip
+    told = {"method": "POST", "json": {"text": "{{ approval.link }}"}}
+    done = await engine.steps(ask(notify=[http("tell", "/tell", connection="chat", inputs=told)]))
+    token = http_stub.asked("/tell")[0].json()["text"].rpartition("/")[2]
+    [connection] = (await connections.list_(engine.platform, engine.workspace_id)).items
+    assert "holdfast-approval-link." in (connection.last_error or "")
+    assert [text for text in (connection.last_error, str(done.error)) if token in (text or "")] == []
 
 
 async def test_the_deadline_ends_a_telling_that_takes_longer(engine: Engine) -> None:
