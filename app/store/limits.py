@@ -314,6 +314,7 @@ async def replaced_unbegun(
     statement = select(Run).where(
         Run.workspace_id == workspace_id,
         Run.cancel_due,
+        Run.finished_at.is_(None),
         Run.status == "pending",
         Run.created_at <= func.now() - older_than,
     )

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from app.definition.condition_operators import OPERATORS, WITHOUT_VALUE
 from app.definition.dialects.made import Made
 from app.definition.dialects.names import snake
-from app.definition.dialects.placeholders import Meaning, field_path, translated
+from app.definition.dialects.placeholders import Meaning, constant, field_path, translated
 from app.definition.dialects.source import Source
 from app.definition.nearest import suggestion
+from app.definition.syntax import is_template
 from app.json import Json
 
 OPERATOR_NAMES: dict[str, str] = {
@@ -48,6 +49,8 @@ OPERATOR_NAMES: dict[str, str] = {
 """Other spellings -> operator. Ours are taken as they are, and both in camel case (`greaterThan`) too."""
 
 _ORDERS = frozenset({"greater_than", "greater_than_or_equals", "less_than", "less_than_or_equals"})
+_AS_TEXT = {"equals": "==", "not_equals": "!=", "in": "in", "not_in": "not in"}
+_TYPED = re.compile(r"-?\d+(\.\d+)?|true|false", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,10})?", re.ASCII)
 
 
@@ -96,6 +99,24 @@ def _comparable(known: str | None, value: Json) -> Json:
     return value
 
 
+def as_text(made: Made) -> Json:
+    """A comparison as other systems make it that put a value into a text before they look at it: `100` is `"100"`.
+
+    It matters where the other side is a text that reads as a number or a boolean; any other comparison stays.
+    """
+    sign, value = _AS_TEXT.get(str(made["operator"])), made.get("value")
+    listed = isinstance(value, list)
+    parts = list(value) if isinstance(value, list) else [value]
+    scalar = all(
+        isinstance(part, str | int | float) and not (isinstance(part, str) and is_template(part)) for part in parts
+    )
+    typed = any(isinstance(part, str) and _TYPED.fullmatch(part) for part in parts)
+    if sign is None or listed != sign.endswith("in") or not scalar or not typed:
+        return made
+    texts = [part if isinstance(part, str) else constant(part) for part in parts]
+    return f"{{{{ ({made['field']} | default(none) | string) {sign} {constant(texts if listed else texts[0])} }}}}"
+
+
 def group(parts: Sequence[Json], word: str) -> Json:
     """Several conditions as one; a single one stands for itself, none is None."""
     return parts[0] if len(parts) == 1 else {word: list(parts)} if parts else None
@@ -124,7 +145,11 @@ def chained(sources: Sequence[Source], meaning: Meaning) -> Json:
     """Conditions with `logic` between neighbours: each one's word joins it to the next, and AND binds before OR."""
     ways: list[list[Json]] = [[]]
     for index, source in enumerate(sources):
-        ways[-1].append(comparison(source, meaning, also=("logic",)))
+        made = comparison(source, meaning, also=("logic",))
+        if made["operator"] in _ORDERS:
+            at = source.at(source.key("operator", "op"))
+            source.log.note(at, "holds for numbers alone: an answer that is a text, '10', has no order")
+        ways[-1].append(made)
         joined = source.choice({"AND": "and", "OR": "or", "and": "and", "or": "or"}, "logic", default="and")
         if joined == "or" and index < len(sources) - 1:
             ways.append([])

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.definition.dialects import jumps, kinds, policies, times, triggers
-from app.definition.dialects.conditions import grouped
+from app.definition.dialects.conditions import as_text, comparison, grouped
 from app.definition.dialects.made import Made
 from app.definition.dialects.names import Ids
 from app.definition.dialects.placeholders import dotted, translated
@@ -152,7 +152,7 @@ class Reader:
     def condition(self, unit: jumps.Unit) -> None:
         """The steps after it run when it holds; `then` and `else`, or the ids of two steps, may say otherwise."""
         config = self._config(unit, "condition_config", "action_config")
-        unit.when = grouped(config, self.meaning)
+        unit.when = grouped(config, self.meaning, lambda each: as_text(comparison(each, self.meaning)))
         if unit.when is None:
             config.error("conditions", "the condition has no conditions", "add {field, operator, value}")
             unit.when = True

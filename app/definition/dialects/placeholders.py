@@ -201,6 +201,22 @@ def dotted(parts: Sequence[str]) -> str:
     return text
 
 
+def constant(value: Json) -> str:
+    """A constant as an expression."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{constant(key)}: {constant(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(constant, value)) + "]"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
+        return "'" + escaped.replace("{", "\\x7b").replace("}", "\\x7d").replace("%", "\\x25") + "'"
+    return str(value)
+
+
 def names_in(value: Json) -> set[str]:
     """The first parts of all names in the placeholders of a value."""
     found: set[str] = set()

@@ -10,7 +10,7 @@ from app.definition.dialects import kinds
 from app.definition.dialects.conditions import chained
 from app.definition.dialects.made import Made
 from app.definition.dialects.names import Ids
-from app.definition.dialects.placeholders import Meaning, dotted, names_in, translated
+from app.definition.dialects.placeholders import Meaning, constant, dotted, names_in, translated
 from app.definition.dialects.source import Source
 from app.definition.syntax import is_template
 from app.json import Json
@@ -115,7 +115,7 @@ class Reader:
         value = source.any("value")
         source.done("an input")
         if kind == "static":
-            return _literal(value)
+            return constant(value)
         if kind == "action_output":
             if action not in self.keys:
                 source.error("action_id", f"there is no action '{action[:64]}'", "name the id of an action before it")
@@ -183,22 +183,6 @@ def _transform(step: Made, source: Source, config: Source, meaning: Meaning, map
             f"a transformation of type '{kind[:40]}' cannot be read",
             "write an object of templates, a template, or transformation_type: javascript",
         )
-
-
-def _literal(value: Json) -> str:
-    """A constant as an expression."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_literal(key)}: {_literal(part)}" for key, part in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_literal, value)) + "]"
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
-        return "'" + escaped.replace("{", "\\x7b").replace("}", "\\x7d").replace("%", "\\x25") + "'"
-    return str(value)
 
 
 def read(document: Source) -> Made:
