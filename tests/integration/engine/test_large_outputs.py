@@ -89,4 +89,4 @@ async def test_a_run_that_holds_too_much_begins_no_further_step_and_still_undoes
 async def test_variables_are_held_too(narrow: Engine) -> None:
     steps: list[JsonObject] = [let(f"set{number}", **{f"v{number}": "{{ 'x' * 1900 }}"}) for number in range(6)]
     done = await narrow.steps(*steps)
-    assert (done.error["type"], done.error["step_id"]) == ("limit_exceeded", "set3")
+    assert (done.error["type"], done.error["step_id"]) == ("limit_exceeded", "set2")
