@@ -212,6 +212,8 @@ class Timeline:
     steps_completed: int
     steps: list[StepRecord]
     variables: JsonObject
+    left_out: list[str] = field(default_factory=list)
+    """Variables that are too large to be told."""
 
 
 @dataclass(kw_only=True)
