@@ -10,7 +10,7 @@ from app.json import Json
 from app.temporal.messages import MOST_RUN_DATA, DataLimits, StepRecord
 from app.temporal.payloads import json_size
 from workflows.failures import fail
-from workflows.journal import Journal
+from workflows.journal import Journal, is_over
 
 
 class Holdings:
@@ -43,10 +43,13 @@ class Holdings:
         return self._limits is not None and self._limits.whole
 
     def keep(self, record: StepRecord) -> None:
-        """A step is over: what it was given and what it waited for stay in its record."""
+        """A step has ended: what it was given and what it waited for stay in its record. A loop that is over, or whose
+        failure was dealt with, has let go of its items."""
         if self._whole:
             given = [part for part in (record.inputs, record.wait) if part is not None]
             self._put(f"{record.path}:given", json_size(given) if given else 0)
+            for place in (f"{record.path}[]", f"{record.path}[items]") if is_over(record) else ():
+                self._total -= self._sizes.pop(place, 0)
 
     def begin(self, path: str, inputs: Json) -> None:
         """The step at this path is kept with its inputs until its next attempt."""

@@ -85,13 +85,13 @@ class Budget:
         """Pay for going through a text once, at native speed; a short one is part of the price of what reads it."""
         self.pay(len(text) >> 7)
 
-    def seek(self, chars: int, wanted: int) -> None:
-        """Pay for looking for a text of `wanted` characters in one of `chars`.
+    def seek(self, chars: int, wanted: int, *, times: int = 1) -> None:
+        """Pay for looking so many times for a text of `wanted` characters in one of `chars`.
 
         Short texts are searched by comparing at each place, longer ones in one pass: CPython's `fastsearch.h`.
         """
         places = min(max(chars - wanted, 0), 30_000)
-        self.pay(places * (wanted if chars < 2_500 else min(wanted, 100)) >> 12)
+        self.pay(times * places * (wanted if chars < 2_500 else min(wanted, 100)) >> 12)
 
     def require_text(self, chars: int) -> None:
         """Refuse to make more characters than are left, before room is taken for them."""

@@ -49,7 +49,7 @@ def trim(run: Run, value: Json, characters: Json = None) -> str:
 def replace(run: Run, value: Json, old: Json, new: Json, count: Json = None) -> str:
     source, search, fresh = text(run, value, "replace"), text(run, old, "replace"), text(run, new, "replace")
     most = -1 if count is None else integer(count, "replace", 0, 1_000_000)
-    run.budget.seek(2 * len(source), len(search))
+    run.budget.seek(len(source), len(search), times=2)
     found = source.count(search) if most < 0 else min(source.count(search), most)
     run.budget.pay(found >> 4)
     run.budget.create(len(source) + max(found * (len(fresh) - len(search)), 0))
@@ -65,7 +65,7 @@ def split(run: Run, value: Json, separator: Json = None, most: Json = None) -> l
     mark = None if separator is None else text(run, separator, "split")
     run.budget.create(len(source))
     if mark is not None:
-        run.budget.seek(2 * len(source), len(mark))
+        run.budget.seek(len(source), len(mark), times=2)
     run.budget.charge(len(source) // 2 if mark is None else source.count(mark))
     return list(source.split(mark, parts))
 

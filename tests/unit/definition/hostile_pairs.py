@@ -72,6 +72,8 @@ PAIRS: Mapping[str, tuple[str, Json]] = {
     "texts in one almost like them": ("{{ (['a' * 600 ~ 'b' ~ 'a' * 600] * 15000) | select('in', 'a' * 2400) }}", 0),
     "a replacement almost everywhere": ("{{ x | replace('a' * 49 ~ 'b' ~ 'a' * 49, '') }}", "a" * 990_000),
     "the like, over and over": ("{{ x | map('replace', 'a' * 49 ~ 'b' ~ 'a' * 49, '') }}", ["a" * 29_000] * 9_000),
+    "the like, shorter": ("{{ x | map('replace', 'a' * 600 ~ 'b' ~ 'a' * 600, '') }}", ["a" * 2_400] * 15_000),
+    "the like, shorter, split": ("{{ x | map('split', 'a' * 600 ~ 'b' ~ 'a' * 600) }}", ["a" * 2_400] * 15_000),
     "the like, split": ("{{ x | map('split', 'a' * 49 ~ 'b' ~ 'a' * 49) }}", ["a" * 29_000] * 9_000),
     "a long key": ("{% for a in x.n %}{{ x.o[x.k] }}{% endfor %}", {"n": [1] * 4_000, "o": {}, "k": "a" * 500_000}),
     # Long texts that are read again and again

@@ -146,3 +146,13 @@ def test_the_next_execution_counts_all_of_it_again() -> None:
     holdings.take("set", record.output)
     holdings.keep(record)
     assert Holdings(WHOLE, journal)._total == holdings._total
+
+
+def test_a_loop_whose_failure_was_dealt_with_holds_its_items_no_more() -> None:
+    holdings = Holdings(WHOLE, Journal())
+    holdings.go_over("each", ["x" * 99])
+    assert is_full(holdings)
+    holdings.keep(replace(a_record("each", None), status="failed"))
+    assert is_full(holdings)
+    holdings.keep(replace(a_record("each", None), status="failed", handled=True))
+    assert not is_full(holdings)
