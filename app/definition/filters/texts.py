@@ -117,9 +117,11 @@ def phone(run: Run, value: Json, country_code: Json = "1") -> str:
     source = text(run, value, "phone").strip()
     code = text(run, country_code, "phone").lstrip("+")
     run.budget.create(len(source))
-    international = source.lstrip("( ").startswith(("+", "00"))
-    # `+49 (0) 30 ...`: the 0 in brackets is dialled inside the country instead of the code.
-    digits = re.sub(r"[\s().\-/]", "", re.sub(r"\(\s*0\s*\)", "", source, count=1) if international else source)
+    digits = re.sub(r"[\s().\-/]", "", source)
+    international = digits.startswith(("+", "00"))
+    if international:
+        # `+49 (0) 30 ...`: the 0 in brackets is dialled inside the country instead of the code.
+        digits = re.sub(r"[\s().\-/]", "", re.sub(r"(\d[\s.\-/]*)\(\s*0\s*\)", r"\1", source, count=1))
     number = digits.removeprefix("+").removeprefix("00") if international else digits
     if not international:
         # A trunk 0 is dialled inside a country only; North American numbers may carry their own country code.

@@ -92,6 +92,7 @@ PAIRS: Mapping[str, tuple[str, Json]] = {
     ),
     "words": ("{{ x | title | length }}", "a " * 249_000),
     "long texts cut": ("{{ ([x] * 20000) | map('truncate', 5) | length }}", "é" * 900_000),
+    "brackets in a phone number": ("{{ x | phone }}", "+1" + "1 " * 240_000 + "( " * 200_000),
     # Numbers
     "digits": ("{{ (['9' * 1500] * 24000) | map('int') | length }}", 0),
     "digits to round": ("{{ x | map('round', -5) | length }}", [10**1_200] * 24_000),

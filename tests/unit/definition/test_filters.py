@@ -130,6 +130,8 @@ GIVES: list[tuple[str, str, Json]] = [
     ("date_format", "'2030-12-31' | date_format('Do Mo Qo GGGG-WW-E dd')", "31st 12th 4th 2031-01-2 Tu"),
     ("date_format", "moment | date_format('YYYYMMDDTHHmmss.SSSSSSZ')", "20300305T140709.250000+00:00"),
     ("phone", "'+49 (0) 30 1234567' | phone", "+49301234567"),
+    ("phone", "'0049 (0)30/1234567' | phone", "+49301234567"),
+    ("phone", "'(+49) 30 1234567' | phone", "+49301234567"),
     ("phone", "'(212) 555-0142' | phone", "+12125550142"),
     ("date_add", "now | date_add('1d')", "2030-02-01T23:30:00Z"),
     ("date_add", "now | date_add('-30m')", "2030-01-31T23:00:00Z"),
