@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.temporal.messages import MOST_RUN_DATA
+
 MAX_RETENTION_DAYS = 36_500
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
@@ -62,7 +64,10 @@ class Settings(BaseSettings):
         1024 * 1024, ge=1024, le=1_700_000, description="Most one step may hand on, as JSON."
     )
     max_run_data_bytes: int = Field(
-        16_000_000, ge=1024, le=64_000_000, description="Most a run may hold of outputs and variables at once, as JSON."
+        MOST_RUN_DATA,
+        ge=1024,
+        le=MOST_RUN_DATA,
+        description="Most a run may hold of inputs, outputs and variables at once, as JSON.",
     )
     worker_versioning: Literal["off", "auto_upgrade", "pinned"] = Field(
         "off", description="Whether Temporal routes runs by the workers' version, and when a run moves to a newer one."

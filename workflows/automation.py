@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from app.temporal.payloads import json_size
     from app.temporal.plain import CarriedInput, as_plain
-    from workflows import approving, ending, lost, messages
+    from workflows import approving, ending, lost, messages, shown
     from workflows.failures import Suspended
     from workflows.interpreter import run_steps
     from workflows.recorder import Recorder
@@ -135,7 +135,7 @@ class Automation:
     @workflow.query(name=names.TIMELINE_QUERY)
     def timeline(self) -> Timeline:
         """The run as it stands, steps in the order they began."""
-        return messages.timeline(self._state)
+        return shown.timeline(self._state)
 
     @workflow.query(name=names.JOURNAL_QUERY)
     def journal(self) -> JournalState:

@@ -211,6 +211,7 @@ def _finish(scope: Scope, step: Step, record: StepRecord, status: str, *, stoppe
     if next(step.children(), None) is not None:
         scope.journal.abandon(record.path, record.finished_at)
     scope.journal.finish(record, written=effect, stopped=stopped)
+    scope.state.holdings.keep(record)
     scope.publish(step, record)
     if status == "completed" and step.compensate and not stopped:
         scope.journal.compensations.append(scope.compensation(step, record))

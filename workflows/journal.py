@@ -5,6 +5,7 @@ decides nothing: what a record means for the walk is the interpreter's business.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from app.catalog.errors import ErrorType
@@ -213,6 +214,11 @@ class Journal:
         """Whether the loop or repeat at this path has done with this item, if it is under way."""
         loop, repeat = self.loops.get(path), self.repeats.get(path)
         return (loop is not None and index in loop.results) or (repeat is not None and index < repeat.index)
+
+    @property
+    def assignments(self) -> Mapping[str, Assignment]:
+        """Which step set which variables, by its path; what the items of a loop set stands at the loop's."""
+        return self._assignments
 
     def assign(self, record: StepRecord, values: JsonObject) -> None:
         """A step has set variables."""

@@ -1,10 +1,9 @@
-"""What messages do to a run and why they are refused, and what queries answer. The handlers stand in `automation.py`.
+"""What messages do to a run and why they are refused. The handlers stand in `automation.py`.
 
 A refusal is an application error with a type of `app.temporal.names`; a refused update leaves nothing in the history.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NoReturn
 
 from temporalio.exceptions import ApplicationError
@@ -14,7 +13,7 @@ from app.definition.event_types import fits
 from app.json import JsonObject
 from app.temporal import names
 from app.temporal.child_messages import ChildEnded
-from app.temporal.messages import Decision, SignalledEvent, StepRecord, Timeline
+from app.temporal.messages import Decision, SignalledEvent, StepRecord
 from app.temporal.payloads import json_size
 from workflows.state import RunState
 
@@ -86,22 +85,6 @@ def check_decision(state: RunState, decision: Decision) -> None:
         _refuse(names.INVALID_DECISION, "inputs go with the retry of an action, and with nothing else")
     if decision.output is not None and decision.decision != "skip":
         _refuse(names.INVALID_DECISION, "output goes with skip, and with nothing else")
-
-
-def timeline(state: RunState) -> Timeline:
-    """The run as it stands. What the database has already of steps that are over is left out."""
-    journal = state.journal
-    return Timeline(
-        status=state.status,
-        current_step=state.current_step,
-        waiting_for=state.waiting_for,
-        steps_completed=journal.completed,
-        steps=[
-            replace(record, inputs=None, output=None) if journal.is_written(record) else record
-            for record in journal.records.values()
-        ],
-        variables=journal.variables,
-    )
 
 
 def _asked(state: RunState, signalled: SignalledEvent) -> list[StepRecord]:

@@ -140,7 +140,7 @@ class Scope:
     def forget(self, step: Step, index: int) -> None:
         """Let go of a finished item's steps: what they gave is kept as the item's result."""
         self.journal.forget(self.path(step), index)
-        self.state.holdings.forget(f"{self.path(step)}[{index}].")
+        self.state.holdings.fold(self.path(step), index)
         self.state.inbox.forget(f"{self.path(step)}[{index}].")
 
     # What expressions see
@@ -213,7 +213,9 @@ class Scope:
         try:
             yield budget
         finally:
-            self.state.work += operations - budget.operations
+            spent = operations - budget.operations
+            self.state.work += spent
+            self.state.work_before += spent - budget.later
 
     async def gate(self, path: str) -> None:
         """Before each step: whether the walk may go on to it. Raises `Suspended` when it goes on in another execution.
@@ -241,19 +243,22 @@ class Scope:
         state = self.state
         if state.work < MOST_WORK:
             return
+        state.at_full_price = state.at_full_price and workflow.patched("at full price")
+        if state.charged < MOST_WORK:
+            return
         if not workflow.patched("breathing together"):
-            state.work = 0
+            state.work = state.work_before = 0
             await self._breath()
             return
-        while state.work >= MOST_WORK:
+        while state.charged >= MOST_WORK:
             if state.breathing:
-                await workflow.wait_condition(lambda: state.work < MOST_WORK)
+                await workflow.wait_condition(lambda: state.charged < MOST_WORK)
                 continue
             state.breathing = True
             try:
                 await self._breath()
             finally:
-                state.breathing, state.work = False, 0
+                state.breathing, state.work, state.work_before = False, 0, 0
 
     async def _breath(self) -> None:
         self.state.history.timer()

@@ -71,6 +71,9 @@ class RunState:
         self.current_step: str | None = None
         self.work = 0
         """Units of computing since the walk last gave its task back."""
+        self.work_before = 0
+        """The same without the prices that came later: what runs from before them go by."""
+        self.at_full_price = True
         self.breathing = False
         """A part of the walk is giving the task back just now."""
         self.walkers = 1
@@ -89,6 +92,11 @@ class RunState:
     def walks(self, number: int) -> bool:
         """Whether the run is walked in the way that came with this number, see `messages.WALK`, or in a later one."""
         return self.input.walk >= number
+
+    @property
+    def charged(self) -> int:
+        """The units that decide when the walk gives its task back."""
+        return self.work if self.at_full_price else self.work_before
 
     @property
     def may_have_children(self) -> bool:

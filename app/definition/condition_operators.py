@@ -41,11 +41,13 @@ def _texts(left: Json, right: Json, what: str) -> tuple[str, str] | None:
 
 def _starts_with(left: Json, right: Json, budget: Budget) -> bool:
     pair = _texts(left, right, "starts_with")
+    budget.read(right)
     return pair is not None and pair[0].startswith(pair[1])
 
 
 def _ends_with(left: Json, right: Json, budget: Budget) -> bool:
     pair = _texts(left, right, "ends_with")
+    budget.read(right)
     return pair is not None and pair[0].endswith(pair[1])
 
 
@@ -54,8 +56,9 @@ def _matches(left: Json, right: Json, budget: Budget) -> bool:
     return pair is not None and search(pair[1], pair[0], budget) is not None
 
 
-def _moments(left: Json, right: Json) -> int:
+def _moments(left: Json, right: Json, budget: Budget) -> int:
     """Which of two moments is earlier: -1 the left, 1 the right, 0 neither."""
+    budget.pay(3)
     try:
         earlier, later = parse_moment(left), parse_moment(right)
     except DurationError as error:
@@ -87,8 +90,8 @@ OPERATORS: dict[str, Operator] = {
     "matches": _matches,
     "exists": lambda left, right, budget: left is not None,
     "not_exists": lambda left, right, budget: left is None,
-    "before": lambda left, right, budget: _moments(left, right) < 0,
-    "after": lambda left, right, budget: _moments(left, right) > 0,
+    "before": lambda left, right, budget: _moments(left, right, budget) < 0,
+    "after": lambda left, right, budget: _moments(left, right, budget) > 0,
 }
 """Operator -> whether it holds between the value at a field and the value it is compared with."""
 

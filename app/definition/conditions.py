@@ -18,7 +18,7 @@ from app.definition.expressions import evaluate as resolve
 from app.definition.expressions import references
 from app.definition.limits import Budget
 from app.definition.nearest import suggestion
-from app.definition.paths import find, parse_path
+from app.definition.paths import find, path_of
 from app.definition.syntax import is_template
 from app.definition.values import described
 from app.json import Json, JsonObject
@@ -47,6 +47,7 @@ class _Names(NamedTuple):
 
 
 def _holds(condition: Json, names: _Names) -> bool:
+    names.budget.pay(1)
     if isinstance(condition, bool):
         return condition
     if isinstance(condition, str):
@@ -82,7 +83,9 @@ def _expression_holds(text: str, names: _Names) -> bool:
 
 def _comparison_holds(comparison: JsonObject, names: _Names) -> bool:
     field, operator, value = comparison["field"], comparison["operator"], comparison.get("value")
-    left = names.field(parse_path(field), names.context)
+    path = path_of(field, names.budget)
+    names.budget.pay(len(path) >> 1)
+    left = names.field(path, names.context)
     # A bound value is what the run's data said: it is never read as a template again.
     right = value if comparison.get("bound") else resolve(value, names.context, budget=names.budget)
     try:
@@ -96,7 +99,7 @@ def _comparison_holds(comparison: JsonObject, names: _Names) -> bool:
 def _field(path: Path, context: Mapping[str, Json]) -> Json:
     root = str(path[0])
     if root not in context:
-        raise MissingError(f"unknown name '{root}'", hint=suggestion(root, context, what="there are"))
+        raise MissingError(f"unknown name '{shorten(root, 60)}'", hint=suggestion(root, context, what="there are"))
     return find(context[root], path[1:])
 
 

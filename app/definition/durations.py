@@ -22,6 +22,8 @@ from app.json import Json
 MAX_DURATION = timedelta(days=36_525)
 """A hundred years; what is longer is a mistake."""
 
+_LONGEST = 1_000
+"""Characters of what can be a duration or a moment, spaces around it included."""
 _DURATION_HINT = "write 90s, 1h30m, 2d or ISO 8601 such as PT5M"
 _MOMENT_HINT = "write 2030-01-31T09:00:00Z or with an offset, 2030-01-31T09:00:00+01:00"
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -40,7 +42,7 @@ def parse(value: Json) -> timedelta:
     if not isinstance(value, str):
         unit = f": {value} what?" if isinstance(value, int | float) and not isinstance(value, bool) else ""
         raise DurationError(f"a duration is a text with a unit, not {described(value)}{unit}", hint=_DURATION_HINT)
-    text = value.strip()
+    text = value.strip() if len(value) <= _LONGEST else value
     if len(text) > 100:
         raise DurationError(f"'{shorten(text, 40)}' is no duration", hint=_DURATION_HINT)
     if text.startswith("-"):
@@ -80,7 +82,7 @@ def parse_moment(value: Json) -> datetime:
     """A moment in UTC. RFC 3339 section 5.6; raises DurationError for anything else, a missing offset included."""
     if not isinstance(value, str):
         raise DurationError(f"a moment is an RFC 3339 text, not {described(value)}", hint=_MOMENT_HINT)
-    text = value.strip()
+    text = value.strip() if len(value) <= _LONGEST else value
     if not _MOMENT.fullmatch(text):
         raise DurationError(f"'{shorten(text, 40)}' is no moment", hint=_MOMENT_HINT)
     # RFC 3339 allows any number of digits in the fraction and small letters; the interpreter keeps microseconds.

@@ -57,14 +57,14 @@ class Evaluation:
         """Run a filter. Raises ExpressionError for an unknown one and for arguments it does not take."""
         known = FILTERS.get(name)
         if known is None:
-            raise ExpressionError(f"unknown filter '{name}'", hint=suggestion(name, FILTERS))
+            raise ExpressionError(f"unknown filter '{shorten(name, 60)}'", hint=suggestion(name, FILTERS))
         return known(self, value, args, named)
 
     def apply_test(self, name: str, value: Json, args: Sequence[Json]) -> bool:
         """Run a test (`is name`). Raises ExpressionError for an unknown one and for arguments it does not take."""
         known = TESTS.get(name)
         if known is None:
-            raise ExpressionError(f"unknown test '{name}'", hint=suggestion(name, TESTS))
+            raise ExpressionError(f"unknown test '{shorten(name, 60)}'", hint=suggestion(name, TESTS))
         return bool(known(self, value, args, {}))
 
     # Blocks
@@ -128,6 +128,7 @@ class Evaluation:
             raise ExpressionError("only names can be set")
         if not isinstance(value, list) or len(value) != len(target.items):
             raise ExpressionError(f"{described(value)} cannot be spread over {len(target.items)} names")
+        self.budget.pay(len(target.items) >> 1)
         for part, element in zip(target.items, value, strict=True):
             self._assign(part, element)
 
@@ -144,7 +145,8 @@ class Evaluation:
         if node.name == "null":
             raise MissingError("unknown name 'null'", hint="write none")
         known = chain(self.context, *self.scopes)
-        raise MissingError(f"unknown name '{node.name}'", hint=lambda: suggestion(node.name, known, what="there are"))
+        unknown = f"unknown name '{shorten(node.name, 60)}'"
+        raise MissingError(unknown, hint=lambda: suggestion(node.name, known, what="there are"))
 
     def getattr(self, node: nodes.Getattr) -> Json:
         holder = self.value(node.node)
@@ -158,6 +160,7 @@ class Evaluation:
             return self._slice(holder, node.arg)
         key = self.value(node.arg)
         if isinstance(holder, dict) and isinstance(key, str):
+            self.budget.read(key)
             if key in holder:
                 return holder[key]
         elif isinstance(holder, list | str) and type(key) is int and -len(holder) <= key < len(holder):
@@ -195,7 +198,7 @@ class Evaluation:
         name = node.node.name if isinstance(node.node, nodes.Name) else ""
         if name not in FUNCTIONS:
             hint = f"it is a filter: `value | {name}`" if name in FILTERS else suggestion(name, FUNCTIONS)
-            raise ExpressionError(f"unknown function '{name}'", hint=hint)
+            raise ExpressionError(f"unknown function '{shorten(name, 60)}'", hint=hint)
         args, named = self.arguments(node)
         if named:
             raise ExpressionError(f"{name} takes no named arguments")
@@ -225,6 +228,8 @@ class Evaluation:
 
     def test(self, node: nodes.Test) -> bool:
         if node.name in ("defined", "undefined"):
+            if problem := TESTS[node.name].misused(len(node.args), [str(pair.key) for pair in node.kwargs]):
+                raise ExpressionError(problem)
             try:
                 self.value(node.node)
             except MissingError:

@@ -56,6 +56,8 @@ def evaluate(value: Json, context: Mapping[str, Json], *, budget: Budget | None 
 def _resolved(value: Json, evaluation: Evaluation, path: Path) -> Json:
     if isinstance(value, str):
         return _text(value, evaluation, path) if is_template(value) else value
+    if isinstance(value, dict | list):
+        evaluation.budget.pay(1 + (len(value) >> 2))
     if isinstance(value, dict):
         return {key: _resolved(part, evaluation, (*path, key)) for key, part in value.items()}
     if isinstance(value, list):
@@ -72,3 +74,6 @@ def _text(text: str, evaluation: Evaluation, path: Path) -> Json:
         raise
     except RecursionError:
         raise LimitError("a value is nested too deeply", expression=text, path=path) from None
+    except MemoryError:
+        # Not one more than a run's other failures: a task that raised it would be tried for ever.
+        raise LimitError("the expression takes too much memory", expression=text, path=path) from None

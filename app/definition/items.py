@@ -7,8 +7,8 @@ from app.definition.errors import ExpressionError, ItemsError, MissingError
 from app.definition.filters.lists import distinct
 from app.definition.limits import MAX_ITEM_OPERATIONS, Budget
 from app.definition.operations import add, divide
-from app.definition.paths import find, lookup, parse_path
-from app.definition.values import described, is_number, order, type_name
+from app.definition.paths import find, lookup, path_of
+from app.definition.values import described, digits_of, is_number, order, type_name
 from app.json import Json, JsonObject
 
 
@@ -29,6 +29,7 @@ def filter_items(items: Json, where: Json, context: Mapping[str, Json], *, budge
     budget = budget or Budget(MAX_ITEM_OPERATIONS)
     kept: list[Json] = []
     for index, item in enumerate(require_list(items, "a filter")):
+        budget.pay(1)
         try:
             if conditions.evaluate(where, {**context, "item": item}, budget=budget):
                 kept.append(item)
@@ -55,10 +56,11 @@ def _values(items: list[Json], field: str | None, budget: Budget) -> list[Json]:
     """The field of each item, or the items themselves; raises ItemsError naming the first that has no such field."""
     if field is None:
         return items
-    path = parse_path(field)
+    path = path_of(field, budget)
     found: list[Json] = []
     for index, item in enumerate(items):
         budget.charge()
+        budget.pay(len(path) >> 1)
         try:
             found.append(lookup(item, path))
         except MissingError as error:
@@ -66,8 +68,10 @@ def _values(items: list[Json], field: str | None, budget: Budget) -> list[Json]:
     return found
 
 
-def _optional(item: Json, field: str | None) -> Json:
-    return item if field is None else find(item, parse_path(field))
+def _optional(item: Json, field: str, budget: Budget) -> Json:
+    path = path_of(field, budget)
+    budget.pay(1 + (len(path) >> 1))
+    return find(item, path)
 
 
 def _sum(items: list[Json], field: str | None, budget: Budget) -> Json:
@@ -86,7 +90,7 @@ def _average(items: list[Json], field: str | None, budget: Budget) -> Json:
 
 def _count(items: list[Json], field: str | None, budget: Budget) -> int:
     budget.charge(len(items))
-    return len(items) if field is None else sum(_optional(item, field) is not None for item in items)
+    return len(items) if field is None else sum(_optional(item, field, budget) is not None for item in items)
 
 
 def _extreme(sign: int) -> "Operation":
@@ -118,16 +122,22 @@ def _group_by(items: list[Json], field: str | None, budget: Budget) -> JsonObjec
     groups: dict[str, list[Json]] = {}
     for index, item in enumerate(items):
         budget.charge()
-        value = _optional(item, field)
+        value = _optional(item, field, budget)
         if isinstance(value, list | dict):
             raise ItemsError(f"item {index}: {field} is {described(value)}, and groups need a text, number or boolean")
-        groups.setdefault(_group_name(value), []).append(item)
+        groups.setdefault(_group_name(value, budget), []).append(item)
     return groups
 
 
-def _group_name(value: Json) -> str:
+def _group_name(value: Json, budget: Budget) -> str:
     if type_name(value) in ("null", "boolean"):
         return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        budget.read(value)
+        return value
+    if type(value) is int:
+        budget.pay(value.bit_length() >> 6)
+        return digits_of(value)
     return str(value)
 
 

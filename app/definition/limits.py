@@ -4,6 +4,8 @@ The walk evaluates expressions inside workflow tasks, which must answer within a
 writes. So nothing is timed (a clock would not replay); work is counted instead, in units of about a microsecond.
 """
 
+from typing import Any, NoReturn
+
 from app.definition.errors import LimitError
 
 MAX_TEMPLATE_CHARS = 256 * 1024
@@ -40,13 +42,20 @@ MAX_VALUE_DEPTH = 100
 
 
 class Budget:
-    """What is left for one evaluation. Charging more than is left raises `LimitError`."""
+    """What is left for one evaluation. Charging more than is left raises `LimitError`.
 
-    __slots__ = ("operations", "text")
+    A price follows from values alone: never from a cache, a clock or the process, or a replay would decide otherwise.
+    """
+
+    __slots__ = ("later", "met", "operations", "text")
 
     def __init__(self, operations: int = MAX_OPERATIONS, text: int = MAX_CREATED) -> None:
         self.operations = operations
         self.text = text
+        self.later = 0
+        """What of the work was paid by `pay`: runs from before those prices give their task back without it."""
+        self.met: dict[tuple[str, str], Any] = {}
+        """What was made once for this evaluation, by what it is and its text: patterns, zones, paths."""
 
     def charge(self, units: int = 1) -> None:
         """Pay for `units` of work, before it is done."""
@@ -57,6 +66,12 @@ class Budget:
                 hint="use a filter, aggregate or loop step for long lists, and shorter ranges",
             )
 
+    def pay(self, units: int) -> None:
+        """As `charge`, for what once was free. New prices are paid here: a run that is under way counts what it always
+        counted towards the places where it gives its task back."""
+        self.later += units
+        self.charge(units)
+
     def require(self, units: int) -> None:
         """Refuse work of at least so many units, which are charged while it is done, before room is taken for it."""
         if units > self.operations:
@@ -66,11 +81,31 @@ class Budget:
         """Pay for reading so many characters (or list elements) at native speed."""
         self.charge(1 + (chars >> 7))
 
+    def read(self, text: str) -> None:
+        """Pay for going through a text once, at native speed; a short one is part of the price of what reads it."""
+        self.pay(len(text) >> 7)
+
+    def seek(self, chars: int, wanted: int, *, times: int = 1) -> None:
+        """Pay for looking so many times for a text of `wanted` characters in one of `chars`.
+
+        Short texts are searched by comparing at each place, longer ones in one pass: CPython's `fastsearch.h`.
+        """
+        places = min(max(chars - wanted, 0), 30_000)
+        self.pay(times * places * (wanted if chars < 2_500 else min(wanted, 100)) >> 12)
+
+    def require_text(self, chars: int) -> None:
+        """Refuse to make more characters than are left, before room is taken for them."""
+        if chars > self.text:
+            self._refuse_text()
+
     def create(self, chars: int) -> None:
         """Pay for making a text of so many characters, before it is made."""
         self.text -= chars
         if self.text < 0:
-            raise LimitError(
-                f"the expression makes more than {MAX_CREATED:,} characters of text", hint="repeat or join less"
-            )
+            self._refuse_text()
         self.charge(1 + (chars >> 7))
+
+    def _refuse_text(self) -> NoReturn:
+        raise LimitError(
+            f"the expression makes more than {MAX_CREATED:,} characters of text", hint="repeat or join less"
+        )

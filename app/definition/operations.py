@@ -65,6 +65,7 @@ def multiply(left: Json, right: Json, budget: Budget) -> Json:
     if is_number(left) and is_number(right):
         if type(left) is int and type(right) is int and left.bit_length() + right.bit_length() > MAX_INTEGER_BITS + 1:
             raise LimitError("the result has too many digits")
+        pay_digits(left, right, budget)
         return bounded(_calculate("*", lambda: left * right))
     if isinstance(left, int) and isinstance(right, str | list):
         left, right = right, left
@@ -77,9 +78,17 @@ def multiply(left: Json, right: Json, budget: Budget) -> Json:
     raise _unfit("*", left, right)
 
 
+def pay_digits(left: Json, right: Json, budget: Budget) -> None:
+    """Multiplying and dividing integers takes the product of their lengths."""
+    if type(left) is int and type(right) is int:
+        budget.pay((left.bit_length() >> 8) * (right.bit_length() >> 8) >> 4)
+
+
 def power(left: Json, right: Json, budget: Budget) -> Json:
     """`left` to the power of `right`, of numbers."""
     base, exponent = _numbers("**", left, right)
+    if type(exponent) is int:
+        budget.pay(exponent.bit_length() >> 4)
     if (
         type(base) is int
         and type(exponent) is int
@@ -93,6 +102,7 @@ def power(left: Json, right: Json, budget: Budget) -> Json:
 def divide(left: Json, right: Json, budget: Budget) -> Json:
     """Quotient; an integer when two integers divide evenly."""
     dividend, divisor = _numbers("/", left, right)
+    pay_digits(left, right, budget)
     if type(dividend) is int and type(divisor) is int and divisor != 0 and dividend % divisor == 0:
         return dividend // divisor
     return bounded(_calculate("/", lambda: dividend / divisor))
@@ -106,12 +116,14 @@ def subtract(left: Json, right: Json, budget: Budget) -> Json:
 def floor_divide(left: Json, right: Json, budget: Budget) -> Json:
     """Quotient rounded down."""
     dividend, divisor = _numbers("//", left, right)
+    pay_digits(left, right, budget)
     return bounded(_calculate("//", lambda: dividend // divisor))
 
 
 def modulo(left: Json, right: Json, budget: Budget) -> Json:
     """Remainder with the divisor's sign. Strings have no % formatting."""
     dividend, divisor = _numbers("%", left, right)
+    pay_digits(left, right, budget)
     return bounded(_calculate("%", lambda: dividend % divisor))
 
 

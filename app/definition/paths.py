@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 
 from app.definition.errors import ExpressionError, MissingError, Path, shorten
+from app.definition.limits import Budget
 from app.definition.values import described
 from app.json import Json
 
@@ -12,7 +13,7 @@ _PART = re.compile(r"""\.?(?:\[(-?\d{1,9})\]|\['([^']*)'\]|\["([^"]*)"\]|([^.\[\
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def parse_path(text: str) -> Path:
     """The keys and indices of a path. Raises ExpressionError for what is none."""
     parts: list[str | int] = []
@@ -34,6 +35,15 @@ def parse_path(text: str) -> Path:
     return tuple(parts)
 
 
+def path_of(text: str, budget: Budget) -> Path:
+    """As `parse_path`, paid for once in an evaluation."""
+    path: Path | None = budget.met.get(("path", text))
+    if path is None:
+        budget.pay(len(text) >> 2)
+        path = budget.met["path", text] = parse_path(text)
+    return path
+
+
 def lookup(value: Json, path: Path) -> Json:
     """The part of a value at a path. A number also finds a list's element when written as a name (`items.0`).
 
@@ -46,7 +56,7 @@ def lookup(value: Json, path: Path) -> Json:
             value = value[index]
         else:
             where = format_path(path[:depth]) or described(value)
-            raise MissingError(f"{where} has no {key!r}", hint=f"it is {described(value)}")
+            raise MissingError(f"{shorten(where)} has no {shorten(repr(key), 60)}", hint=f"it is {described(value)}")
     return value
 
 

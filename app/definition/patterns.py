@@ -1,9 +1,10 @@
 """Regular expressions: RE2 alone, whose matching takes time linear in the text whatever the pattern."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import re2
 
@@ -38,16 +39,27 @@ def compiled(pattern: str) -> Pattern:
         ) from None
 
 
+def _charged(pattern: str, budget: Budget) -> Pattern:
+    """The pattern, paid for once in an evaluation: whether this process has met it before counts for nothing."""
+    expression = budget.met.get(("pattern", pattern))
+    if expression is None:
+        budget.pay(100)
+        expression = compiled(pattern)
+        budget.pay(2 * expression.programsize)
+        budget.met["pattern", pattern] = expression
+    return expression
+
+
 def search(pattern: str, text: str, budget: Budget) -> Pattern | None:
     """The first match anywhere in the text. One pass costs at most the text's length times the pattern's size."""
-    expression = compiled(pattern)
+    expression = _charged(pattern, budget)
     budget.charge(1 + (len(text) * expression.programsize >> 8))
     return expression.search(text)
 
 
 def matches(pattern: str, text: str, budget: Budget) -> Iterator[Pattern]:
     """All matches from left to right. A pattern may look far ahead for each, so each pays for the rest of the text."""
-    expression = compiled(pattern)
+    expression = _charged(pattern, budget)
     size = expression.programsize
     budget.charge(1 + (len(text) * size >> 8))
     for match in expression.finditer(text):
@@ -57,11 +69,11 @@ def matches(pattern: str, text: str, budget: Budget) -> Iterator[Pattern]:
 
 def substitute(pattern: str, replacement: str, text: str, most: int, budget: Budget) -> str:
     r"""The text with its first `most` matches (0 = all) replaced; `\1`, `\g<name>` stand for groups."""
+    fresh = Replacement(replacement, budget)
     pieces: list[str] = []
     end = 0
     for number, match in enumerate(matches(pattern, text, budget), start=1):
-        pieces += (text[end : match.start()], expanded(replacement, match))
-        budget.create(len(pieces[-1]) + len(pieces[-2]))
+        pieces += (text[end : match.start()], fresh.expanded(match, match.start() - end, budget))
         end = match.end()
         if number == most:
             break
@@ -70,18 +82,55 @@ def substitute(pattern: str, replacement: str, text: str, most: int, budget: Bud
     return "".join(pieces)
 
 
-def expanded(replacement: str, match: Pattern) -> str:
-    """The replacement with the match's groups put in. Raises ExpressionError for a group the pattern does not have."""
+class Replacement:
+    """What stands in place of a match, taken apart once: texts, and the groups between them."""
 
-    def group(reference: re.Match[str]) -> str:
-        if reference[3]:
-            return "\\"
-        wanted: Any = int(reference[1]) if reference[1] else reference[2]
-        try:
-            return match[int(wanted) if str(wanted).isdigit() else wanted] or ""
-        except IndexError:
-            raise ExpressionError(
-                f"the regular expression has no group '{wanted}'", hint=r"groups are \1, \2 or \g<name>"
-            ) from None
+    def __init__(self, written: str, budget: Budget) -> None:
+        budget.pay(written.count("\\"))
+        self._parts: list[str | Group] = []
+        end = 0
+        for reference in _GROUP.finditer(written):
+            self._parts += (written[end : reference.start()], _group(reference))
+            end = reference.end()
+        self._parts.append(written[end:])
+        self._chars = sum(len(part) for part in self._parts if isinstance(part, str))
+        self._groups = Counter(part for part in self._parts if isinstance(part, Group))
 
-    return _GROUP.sub(group, replacement) if "\\" in replacement else replacement
+    def expanded(self, match: Pattern, before: int, budget: Budget) -> str:
+        """It with the match's groups put in, paid for before it is made, with the `before` characters in front of it.
+
+        Raises ExpressionError for a group the pattern does not have.
+        """
+        found: dict[Group, str] = {}
+        chars = before + self._chars
+        for group, times in self._groups.items():
+            found[group] = _text_of(group, match)
+            chars += times * len(found[group])
+            budget.require_text(chars)
+        budget.create(chars)
+        budget.pay(len(self._parts) >> 2)
+        return "".join([part if isinstance(part, str) else found[part] for part in self._parts])
+
+
+class Group(NamedTuple):
+    """A group of a match, by its number or name."""
+
+    wanted: int | str
+
+
+def _group(reference: re.Match[str]) -> "str | Group":
+    if reference[3]:
+        return "\\"
+    wanted = reference[1] or reference[2]
+    return Group(int(wanted) if wanted.isdigit() else wanted)
+
+
+def _text_of(group: Group, match: Pattern) -> str:
+    try:
+        found: str | None = match[group.wanted]
+    except IndexError:
+        raise ExpressionError(
+            f"the regular expression has no group '{shorten(str(group.wanted), 60)}'",
+            hint=r"groups are \1, \2 or \g<name>",
+        ) from None
+    return found or ""

@@ -2,22 +2,30 @@
 
 from app.definition.errors import ExpressionError
 from app.definition.filters.base import Filter, Run, text
-from app.definition.operations import ordered
+from app.definition.operations import ordered, pay_digits
 from app.definition.patterns import search
 from app.definition.values import contains, equal, is_number
 from app.json import Json
 
 
-def _integer(value: Json, what: str) -> int:
+def _integer(run: Run, value: Json, what: str) -> int:
     if type(value) is int:
+        run.budget.pay(value.bit_length() >> 12)
         return value
     raise ExpressionError(f"`is {what}` needs an integer")
 
 
 def divisible(run: Run, value: Json, divisor: Json) -> bool:
-    if _integer(divisor, "divisibleby") == 0:
+    if _integer(run, divisor, "divisibleby") == 0:
         raise ExpressionError("nothing is divisible by zero")
-    return _integer(value, "divisibleby") % int(divisor) == 0
+    pay_digits(_integer(run, value, "divisibleby"), divisor, run.budget)
+    return bool(value % divisor == 0)
+
+
+def _defined(there: bool) -> Filter:
+    """The evaluator answers these itself. Here they stand for values that are there, and take no arguments."""
+    name = "defined" if there else "undefined"
+    return Filter(lambda run, value: there, f"It is {'' if there else 'not '}there.", name)
 
 
 def _ordering(operator: str, symbol: str, description: str) -> Filter:
@@ -42,13 +50,21 @@ _AT_MOST = _ordering("lteq", "le", "It is less than another, or equals it.")
 
 
 def _matches(run: Run, value: Json, pattern: Json) -> bool:
-    from_value, expression = text(value, "matches"), text(pattern, "matches")
+    from_value, expression = text(run, value, "matches"), text(run, pattern, "matches")
     return search(expression, from_value, run.budget) is not None
 
 
+def _lower(run: Run, value: Json) -> bool:
+    return text(run, value, "is lower").islower()
+
+
+def _upper(run: Run, value: Json) -> bool:
+    return text(run, value, "is upper").isupper()
+
+
 TESTS: dict[str, Filter] = {
-    "defined": Filter(lambda run, value: True, "It is there.", "defined"),
-    "undefined": Filter(lambda run, value: False, "It is not there.", "undefined"),
+    "defined": _defined(True),
+    "undefined": _defined(False),
     "none": Filter(lambda run, value: value is None, "It is null.", "none"),
     "null": Filter(lambda run, value: value is None, "It is null.", "null"),
     "string": Filter(lambda run, value: isinstance(value, str), "It is a string.", "string"),
@@ -64,13 +80,17 @@ TESTS: dict[str, Filter] = {
     "sequence": Filter(lambda run, value: isinstance(value, list | str), "It is a list or a string.", "sequence"),
     "iterable": Filter(lambda run, value: isinstance(value, list | str | dict), "It has parts.", "iterable"),
     "empty": Filter(lambda run, value: value is None or value in ("", [], {}), "It is null or has no parts.", "empty"),
-    "even": Filter(lambda run, value: _integer(value, "even") % 2 == 0, "It is an even integer.", "even"),
-    "odd": Filter(lambda run, value: _integer(value, "odd") % 2 == 1, "It is an odd integer.", "odd"),
+    "even": Filter(lambda run, value: _integer(run, value, "even") % 2 == 0, "It is an even integer.", "even"),
+    "odd": Filter(lambda run, value: _integer(run, value, "odd") % 2 == 1, "It is an odd integer.", "odd"),
     "divisibleby": Filter(divisible, "It is a multiple of an integer.", "divisibleby(number)"),
-    "lower": Filter(lambda run, value: text(value, "is lower").islower(), "It has no capital letters.", "lower"),
-    "upper": Filter(lambda run, value: text(value, "is upper").isupper(), "It has no small letters.", "upper"),
+    "lower": Filter(
+        lambda run, value: text(run, value, "is lower").islower(), "It has small letters and no capital ones.", "lower"
+    ),
+    "upper": Filter(
+        lambda run, value: text(run, value, "is upper").isupper(), "It has capital letters and no small ones.", "upper"
+    ),
     "in": Filter(lambda run, value, other: contains(other, value, run.budget), "It is in another value.", "in(other)"),
-    "matches": Filter(_matches, "A regular expression (RE2) is found in it.", "matches(pattern)"),
+    "matches": Filter(_matches, "A regular expression (RE2) is found in it.", "matches(pattern)", price=5),
     "eq": _EQUAL,
     "equalto": _EQUAL,
     "==": _EQUAL,

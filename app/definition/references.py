@@ -158,6 +158,13 @@ def _misused(part: nodes.Filter | nodes.Test) -> Iterator[tuple[str, str]]:
     known = (FILTERS if isinstance(part, nodes.Filter) else TESTS)[part.name]
     if problem := known.misused(len(part.args), [str(pair.key) for pair in part.kwargs]):
         yield problem, known.usage
+        return
+    constant = all(isinstance(arg, nodes.Const) for arg in (*part.args, *(pair.value for pair in part.kwargs)))
+    if known.judge is not None and constant:
+        values = [arg.value for arg in part.args]  # type: ignore[attr-defined]  # a Const has a value
+        named = {str(pair.key): pair.value.value for pair in part.kwargs}  # type: ignore[attr-defined]
+        if problem := known.judge(*values, **named):
+            yield problem, known.usage
 
 
 def _unknown_by_name(part: nodes.Filter) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ are few and evaluated often. What a name or a value means is not known here.
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,8 @@ from jinja2.lexer import Token, TokenStream
 from app.definition import limits
 from app.definition.errors import ExpressionError, LimitError, shorten
 
-_DIGITS = re.compile(rf"[0-9](?:_?[0-9]){{{limits.MAX_LITERAL_DIGITS},}}")
+# Looked for where a run of digits begins and nowhere inside it, in whatever base it is written.
+_DIGITS = re.compile(rf"(?<!\w)\d[\da-fxo_]{{{limits.MAX_LITERAL_DIGITS},}}", re.IGNORECASE)
 _OPENING = frozenset({"lparen", "lbracket", "lbrace"})
 _CLOSING = frozenset({"rparen", "rbracket", "rbrace"})
 _BLOCKS = frozenset({"if", "for"})
@@ -118,8 +120,8 @@ class _Trees:
         return found
 
     def keep(self, text: str, parsed: Parsed) -> Parsed:
-        # A long text weighs what its characters do.
-        self._tokens += parsed.tokens + (len(text) >> 7)
+        # A long text weighs what its characters do, here and in the tree; one of them may take four bytes.
+        self._tokens += parsed.tokens + (sys.getsizeof(text) >> 6)
         if self._tokens > limits.MAX_KEPT_TOKENS // 2:
             self._old, self._young, self._tokens = self._young, {}, 0
         self._young[text] = parsed

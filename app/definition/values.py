@@ -56,6 +56,7 @@ def equal(left: Json, right: Json, budget: Budget) -> bool:
 
 def same(left: Json, right: Json, budget: Budget) -> bool:
     """Equality for looking something up (`in`, `unique`): values of different types simply differ."""
+    budget.pay(1)
     left_type = type_name(left)
     return left_type == type_name(right) and _same(left, right, left_type, budget)
 
@@ -107,12 +108,14 @@ def contains(container: Json, wanted: Json, budget: Budget) -> bool:
         if not isinstance(wanted, str):
             raise ConditionError(f"{described(wanted)} cannot be part of a string", hint="convert it with `| string`")
         budget.touch(len(container))
+        budget.seek(len(container), len(wanted))
         return wanted in container
     if isinstance(container, list):
         return any(same(element, wanted, budget) for element in container)
     if isinstance(container, dict):
         if not isinstance(wanted, str):
             raise ConditionError(f"{described(wanted)} cannot be a key of an object", hint="keys are strings")
+        budget.read(wanted)
         return wanted in container
     raise ConditionError(f"{described(container)} contains nothing: it is no string, list or object")
 
@@ -126,14 +129,15 @@ def to_text(value: Json, budget: Budget) -> str:
     elif value is True or value is False:
         text = "true" if value else "false"
     elif isinstance(value, int):
-        text = _digits(value)
+        text = digits_of(value)
     else:
         return to_json(value, budget)
     budget.create(len(text))
     return text
 
 
-def _digits(value: int) -> str:
+def digits_of(value: int) -> str:
+    """An integer as text. Raises LimitError for one of very many digits."""
     try:
         return str(value)
     except ValueError:  # the interpreter itself refuses to write more than a few thousand digits
@@ -152,10 +156,25 @@ def to_json(value: Json, budget: Budget, *, indent: int | None = None) -> str:
     size = measure(value, budget)
     budget.charge(size >> 5)
     budget.create(size if indent is None else size * 2)
+    if indent is not None:
+        _pay_indentation(value, indent, budget)
     try:
         return _ENCODE(value) if indent is None else _encoder(indent).encode(value)
     except ValueError:
         raise LimitError("the number has too many digits or is not finite") from None
+
+
+def _pay_indentation(value: Json, indent: int, budget: Budget) -> None:
+    """Each part stands on a line of its own, behind spaces by its depth; and it is Python that writes this, not C."""
+    stack: list[tuple[Json, int]] = [(value, 1)]
+    while stack:
+        container, depth = stack.pop()
+        if isinstance(container, dict | list):
+            budget.pay(1 + (len(container) >> 1))
+            budget.text -= len(container) * indent * depth
+            budget.require_text(0)
+            parts = container.values() if isinstance(container, dict) else container
+            stack.extend((part, depth + 1) for part in parts if isinstance(part, dict | list))
 
 
 def measure(value: Json, budget: Budget) -> int:

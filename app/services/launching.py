@@ -186,7 +186,9 @@ def _input(
         variables=run.variables,
         walk=WALK,
         limits=DataLimits(
-            step_output=platform.settings.max_step_output_bytes, outputs=platform.settings.max_run_data_bytes
+            step_output=platform.settings.max_step_output_bytes,
+            outputs=platform.settings.max_run_data_bytes,
+            whole=True,
         ),
         carry=None if journal is None else as_plain(Carry(journal=journal)),
         parent_run_id=str(run.parent_run_id) if run.parent_waits else None,

@@ -59,7 +59,8 @@ def with_timeline(run: Run, timeline: Timeline | None) -> Run:
     run.current_step = timeline.current_step
     run.waiting_for = timeline.waiting_for
     run.steps_completed = max(run.steps_completed, timeline.steps_completed)
-    run.variables = timeline.variables
+    recorded = {name: run.variables[name] for name in timeline.left_out if name in (run.variables or {})}
+    run.variables = {**recorded, **timeline.variables}
     return run
 
 

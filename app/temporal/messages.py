@@ -31,6 +31,11 @@ class TriggerInfo:
     event: JsonObject | None = None
 
 
+MOST_RUN_DATA = 14_000_000
+"""The highest limit there is for `DataLimits.outputs`. A run takes along 16 MiB at most when it goes on in a new
+execution; what is left is room for records, events that came early and children's results."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataLimits:
     """How much a run may hold, in bytes of JSON. It keeps the limits it was started with."""
@@ -39,6 +44,9 @@ class DataLimits:
     """What one step may give, and one item of a loop."""
     outputs: int
     """All that is kept of what the steps gave, and the variables."""
+    whole: bool = False
+    """Whether all counts that the run takes along into its next execution: also what steps were given, what loops go
+    over and which step set which variable. Runs from before that was so go on without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +212,8 @@ class Timeline:
     steps_completed: int
     steps: list[StepRecord]
     variables: JsonObject
+    left_out: list[str] = field(default_factory=list)
+    """Variables that are too large to be told."""
 
 
 @dataclass(kw_only=True)

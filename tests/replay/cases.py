@@ -34,6 +34,14 @@ def _computes(id_: str) -> JsonObject:
     return {"id": id_, "type": "transform", "mapping": dict.fromkeys("abcd", "{{ range(9999) | length }}")}
 
 
+def _rounds(id_: str) -> JsonObject:
+    """A fifth of what one evaluation may cost without the prices that came later, three fifths with them."""
+    return {"id": id_, "type": "transform", "mapping": {"n": "{{ range(5000) | map('round') | length }}"}}
+
+
+_HEAVY = [[_rounds(f"heavy_{number}_{part}") for part in range(3)] for number in range(16)]
+
+
 def _branches(id: str, *branches: list[JsonObject], **more: Any) -> JsonObject:
     named = [{"name": f"b{number}", "steps": steps} for number, steps in enumerate(branches)]
     return {"id": id, "type": "parallel", "branches": named, **more}
@@ -145,6 +153,9 @@ _KINDS: Mapping[str, Case] = {
     "breathing_together": Case(
         {"steps": [_branches("all", *([_computes(f"heavy_{number}")] for number in range(20)))]}
     ),
+    # Recorded before there were the later prices, and after.
+    "breathing_before_full_price": Case({"steps": [_branches("all", *_HEAVY)]}),
+    "breathing_at_full_price": Case({"steps": [_branches("all", *_HEAVY)]}),
     "error_branch": Case(
         {"steps": [_get("a", "/gone", on_error="branch", error_steps=[_put("b", "{{ error.type }}")])]}
     ),

@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from app.definition.durations import parse_moment
+from app.definition.date_tokens import TOKENS
 from app.definition.errors import LimitError
 from app.definition.expressions import TESTS, evaluate
-from app.definition.filters.moments import _parts
 from app.definition.limits import MAX_DEFINITION_TOKENS, MAX_ITEM_OPERATIONS, MAX_OPERATIONS
 from app.json import Json
 from tests.support.documents import ROOT, quoted, table
@@ -78,7 +77,7 @@ def test_a_token_of_a_date_gives_what_is_said(row: list[str]) -> None:
 
 
 def test_every_token_of_a_date_is_told() -> None:
-    assert [cell(row[0]) for row in table("filters.md", "token")] == list(_parts(parse_moment(MOMENT)))
+    assert [cell(row[0]) for row in table("filters.md", "token")] == list(TOKENS)
 
 
 def test_the_units_of_work_are_those_that_are_told() -> None:

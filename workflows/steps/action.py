@@ -154,6 +154,7 @@ def _after_first_failure(
 def _pause(scope: Scope, call: ActionCall, record: StepRecord, seconds: float) -> None:
     """Another attempt is due then, with the same inputs."""
     scope.journal.begun[record.path] = {"inputs": call.inputs}
+    scope.state.holdings.begin(record.path, call.inputs)
     record.error = {**(record.error or {}), "retryable": True}
     pause_until(record, due(float(seconds)))
 

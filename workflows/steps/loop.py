@@ -15,6 +15,7 @@ async def run(scope: Scope, step: LoopStep, record: StepRecord) -> Json:
     progress = scope.journal.loops.get(record.path)
     if progress is None:
         progress = scope.journal.loops[record.path] = Progress(_items(scope, step))
+        scope.state.holdings.go_over(record.path, progress.items)
     left = [index for index in range(len(progress.items)) if index not in progress.results]
     if step.concurrency == 1 or len(left) <= 1:
         for index in left:

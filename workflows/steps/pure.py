@@ -19,11 +19,12 @@ LONGEST_REASON = 2_000
 async def set_variable(scope: Scope, step: SetVariableStep, record: StepRecord) -> Json:
     """The variables that were set. With `scope: workflow` they are kept before the run goes on."""
     values: JsonObject = scope.evaluate(step.variables, "variables")
+    scope.state.holdings.require_small(values)
     if step.scope == "workflow":
         _require_small(values)
         await scope.recorder.keep_variables(record.path, values)
     scope.journal.assign(record, values)
-    scope.state.holdings.assign(values)
+    scope.state.holdings.assign(values, by=record.path)
     return values
 
 

@@ -23,11 +23,19 @@ class Run(Protocol):
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter or test: a function of the run, the value and its arguments, and one line for people."""
+    """A filter or test: a function of the run, the value and its arguments, and one line for people.
+
+    `price` is what each call costs, in units of work (about a microsecond), however small the value; 0 where the
+    function makes a text, which costs one at least. What grows with the value is paid where it is done, and every text
+    where `text` hands it out.
+    """
 
     function: Callable[..., Json]
     description: str
     usage: str = ""
+    price: int = 1
+    judge: Callable[..., str] | None = None
+    """What is wrong with arguments that are constants, found when a workflow is published; empty when nothing is."""
     signature: inspect.Signature = field(init=False, repr=False, compare=False)
     fitting: range = field(init=False, repr=False, compare=False)
     """How many positional arguments it takes."""
@@ -38,6 +46,7 @@ class Filter:
 
     def __call__(self, run: Run, value: Json, args: Sequence[Json], named: Mapping[str, Json]) -> Json:
         """Apply it. Raises ExpressionError when it does not take these arguments, or not this value."""
+        run.budget.pay(self.price)
         # Binding takes longer than most filters do, and `map` and `select` call them for every element.
         unusual = named or len(args) not in self.fitting
         if unusual and (problem := self.misused(len(args), named)):
@@ -66,9 +75,10 @@ def _fitting(signature: inspect.Signature) -> range:
     return range(needed, sys.maxsize if any_number else len(positional) + 1)
 
 
-def text(value: Json, what: str) -> str:
-    """The value when it is a string; raises ExpressionError otherwise."""
+def text(run: Run, value: Json, what: str) -> str:
+    """The value when it is a string, paid for being read; raises ExpressionError otherwise."""
     if isinstance(value, str):
+        run.budget.read(value)
         return value
     hint = "use `| default('')` when it may be missing" if value is None else "convert it with `| string`"
     raise ExpressionError(f"{what} needs a string, not {described(value)}", hint=hint)

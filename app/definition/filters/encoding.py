@@ -11,7 +11,6 @@ from urllib.parse import quote
 from app.definition.errors import ExpressionError, LimitError, shorten
 from app.definition.filters.base import Filter, Run, integer, text
 from app.definition.limits import MAX_RESULT_VALUES
-from app.definition.reading import shape_problems
 from app.definition.syntax import is_storable
 from app.definition.values import measure, require_finite, to_json, to_text
 from app.json import Json
@@ -22,12 +21,12 @@ def json(run: Run, value: Json, indent: Json = None) -> str:
 
 
 def from_json(run: Run, value: Json) -> Json:
-    source = text(value, "from_json")
+    source = text(run, value, "from_json")
     run.budget.create(len(source))
     run.budget.charge(len(source) >> 5)
     _require_few_values(source)
     try:
-        result = json_module.loads(source, parse_constant=_refuse_constant, parse_float=_finite)
+        result = json_module.loads(source, parse_constant=_refuse_constant)
     except json_module.JSONDecodeError as error:
         raise ExpressionError(f"'{shorten(source, 40)}' is no JSON: {error.msg} at character {error.pos}") from None
     except ExpressionError:
@@ -35,13 +34,12 @@ def from_json(run: Run, value: Json) -> Json:
     except (ValueError, RecursionError):
         raise LimitError("the JSON has a number or a nesting that is too large") from None
     measure(result, run.budget)
-    # Only an escape can bring in what is no character.
-    if "\\u" in source and (problems := shape_problems(result)):
-        raise ExpressionError(f"the JSON cannot be kept: {problems[0].message}")
+    _require_storable(result)
     return result
 
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Never gives a character back, and an open quote reaches to the end: each is read once.
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
 def _require_few_values(source: str) -> None:
@@ -54,8 +52,27 @@ def _values_at_least(source: str) -> int:
     return source.count(",") + source.count("[") + source.count("{")
 
 
-def _finite(digits: str) -> float:
-    return require_finite(float(digits))
+def _require_storable(result: Json) -> None:
+    """Escapes may bring in what is no character, and an exponent what is no number. Shape and size were measured."""
+    stack: list[Json] = [[result]]
+    while stack:
+        container = stack.pop()
+        if isinstance(container, dict):
+            if not all(map(is_storable, container)):
+                raise ExpressionError(_NOT_STORABLE)
+            container = container.values()
+        for part in container:
+            kind = type(part)
+            if kind is str:
+                if not is_storable(part):
+                    raise ExpressionError(_NOT_STORABLE)
+            elif kind is float:
+                require_finite(part)
+            elif kind is list or kind is dict:
+                stack.append(part)
+
+
+_NOT_STORABLE = "the JSON cannot be kept: a text holds a character that cannot be stored, NUL or half a character"
 
 
 def _refuse_constant(name: str) -> Json:
@@ -63,13 +80,13 @@ def _refuse_constant(name: str) -> Json:
 
 
 def base64_(run: Run, value: Json) -> str:
-    source = text(value, "base64")
+    source = text(run, value, "base64")
     run.budget.create(len(source) * 2)
     return base64.b64encode(source.encode()).decode()
 
 
 def base64_decode(run: Run, value: Json) -> str:
-    source = text(value, "base64_decode")
+    source = text(run, value, "base64_decode")
     run.budget.create(len(source))
     try:
         # Both alphabets, with or without padding (RFC 4648, sections 4 and 5).
@@ -83,7 +100,7 @@ def base64_decode(run: Run, value: Json) -> str:
 
 
 def sha256(run: Run, value: Json) -> str:
-    source = text(value, "sha256")
+    source = text(run, value, "sha256")
     run.budget.create(len(source))
     return hashlib.sha256(source.encode()).hexdigest()
 
@@ -112,8 +129,8 @@ def escape(run: Run, value: Json) -> str:
 
 
 FILTERS: dict[str, Filter] = {
-    "json": Filter(json, "As JSON text.", "json(indent)"),
-    "from_json": Filter(from_json, "The value a JSON text stands for.", "from_json"),
+    "json": Filter(json, "As JSON text.", "json(indent)", price=2),
+    "from_json": Filter(from_json, "The value a JSON text stands for.", "from_json", price=4),
     "base64": Filter(base64_, "A text's UTF-8 as base64.", "base64"),
     "base64_decode": Filter(base64_decode, "The text a base64 stands for.", "base64_decode"),
     "sha256": Filter(sha256, "SHA-256 of a text's UTF-8, in hexadecimal.", "sha256"),

@@ -7,14 +7,14 @@ from app.definition.errors import ExpressionError, ItemsError, MissingError, Pat
 from app.definition.filters.base import Filter, Run, integer, items, text
 from app.definition.limits import Budget
 from app.definition.operations import add, need_number
-from app.definition.paths import find, lookup, parse_path
+from app.definition.paths import find, lookup, path_of
 from app.definition.values import described, order, same, to_text, truthy
 from app.json import Json
 
 
 def join(run: Run, value: Json, separator: Json = "", attribute: Json = None) -> str:
-    chosen = [_attribute(element, attribute) for element in items(value, "join")]
-    mark = text(separator, "join")
+    chosen = [_attribute(run, element, attribute) for element in items(value, "join")]
+    mark = text(run, separator, "join")
     pieces = [to_text(element, run.budget) for element in chosen]
     run.budget.charge(len(pieces))
     run.budget.create(sum(map(len, pieces)) + len(mark) * len(pieces))
@@ -47,7 +47,7 @@ def length(run: Run, value: Json) -> int:
 def sort(run: Run, value: Json, reverse: Json = False, attribute: Json = None) -> list[Json]:
     source = items(value, "sort")
     run.budget.require(len(source) - 1)
-    pairs = [(_attribute(element, attribute), element) for element in source]
+    pairs = [(_attribute(run, element, attribute), element) for element in source]
     compare: Callable[[tuple[Json, Json], tuple[Json, Json]], int] = lambda a, b: order(a[0], b[0], run.budget)  # noqa: E731
     if len(pairs) == 1:
         order(pairs[0][0], pairs[0][0], run.budget)
@@ -57,7 +57,7 @@ def sort(run: Run, value: Json, reverse: Json = False, attribute: Json = None) -
 def unique(run: Run, value: Json, attribute: Json = None) -> list[Json]:
     source = items(value, "unique")
     run.budget.require(len(source))
-    return distinct(run.budget, [(_attribute(element, attribute), element) for element in source])
+    return distinct(run.budget, [(_attribute(run, element, attribute), element) for element in source])
 
 
 def distinct(budget: Budget, pairs: list[tuple[Json, Json]]) -> list[Json]:
@@ -72,13 +72,26 @@ def distinct(budget: Budget, pairs: list[tuple[Json, Json]]) -> list[Json]:
                 continue
             seen_parts.append(key)
         else:
-            # 1 and 1.0 are one number, true is none.
-            mark = ("number" if type(key) in (int, float) else type(key).__name__, key)
+            mark = _mark(key, budget)
             if mark in seen:
                 continue
             seen.add(mark)
         kept.append(element)
     return kept
+
+
+def _mark(key: Json, budget: Budget) -> tuple[str, Json]:
+    """What tells a scalar from all others. 1 and 1.0 are one number, true is none."""
+    if isinstance(key, str):
+        budget.read(key)
+        return "str", key
+    if type(key) is float and key.is_integer():
+        key = int(key)
+    if type(key) is int and key.bit_length() > 60:
+        # Integers beyond a machine word share their hash with as many others as somebody likes; their texts do not.
+        budget.pay(1 + (key.bit_length() >> 8))
+        return "number", hex(key)
+    return ("number" if type(key) in (int, float) else type(key).__name__, key)
 
 
 def map_(
@@ -88,9 +101,9 @@ def map_(
     run.budget.charge(len(source))
     if attribute is not None:
         if default is None:
-            return [_attribute(element, attribute) for element in source]
-        return [_attribute_or(element, attribute, default) for element in source]
-    name = text(filter, "map")
+            return [_attribute(run, element, attribute) for element in source]
+        return [_attribute_or(run, element, attribute, default) for element in source]
+    name = text(run, filter, "map")
     return [run.apply_filter(name, element, args, {}) for element in source]
 
 
@@ -113,12 +126,12 @@ def rejectattr(run: Run, value: Json, attribute: Json, test: Json = None, *args:
 
 def _passes(run: Run, element: Json, test: Json, args: tuple[Json, ...]) -> bool:
     run.budget.charge()
-    return truthy(element) if test is None else run.apply_test(text(test, "select"), element, args)
+    return truthy(element) if test is None else run.apply_test(text(run, test, "select"), element, args)
 
 
 def _attribute_passes(run: Run, element: Json, attribute: Json, test: Json, args: tuple[Json, ...]) -> bool:
     run.budget.charge()
-    value = _attribute_or(element, attribute, _ABSENT)
+    value = _attribute_or(run, element, attribute, _ABSENT)
     if test in ("defined", "undefined"):
         return bool((value is _ABSENT) == (test == "undefined"))
     return _passes(run, None if value is _ABSENT else value, test, args)
@@ -127,23 +140,28 @@ def _attribute_passes(run: Run, element: Json, attribute: Json, test: Json, args
 _ABSENT = object()
 
 
-def _attribute(element: Json, attribute: Json) -> Json:
+def _attribute(run: Run, element: Json, attribute: Json) -> Json:
     """The part of an element at a path such as `owner.name`, or the element itself without one."""
-    return element if attribute is None else lookup(element, _path(attribute))
+    return element if attribute is None else lookup(element, _path(run, attribute))
 
 
-def _attribute_or(element: Json, attribute: Json, default: Json) -> Json:
-    return element if attribute is None else find(element, _path(attribute), default)
+def _attribute_or(run: Run, element: Json, attribute: Json, default: Json) -> Json:
+    return element if attribute is None else find(element, _path(run, attribute), default)
 
 
-def _path(attribute: Json) -> Path:
-    return (attribute,) if type(attribute) is int else parse_path(text(attribute, "attribute"))
+def _path(run: Run, attribute: Json) -> Path:
+    """The path that an attribute names, paid for each time it is followed."""
+    if type(attribute) is int:
+        return (attribute,)
+    path = path_of(text(run, attribute, "attribute"), run.budget)
+    run.budget.pay(len(path) >> 1)
+    return path
 
 
 def sum_(run: Run, value: Json, attribute: Json = None, start: Json = 0) -> Json:
     total = need_number(start, "sum")
     for index, element in enumerate(items(value, "sum")):
-        part = _attribute(element, attribute)
+        part = _attribute(run, element, attribute)
         if type(part) is not int and type(part) is not float:
             raise ItemsError(f"sum needs numbers, but item {index} is {described(part)}")
         total = add(total, part, run.budget)
@@ -163,10 +181,10 @@ def _extreme(run: Run, value: Json, attribute: Json, sign: int, what: str) -> Js
     source = items(value, what)
     if not source:
         raise MissingError(f"{what} of an empty list", hint="use `| default(...)`")
-    best, best_key = source[0], _attribute(source[0], attribute)
+    best, best_key = source[0], _attribute(run, source[0], attribute)
     order(best_key, best_key, run.budget)
     for element in source[1:]:
-        key = _attribute(element, attribute)
+        key = _attribute(run, element, attribute)
         if order(key, best_key, run.budget) == sign:
             best, best_key = element, key
     return best

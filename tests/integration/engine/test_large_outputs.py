@@ -3,14 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import func, select
 
+from app.db.models import StoredPayload
 from app.json import JsonObject
-from app.services import workspaces
+from app.services import runs, workspaces
 from app.services.platform import Platform
 from tests.conftest import TestWorkspace
 from tests.support.engine import Engine, http
 from tests.support.http_stub import Answer, HttpStub
-from tests.support.steps import let, put
+from tests.support.steps import let, put, wait
 
 KB = 1000
 
@@ -89,4 +91,39 @@ async def test_a_run_that_holds_too_much_begins_no_further_step_and_still_undoes
 async def test_variables_are_held_too(narrow: Engine) -> None:
     steps: list[JsonObject] = [let(f"set{number}", **{f"v{number}": "{{ 'x' * 1900 }}"}) for number in range(6)]
     done = await narrow.steps(*steps)
-    assert (done.error["type"], done.error["step_id"]) == ("limit_exceeded", "set3")
+    assert (done.error["type"], done.error["step_id"]) == ("limit_exceeded", "set2")
+
+
+async def test_variables_that_are_too_large_are_not_set(narrow: Engine) -> None:
+    wide = {**let("wide", text="{{ 'x' * 3000 }}"), "on_error": "continue"}
+    done = await narrow.steps(wide, variables={"text": "as before"}, output="{{ vars.text }}")
+    assert done.output == "as before"
+    assert done.steps["wide"].status == "failed"
+
+
+async def test_what_a_loop_goes_over_is_held(narrow: Engine) -> None:
+    items = ["x" * 1000] * 11
+    loop = {"id": "each", "type": "loop", "items": items, "steps": [put("inside")]}
+    done = await narrow.steps(loop)
+    assert (done.error["type"], done.error["step_id"]) == ("limit_exceeded", "inside")
+
+
+async def test_looking_at_a_run_that_holds_much_stores_nothing(engine: Engine) -> None:
+    steps = [let(f"set{number}", **{f"v{number}": "{{ 'x' * 900000 }}"}) for number in range(3)]
+    run = await engine.start({"steps": [let("small", v="small"), *steps, wait("pause")]})
+    await engine.at(run, "pause")
+
+    async def stored() -> int:
+        async with engine.platform.database.transaction(engine.workspace_id) as session:
+            return await session.scalar(select(func.count()).where(StoredPayload.run_id == run.id)) or 0
+
+    before = await stored()
+    for _ in range(3):
+        timeline = await engine.timeline(run)
+        assert timeline.variables["v"] == "small"
+        assert timeline.variables.keys() | timeline.left_out == {"v", "v0", "v1", "v2"}
+        assert len(timeline.left_out) == 2
+        seen = await runs.get(engine.platform, engine.workspace_id, run.id)
+        assert seen.variables is not None
+        assert seen.variables["v"] == "small"
+    assert await stored() == before

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.definition.expressions import FILTERS, ExpressionError, evaluate
+from app.definition.expressions import FILTERS, ExpressionError, evaluate, syntax_problems
 from app.json import Json
 
 CONTEXT: dict[str, Json] = {
@@ -126,6 +126,13 @@ GIVES: list[tuple[str, str, Json]] = [
     ("date_format", "moment | date_format('HH:mm Z', 'America/New_York')", "09:07 -05:00"),
     ("date_format", "'2030-03-05' | date_format('DD.MM.YYYY')", "05.03.2030"),
     ("date_format", "now | date_format('X')", "1896132600"),
+    ("date_format", "moment | date_format('Do MMMM, DDD. [day], [week] W')", "5th March, 64. day, week 10"),
+    ("date_format", "'2030-12-31' | date_format('Do Mo Qo GGGG-WW-E dd')", "31st 12th 4th 2031-01-2 Tu"),
+    ("date_format", "moment | date_format('YYYYMMDDTHHmmss.SSSSSSZ')", "20300305T140709.250000+00:00"),
+    ("phone", "'+49 (0) 30 1234567' | phone", "+49301234567"),
+    ("phone", "'0049 (0)30/1234567' | phone", "+49301234567"),
+    ("phone", "'(+49) 30 1234567' | phone", "+49301234567"),
+    ("phone", "'(212) 555-0142' | phone", "+12125550142"),
     ("date_add", "now | date_add('1d')", "2030-02-01T23:30:00Z"),
     ("date_add", "now | date_add('-30m')", "2030-01-31T23:00:00Z"),
     ("date_add", "now | date_add(2, 'weeks')", "2030-02-14T23:30:00Z"),
@@ -201,6 +208,7 @@ REFUSES = [
     ("'nan' | float", "'nan' is not a number"),
     ("'inf' | int", "'inf' is not an integer"),
     ("none | float", "null is not a number"),
+    ("('1' * 401 ~ '_1') | float", "is not a number"),
     ("'5' | number", "number needs a number"),
     ("5 | currency('EURO')", "'EURO' is no currency code"),
     ("'yesterday' | date_format", "'yesterday' is no moment"),
@@ -224,3 +232,25 @@ def test_a_filter_refuses(expression: str, message: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         evaluate(f"{{{{ {expression} }}}}", CONTEXT)
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("format", "letters"), [("D. MMMM YYYY um HH:mm", "u"), ("DD/MM/yyyy", "yyyy"), ("Today", "Tod"), ("%Y-%m-%d", "Y")]
+)
+def test_letters_of_a_date_that_mean_nothing_are_told_when_a_workflow_is_published(format: str, letters: str) -> None:
+    [(_place, told, _hint)] = syntax_problems(f"{{{{ now | date_format('{format}') }}}}")
+    assert told.startswith(f"date_format has no '{letters}': what is text stands in brackets")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "now | date_format",
+        "now | date_format(timezone='Europe/Berlin')",
+        "now | date_format('YYYY-MM-DDTHH:mm:ssZ')",
+        "now | date_format('[um] HH:mm')",
+        "now | date_format(format=vars.format)",
+    ],
+)
+def test_a_format_of_tokens_and_signs_is_no_problem(expression: str) -> None:
+    assert syntax_problems(f"{{{{ {expression} }}}}") == []

@@ -6,6 +6,7 @@ import pytest
 
 from app.definition.expressions import ExpressionError, evaluate
 from app.json import Json
+from tests.support.bounds import SOON
 
 LONG = "ab" * 100_000
 CONTEXT: dict[str, Json] = {
@@ -82,8 +83,7 @@ def test_it_ends_soon_with_an_error(template: str) -> None:
     started = time.thread_time()
     with pytest.raises(ExpressionError) as caught:
         evaluate(template, CONTEXT)
-    # Processor time, so that a busy machine does not fail the test; the bound is 100 ms on an idle one.
-    assert time.thread_time() - started < 0.4
+    assert time.thread_time() - started < SOON
     assert caught.value.message
     assert len(str(caught.value)) < 1_000
 
@@ -103,7 +103,7 @@ def test_it_ends_soon_with_an_error(template: str) -> None:
 def test_honest_work_on_much_data_is_done_in_time(template: str) -> None:
     started = time.thread_time()
     assert evaluate(template, CONTEXT) is not None
-    assert time.thread_time() - started < 0.4
+    assert time.thread_time() - started < SOON
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """Hints: the nearest known name, or what there is."""
 
+import time
+
 from app.definition.errors import shorten
 from app.definition.nearest import nearest, suggestion
+from tests.support.bounds import SOON
 
 KNOWN = ["email.send", "http.request", "transform.map"]
 
@@ -23,3 +26,11 @@ def test_a_suggestion_names_the_nearest_or_all() -> None:
 def test_long_texts_are_cut_for_messages() -> None:
     assert shorten("a\n  b") == "a b"
     assert len(shorten("x" * 1_000_000)) <= 121
+
+
+def test_the_nearest_of_very_many_names_is_found_soon() -> None:
+    names = ["".join(chr(97 + (7 * row + step) % 26) for step in range(60)) for row in range(499)]
+    started = time.thread_time()
+    assert nearest("customer_emial", ["customer_email", *names]) == "customer_email"
+    nearest(names[0][::-1], names * 400)
+    assert time.thread_time() - started < SOON

@@ -98,3 +98,9 @@ def test_it_refuses(expression: str, message: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         evaluate(f"{{{{ {expression} }}}}", {})
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize("expression", ["x is defined(3)", "x is undefined(1)", "gone is defined(3)"])
+def test_whether_a_name_is_there_takes_no_arguments(expression: str) -> None:
+    with pytest.raises(ExpressionError, match="defined is used wrongly"):
+        evaluate(f"{{{{ {expression} }}}}", {"x": 1})

@@ -1,12 +1,16 @@
 """What reading an expression may take: trees that are kept, arguments that are judged before anything runs."""
 
+import time
+
 import pytest
 
 from app.definition import limits
 from app.definition.errors import ExpressionError, LimitError
 from app.definition.expressions import evaluate, syntax_problems
+from app.definition.filters import FILTERS, Filter
 from app.definition.limits import Budget
 from app.definition.syntax import _Trees, parse
+from tests.support.bounds import SOON
 
 
 def test_a_text_is_read_once() -> None:
@@ -70,3 +74,35 @@ def test_a_number_of_many_digits_is_no_part_of_a_message() -> None:
     for expression in ("x[n]", "l[n]", "s[n]", "z[n]", "n[n]"):
         with pytest.raises(ExpressionError, match="a number"):
             evaluate(f"{{{{ {expression} }}}}", {"n": 10**20_000, "x": {}, "l": [], "s": "", "z": None})
+
+
+def test_texts_of_wide_characters_weigh_what_their_bytes_do() -> None:
+    trees = _Trees()
+    texts = ["\U0001f600" * 100_000 + f"{{{{ {number} }}}}" for number in range(60)]
+    for text in texts:
+        trees.keep(text, parse("{{ 1 }}"))
+    assert sum(trees.get(text) is not None for text in texts) * 2 * 400_000 < 32_000_000
+
+
+def test_running_out_of_memory_is_an_error_of_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_gone(run: object, value: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setitem(FILTERS, "upper", Filter(all_gone, "All gone."))
+    with pytest.raises(LimitError, match="takes too much memory"):
+        evaluate("{{ 'a' | upper }}", {})
+
+
+def test_later_prices_are_told_apart() -> None:
+    budget = Budget(100)
+    budget.charge(10)
+    budget.pay(20)
+    assert (budget.operations, budget.later) == (70, 20)
+
+
+def test_a_refused_definition_of_digits_is_read_in_a_moment() -> None:
+    started = time.thread_time()
+    parse("{{ 1 }} " + ("9" * 19_990 + " ") * 13)
+    with pytest.raises(LimitError, match="too many digits"):
+        parse("{{ 0x" + "f" * 250_000 + " }}")
+    assert time.thread_time() - started < SOON
