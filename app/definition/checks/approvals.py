@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from app.definition.checks.findings import Findings
-from app.definition.checks.schemas import check_json_schema
+from app.definition.checks.schemas import check_json_schema, maps_names, parts_of
 from app.definition.errors import Path, shorten
 from app.definition.steps import ApprovalStep
 from app.json import Json, JsonObject
@@ -59,14 +59,6 @@ def _check_page(form: JsonObject, here: Path, findings: Findings) -> None:
 
 
 def _unknown(schema: Json) -> Iterator[tuple[Path, str]]:
-    stack: list[tuple[Path, Json]] = [((), schema)]
-    while stack:
-        place, part = stack.pop()
-        if isinstance(part, list):
-            stack.extend(((*place, index), child) for index, child in enumerate(part))
-        elif isinstance(part, dict):
-            inside = bool(place) and place[-1] in ("properties", "$defs", "definitions", "patternProperties")
-            stack.extend(
-                ((*place, key), child) for key, child in part.items() if key not in ("const", "enum", "default")
-            )
-            yield from (((*place, word), word) for word in UNKNOWN if word in part and not inside)
+    for place, part in parts_of(schema):
+        if not maps_names(place):
+            yield from (((*place, word), word) for word in UNKNOWN if word in part)

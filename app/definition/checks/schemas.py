@@ -38,7 +38,8 @@ def check_json_schema(schema: JsonObject, place: Path, findings: Findings) -> No
         findings.add((*place, *where), message, hint)
 
 
-def _unusable(schema: Json) -> Iterator[tuple[Path, str, str]]:
+def parts_of(schema: Json) -> Iterator[tuple[Path, JsonObject]]:
+    """Every object in the schema that says something about values, or maps names to such, with its place."""
     stack: list[tuple[Path, Json]] = [((), schema)]
     while stack:
         place, part = stack.pop()
@@ -48,12 +49,21 @@ def _unusable(schema: Json) -> Iterator[tuple[Path, str, str]]:
             stack.extend(
                 ((*place, key), child) for key, child in part.items() if key not in ("const", "enum", "default")
             )
-            yield from _unusable_keywords(part, place, schema)
+            yield place, part
+
+
+def maps_names(place: Path) -> bool:
+    """Whether the object there maps names to schemas, and is none itself."""
+    return bool(place) and place[-1] in ("properties", "$defs", "definitions", "patternProperties")
+
+
+def _unusable(schema: Json) -> Iterator[tuple[Path, str, str]]:
+    for place, part in parts_of(schema):
+        yield from _unusable_keywords(part, place, schema)
 
 
 def _unusable_keywords(part: JsonObject, place: Path, schema: Json) -> Iterator[tuple[Path, str, str]]:
-    inside_names = bool(place) and place[-1] in ("properties", "$defs", "definitions", "patternProperties")
-    if inside_names:
+    if maps_names(place):
         if place[-1] == "patternProperties":
             for pattern in part:
                 yield from _pattern_problem(pattern, (*place, pattern))
