@@ -205,7 +205,7 @@ class Engine:
                 return True
             return path in [wait.path for wait in await self.waits(run) if wait.closed_at is None]
 
-        await eventually(there, what=f"{path} is {status}")
+        await eventually(there, within=40.0, what=f"{path} is {status}")
 
     async def row(self, run: Run) -> Run:
         """The run's row as it is now."""

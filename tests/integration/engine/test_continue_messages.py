@@ -96,8 +96,8 @@ async def test_two_hundred_items_a_wait_and_a_timer_side_by_side(
     await engine.send("go", {"n": 7}, id="e1")
     await handle.signal(names.DELIVER_EVENT_SIGNAL, DeliveredEvent(event=event, paths=["all.reply"]))
     await engine.is_(run, "paused")
-    await engine.resume(run)
-    await handle.signal(names.DELIVER_EVENT_SIGNAL, DeliveredEvent(event=event, paths=["all.reply"]))
+    again = handle.signal(names.DELIVER_EVENT_SIGNAL, DeliveredEvent(event=event, paths=["all.reply"]))
+    await asyncio.gather(engine.resume(run), again)
     done = await engine.end(run, within=80)
     assert done.output == [list(range(200)), 7]
     assert len(done.executions) > 15

@@ -36,11 +36,15 @@ async def test_what_one_process_tells_another_hears(three):
         assert late.is_set()
 
 
-async def test_who_waits_from_before_news_are_heard_looks_when_they_are(three):
-    with three[0].news.awaited(uuid7()) as news:
-        async with asyncio.timeout(10):
-            await news.wait()
-        assert three[0].news.heard
+async def test_who_waits_from_before_news_are_heard_looks_when_they_are(platform):
+    fresh = News(platform.database)
+    try:
+        with fresh.awaited(uuid7()) as news:
+            async with asyncio.timeout(10):
+                await news.wait()
+            assert fresh.heard
+    finally:
+        await fresh.close()
 
 
 async def test_a_connection_that_breaks_is_made_again(platform, database_urls):
