@@ -96,8 +96,9 @@ class News:
                     async for message in messages:
                         self._hear(message)
                         pause = FIRST_PAUSE
-            except (Unavailable, psycopg.Error) as error:
-                logger.info("no news of runs for a moment: %s", error)
+            except Exception as error:
+                # Whatever it is: who waits must not be without news for good.
+                logger.warning("no news of runs for a moment: %s", error or type(error).__name__)
             finally:
                 self.heard = False
             await asyncio.sleep(pause)

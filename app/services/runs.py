@@ -141,9 +141,11 @@ async def cancel_queued(platform: Platform, workspace_id: UUID, run_ids: Sequenc
             found = await limits.end_queued(
                 session, workspace_id, workflow_id, run_ids, error=_cancelled("before it began")
             )
-        ended += found
-        for key in dict.fromkeys(found.values()):
+        ended += [run.id for run in found]
+        for key in dict.fromkeys(run.concurrency_key for run in found):
             await queues.release(platform, workspace_id, workflow_id, key)
+        for run in found:
+            await tell_end(platform, run)
     return ended
 
 

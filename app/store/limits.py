@@ -139,7 +139,7 @@ _END_QUEUED = text(
     UPDATE runs SET status = 'cancelled', error = CAST(:error AS jsonb), waiting_for = NULL, queue = NULL,
                     finished_at = now(), updated_at = now()
     WHERE {_OF_WORKFLOW} AND id = ANY(:ids) AND queue IS NOT NULL
-    RETURNING id, concurrency_key
+    RETURNING *
     """
 )
 
@@ -249,10 +249,10 @@ async def queued_in(session: AsyncSession, workspace_id: UUID, run_ids: Sequence
 
 async def end_queued(
     session: AsyncSession, workspace_id: UUID, workflow_id: UUID, run_ids: Sequence[UUID], *, error: JsonObject
-) -> dict[UUID, str | None]:
-    """Cancel those of these runs that wait to be let in, all of them at once; answers with them and their keys."""
+) -> Sequence[Run]:
+    """Cancel those of these runs that wait to be let in, all of them at once; answers with them."""
     given = {**_in(workspace_id, workflow_id), "ids": list(run_ids), "error": Jsonb(error)}
-    return {row.id: row.concurrency_key for row in (await session.execute(_END_QUEUED, given)).all()}
+    return (await session.scalars(select(Run).from_statement(_END_QUEUED), given)).all()
 
 
 async def give_places(

@@ -1,6 +1,9 @@
 """Runs that steps start count towards their workflow's limits: they wait for their turn, or the step says why not."""
 
+import pytest
+
 from app.json import JsonObject
+from app.services.runs import cancel_queued
 from tests.integration.engine.test_run_workflow import GREETS, WAITS, child, runs
 from tests.support.engine import Engine
 from tests.support.waiting import eventually
@@ -22,13 +25,19 @@ async def test_a_run_that_has_to_wait_for_its_turn_is_waited_for(engine: Engine)
     assert (await engine.end(parent)).output == 2
 
 
-async def test_a_parent_hears_at_once_of_a_child_that_is_cancelled_before_it_began(engine: Engine) -> None:
+@pytest.mark.parametrize("with_others", [False, True])
+async def test_a_parent_hears_at_once_of_a_child_that_is_cancelled_before_it_began(
+    engine: Engine, with_others: bool
+) -> None:
     target = await engine.publish({**WAITS, "settings": ONE_AT_A_TIME}, name="Gate")
     ahead = await engine.start(target)
     await engine.at(ahead, "gate")
     parent = await engine.start({"steps": [runs("through", "gate")]})
     queued = await child(engine, parent, "pending")
-    assert (await engine.cancel(queued)).started_at is None
+    if with_others:
+        assert await cancel_queued(engine.platform, engine.workspace_id, [queued.id, ahead.id]) == [queued.id]
+    else:
+        assert (await engine.cancel(queued)).started_at is None
     assert (await engine.end(parent)).error["type"] == "child_cancelled"
     assert (await engine.row(queued)).parent_waits is False
     await engine.cancel(ahead)
