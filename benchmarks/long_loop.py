@@ -52,7 +52,7 @@ def definition(url: str, items: int, concurrency: int) -> JsonObject:
     """One request for each number, each answered with the number; the run's output tells how many there were."""
     call = {"id": "call", "type": "action", "action": "http.request", "inputs": {"url": f"{url}/{{{{ item }}}}"}}
     loop = {"id": "each", "type": "loop", "items": f"{{{{ range({items}) }}}}", "concurrency": concurrency}
-    collect = {"collect": {"item": "{{ item }}", "answer": "{{ steps.call.output }}"}}
+    collect = {"collect": {"item": "{{ item }}", "answer": "{{ steps.call.output.body }}"}}
     output = {"count": "{{ steps.each.output.count }}", "last": "{{ steps.each.output.results[-1].item }}"}
     return {"trigger": {"type": "manual"}, "steps": [loop | collect | {"steps": [call]}], "output": output}
 
