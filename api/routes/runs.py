@@ -1,5 +1,6 @@
 """Runs over HTTP: start one, find them, look into one. Watching one live is `stream.py`, steering it `control.py`."""
 
+import asyncio
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -57,6 +58,8 @@ async def start(
     The workflow's limits may have the run wait as `pending` (`waiting_for` says for what), answer with the run of an
     earlier start (`run_once_per`), or refuse it with 429.
     """
+    clock = asyncio.get_running_loop()
+    asked_at = clock.time()
     started = await runs.start(
         platform,
         actor.workspace_id,
@@ -69,7 +72,7 @@ async def start(
     )
     run = started.run
     if wait is not None:
-        run = await answering.wait_for_answer(platform, run, wait)
+        run = await answering.wait_for_answer(platform, run, wait - (clock.time() - asked_at))
         response.headers["Preference-Applied"] = f"wait={wait}"
         if run.response is not None:
             return own_response(run, response.headers)

@@ -18,7 +18,7 @@ from app.services.live import steps as live_steps
 from app.services.paging import Page, decode_cursor, page_of, plain_text, whole_number
 from app.services.platform import Platform
 from app.services.starting import Started, start
-from app.services.steering import ask, is_under_way, is_unknown
+from app.services.steering import DESCRIBE_SECONDS, ask, is_under_way, is_unknown
 from app.services.telling import tell_end
 from app.store import limits, run_rows
 from app.store import runs as store
@@ -190,9 +190,10 @@ async def _temporal_end(platform: Platform, run: Run, deadline: float) -> float:
 
 async def _ask_temporal_to_cancel(platform: Platform, run_id: UUID, *, must: bool) -> None:
     """Raises `Unavailable` when Temporal `must` be told and cannot be reached. It need not know the run."""
+    seconds = CANCEL_SECONDS if must else CANCEL_SECONDS - DESCRIBE_SECONDS  # it was asked for the run before
     try:
-        async with asyncio.timeout(CANCEL_SECONDS):
-            await (await handle_of(platform, run_id)).cancel(rpc_timeout=timedelta(seconds=CANCEL_SECONDS))
+        async with asyncio.timeout(seconds):
+            await (await handle_of(platform, run_id)).cancel(rpc_timeout=timedelta(seconds=seconds))
     except TEMPORAL_ERRORS as error:
         if must and not is_unknown(error):
             raise Unavailable("temporal_unavailable", "Temporal cannot be reached; try again in a moment.") from error

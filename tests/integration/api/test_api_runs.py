@@ -2,11 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 
+from app.db.models import Run
 from app.json import JsonObject
+from app.services import answering, runs
 from app.services.platform import Platform
 from app.settings import Settings
 from tests.integration.api.calls import SET_ONE, WAIT, a_workflow, an_active_workflow, made, paths, problem
@@ -35,6 +38,26 @@ async def test_a_run_is_started_and_answered_before_it_is_done(
     base = f"{settings.resolved_temporal_ui_url}/namespaces/{settings.temporal_namespace}/workflows"
     assert found["workflow_id"] == f"run-{run['id']}"
     assert found["url"] == f"{base}/{found['workflow_id']}/{found['run_id']}"
+
+
+async def test_what_the_start_takes_is_part_of_the_wait(
+    api_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow_id = await an_active_workflow(api_client, SET_ONE)
+    start, wait_for_answer, waits = runs.start, answering.wait_for_answer, []
+
+    async def slow_start(*args: Any, **named: Any) -> runs.Started:
+        await asyncio.sleep(0.2)
+        return await start(*args, **named)
+
+    async def noted_wait(platform: Platform, run: Run, seconds: float) -> Run:
+        waits.append(seconds)
+        return await wait_for_answer(platform, run, seconds)
+
+    monkeypatch.setattr(runs, "start", slow_start)
+    monkeypatch.setattr(answering, "wait_for_answer", noted_wait)
+    await api_client.post(f"/v1/workflows/{workflow_id}/runs", json={}, headers=WAIT_30)
+    assert 0 < waits[0] <= 29.8
 
 
 async def test_a_run_that_is_waited_for_is_answered_with_its_result(api_client: httpx.AsyncClient) -> None:

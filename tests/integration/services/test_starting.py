@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
+from temporalio.service import RPCError, RPCStatusCode
 
 from app.json import JsonObject
-from app.services import answering, launching, publishing, runs, workflows, workspaces
+from app.services import answering, launching, publishing, runs, steering, workflows, workspaces
 from app.services.errors import Conflict, Invalid, NotFound
 from app.store import workflow_variables
 from tests.support.waiting import eventually
@@ -146,3 +147,27 @@ async def test_a_run_cancelled_before_it_was_noted_is_cancelled_in_temporal(engi
         return any(e.HasField("workflow_execution_cancel_requested_event_attributes") for e in history.events)
 
     await eventually(asked_to_cancel)
+
+
+async def test_cancelling_what_has_not_begun_takes_five_seconds_at_most_without_temporal(engine, monkeypatch):
+    workflow_id = await engine.publish(WAITS)
+    run = await engine.row(await engine.start(workflow_id, noted_later=True))
+    seconds: list[float] = []
+
+    class Away:
+        async def describe(self, *, rpc_timeout):
+            seconds.append(rpc_timeout.total_seconds())
+            raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+
+        async def cancel(self, *, rpc_timeout):
+            await self.describe(rpc_timeout=rpc_timeout)
+
+    async def away(platform, run_id):
+        return Away()
+
+    monkeypatch.setattr(steering, "handle_of", away)
+    monkeypatch.setattr(runs, "handle_of", away)
+    cancelled = await runs.request_cancel(engine.platform, run)
+    assert cancelled is not None
+    assert (cancelled.status, len(seconds)) == ("cancelled", 2)
+    assert sum(seconds) <= 5
