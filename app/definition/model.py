@@ -1,40 +1,21 @@
-"""The shape of a definition: its head, settings, triggers and their limits. Step kinds live in `steps.py`.
+"""The shape of a definition: its head, settings and limits. Step kinds live in `steps.py`, triggers in `triggers/`.
 
 Only shapes stand here. What makes a well-shaped definition publishable (known actions, reachable names) is `check.py`;
 how a document that does not fit is explained is `parse.py`.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from app.definition.base import Document
-from app.definition.conditions import EventFilter
 from app.definition.durations import Duration
 from app.definition.run_limits import MAX_RUNS_PER_HOUR, Concurrency, KeyText
 from app.definition.steps import Step
-from app.json import Json, JsonObject
+from app.definition.triggers import AnyTrigger, ManualTrigger, Trigger
+from app.json import Json
 
 DispatchMode = Literal["local_first", "scheduled"]
-
-
-class ManualTrigger(Document):
-    """Started by a request; `input_schema` is a JSON Schema (2020-12) the request's input must satisfy."""
-
-    type: Literal["manual"]
-    input_schema: JsonObject | None = Field(None, description="JSON Schema (2020-12) of the input; absent = anything.")
-
-
-class EventTrigger(Document):
-    """Started by each event whose type and source fit and for which `filter` holds."""
-
-    type: Literal["event"]
-    event: str = Field(description="Event type, exact (`crm.deal.won`) or with a trailing wildcard (`crm.deal.*`).")
-    source: str | None = Field(None, description="Only events of this CloudEvents source.")
-    filter: EventFilter | None = Field(None, description="Condition over the event; absent = every event of the type.")
-
-
-Trigger = Annotated[ManualTrigger | EventTrigger, Field(discriminator="type")]
 
 
 class Settings(Document):
@@ -80,7 +61,7 @@ class Definition(Document):
     output: Json = Field(None, description="What the run answers with; may hold expressions.")
 
     @property
-    def all_triggers(self) -> list[ManualTrigger | EventTrigger]:
+    def all_triggers(self) -> list[AnyTrigger]:
         """`trigger` and `triggers` as one list; a definition that names none can be started by hand."""
         named = ([self.trigger] if self.trigger else []) + list(self.triggers)
         return named or [ManualTrigger(type="manual", input_schema=None)]

@@ -21,7 +21,7 @@ from app.definition import conditions
 from app.definition.durations import parse_moment
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
-from app.services import runs
+from app.services import runs, subscribing
 from app.services.errors import Conflict, Invalid, NotFound, TooLarge
 from app.services.launching import TEMPORAL_ERRORS, handle_of
 from app.services.platform import Platform
@@ -66,7 +66,8 @@ class _Dispatch:
 
     event: Event
     envelope: JsonObject
-    workflows: list[UUID] = field(default_factory=list)
+    starts: dict[UUID, str] = field(default_factory=dict)
+    """Kinds of the triggers it fits, by workflow."""
     waiting: dict[UUID, list[str]] = field(default_factory=dict)
     """Paths of the waits it ends, by run."""
     later: dict[UUID, list[str]] = field(default_factory=dict)
@@ -125,7 +126,7 @@ async def _dispatch(
     undone = [event for event in events if event.dispatched_at is None]
     todo = await _whom(platform, workspace_id, undone) if undone else []
     gate = asyncio.Semaphore(STARTS_AT_ONCE)
-    await asyncio.gather(*(_start(platform, gate, one, workflow_id) for one in todo for workflow_id in one.workflows))
+    await asyncio.gather(*(_start(platform, gate, one, *start) for one in todo for start in one.starts.items()))
     for one in todo:
         await _wake(platform, one)
     if todo:
@@ -170,8 +171,9 @@ async def _match(found: _Dispatch, listening: Sequence[Subscription], waiting: S
                 found.later.setdefault(wait.run_id, []).append(wait.path)
         if place % FITS_AT_ONCE == 0:
             await asyncio.sleep(0)
-    fitting = (one.workflow_id for one in listening if conditions.event_matches(one.filter, envelope, {}))
-    found.workflows.extend(dict.fromkeys(fitting))
+    for one in listening:
+        if one.workflow_id not in found.starts and conditions.event_matches(one.filter, envelope, {}):
+            found.starts[one.workflow_id] = one.kind
 
 
 async def _leave_out_taken(platform: Platform, workspace_id: UUID, found: Sequence[_Dispatch]) -> None:
@@ -197,7 +199,7 @@ def _in_time(wait: Wait, event: Event) -> bool:
     return begun and (wait.until is None or event.received_at <= wait.until)
 
 
-async def _start(platform: Platform, gate: asyncio.Semaphore, one: _Dispatch, workflow_id: UUID) -> None:
+async def _start(platform: Platform, gate: asyncio.Semaphore, one: _Dispatch, workflow_id: UUID, kind: str) -> None:
     """Start the workflow for the event. One that was paused or deleted meanwhile, or cannot take it, is left out."""
     attributes = {name: value for name, value in one.envelope.items() if name != "data"}
     key = run_key(one.event.source, one.event.id)
@@ -207,9 +209,9 @@ async def _start(platform: Platform, gate: asyncio.Semaphore, one: _Dispatch, wo
                 platform,
                 one.event.workspace_id,
                 workflow_id,
-                input=one.event.data,
+                input=subscribing.given(kind, one.envelope),
                 idempotency_key=key,
-                trigger_type="event",
+                trigger_type=kind,
                 event=attributes,
             )
         except (NotFound, Conflict, TooLarge) as refusal:

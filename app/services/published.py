@@ -8,11 +8,12 @@ from functools import lru_cache
 from app.db.models import Version
 from app.definition.errors import Path
 from app.definition.expressions import is_template
-from app.definition.model import Definition, ManualTrigger
+from app.definition.model import Definition
 from app.definition.parse import parse
 from app.definition.run_limits import RunLimits
 from app.definition.steps import RunWorkflowStep
 from app.definition.tree import walk, walk_paths
+from app.definition.triggers import ManualTrigger
 from app.json import JsonObject
 
 

@@ -13,11 +13,11 @@ from app.db.models import Version, Workflow
 from app.definition import dialects
 from app.definition.check import check
 from app.definition.mending import mended
-from app.definition.model import Definition, EventTrigger
+from app.definition.model import Definition
 from app.definition.parse import digest, parse
 from app.definition.problems import DefinitionInvalid, Problem
 from app.json import Json
-from app.services import editing, queues
+from app.services import editing, queues, subscribing
 from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, whole_number
 from app.services.platform import Platform
@@ -208,8 +208,8 @@ async def _run_version(session: AsyncSession, workflow: Workflow, chosen: Versio
     """Whether that is news."""
     if (workflow.status, workflow.active_version) == ("active", chosen.number):
         return False
-    triggers = [each for each in parse(chosen.definition).all_triggers if isinstance(each, EventTrigger)]
-    await subscriptions.replace(session, workflow.workspace_id, workflow.id, triggers)
+    listens = subscribing.listens(workflow.id, parse(chosen.definition))
+    await subscriptions.replace(session, workflow.workspace_id, workflow.id, listens)
     workflow.status, workflow.active_version = "active", chosen.number
     return True
 

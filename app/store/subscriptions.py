@@ -1,20 +1,31 @@
 """Queries about what active workflows listen to."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Subscription
-from app.definition.model import EventTrigger
+from app.json import Json, JsonObject
 from app.store.events import patterns_of
 
 
-async def replace(
-    session: AsyncSession, workspace_id: UUID, workflow_id: UUID, triggers: Iterable[EventTrigger]
-) -> None:
-    """The workflow listens to exactly these triggers from now on."""
+@dataclass(frozen=True, kw_only=True)
+class Listen:
+    """What one trigger listens to. `position` is its place among all triggers of the definition."""
+
+    position: int
+    kind: str
+    event: str
+    source: str | None = None
+    filter: Json = None
+    options: JsonObject = field(default_factory=dict)
+
+
+async def replace(session: AsyncSession, workspace_id: UUID, workflow_id: UUID, listens: Iterable[Listen]) -> None:
+    """The workflow listens to exactly this from now on."""
     await session.execute(
         delete(Subscription)
         .where(Subscription.workspace_id == workspace_id, Subscription.workflow_id == workflow_id)
@@ -24,12 +35,14 @@ async def replace(
         Subscription(
             workspace_id=workspace_id,
             workflow_id=workflow_id,
-            position=position,
-            event=trigger.event,
-            source=trigger.source,
-            filter=trigger.filter,
+            position=each.position,
+            kind=each.kind,
+            event=each.event,
+            source=each.source,
+            filter=each.filter,
+            options=each.options,
         )
-        for position, trigger in enumerate(triggers)
+        for each in listens
     )
 
 

@@ -83,7 +83,7 @@ class Version(Base):
 
 
 class Subscription(Base):
-    """What an active workflow's event triggers listen to: one row a trigger, of the active version."""
+    """What an active workflow's triggers listen to: one row a trigger that events reach, of the active version."""
 
     __tablename__ = "subscriptions"
     __table_args__ = (
@@ -96,9 +96,14 @@ class Subscription(Base):
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     workflow_id: Mapped[UUID] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
+    """Place of the trigger among all triggers of the definition."""
+    kind: Mapped[str] = mapped_column(server_default="event")
+    """Type of the trigger: event, webhook, form or message."""
     event: Mapped[str]
     source: Mapped[str | None]
     filter: Mapped[Any | None]
+    options: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    """What else the trigger says about its starts: `{ordered_by, conversation}`; absent keys take their defaults."""
 
 
 class WorkflowVariable(Base):

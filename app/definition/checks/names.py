@@ -11,10 +11,11 @@ from app.definition.condition_shapes import comparisons, group_of, is_comparison
 from app.definition.conditions import EVENT_NAMES
 from app.definition.errors import ExpressionError, Path
 from app.definition.expressions import FUNCTIONS, Reference, references, syntax_problems
-from app.definition.model import Definition, EventTrigger
+from app.definition.model import Definition
 from app.definition.nearest import suggestion
 from app.definition.paths import format_path, parse_path
 from app.definition.steps import SetVariableStep, Step
+from app.definition.triggers import WITH_EVENT
 from app.json import Json
 
 RUN_FIELDS = ("id", "workflow_id", "workflow_name", "version", "started_at")
@@ -39,7 +40,7 @@ class Names:
     @classmethod
     def of(cls, definition: Definition, steps: list[tuple[Step, Path]]) -> "Names":
         """The names of a definition's runs."""
-        triggered = any(isinstance(trigger, EventTrigger) for trigger in definition.all_triggers)
+        triggered = any(isinstance(trigger, WITH_EVENT) for trigger in definition.all_triggers)
         variables = list(definition.variables)
         for step, _place in steps:
             if isinstance(step, SetVariableStep):

@@ -1,9 +1,5 @@
 """The page for those who bring definitions agrees with the code."""
 
-from typing import get_args
-
-import pytest
-
 from app.catalog.registry import LOOKUP
 from app.definition.dialects.conditions import OPERATOR_NAMES
 from app.definition.dialects.detect import DIALECTS
@@ -14,9 +10,7 @@ from app.definition.dialects.names import ACTION_NAMES, action_id
 from app.definition.dialects.times import UNITS
 from app.definition.dialects.triggers import TRIGGER_TYPES
 from app.definition.dialects.wizard import EVENT_TYPES, SOURCES
-from app.definition.model import Trigger
-from tests.support.dialects import errors
-from tests.support.documents import ROOT, quoted, table
+from tests.support.documents import quoted, table
 
 PAGE = "dialects.md"
 
@@ -33,18 +27,6 @@ def test_every_kind_of_flat_step_and_of_trigger_is_told() -> None:
     assert sorted(first("`step_type`")) == sorted(STEP_TYPES)
     told = {name: quoted(row[1])[0] for row in table(PAGE, "`trigger_type`") for name in quoted(row[0])}
     assert told == TRIGGER_TYPES
-
-
-def test_the_triggers_that_start_something_are_told() -> None:
-    said = next(text for text in (ROOT / "docs" / PAGE).read_text().split("\n\n") if "has the triggers" in text)
-    kinds = sorted(get_args(kind.model_fields["type"].annotation)[0] for kind in get_args(get_args(Trigger)[0]))
-    assert sorted(quoted(said.partition(".")[0])) == kinds
-
-
-@pytest.mark.parametrize("named", [name for name, kind in TRIGGER_TYPES.items() if kind not in ("manual", "event")])
-def test_a_trigger_of_another_kind_is_all_that_is_refused(named: str) -> None:
-    found = errors({"trigger_type": named, "steps": [{"step_type": "stop"}]})
-    assert [(path, message.partition("'")[0]) for path, message in found] == [("trigger_type", "unknown trigger type ")]
 
 
 def test_the_names_of_actions_are_those_that_are_read() -> None:

@@ -1,0 +1,65 @@
+"""What the triggers of a definition listen to, and what a run started by one of them is given. Pure: nothing is read.
+
+Everything that comes in from outside becomes an event first. A delivery to a webhook and a submission of a form are for
+one trigger of one workflow: their events have that trigger's own source, and nothing else does.
+"""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from app.definition.model import Definition
+from app.definition.triggers import AnyTrigger, EventTrigger, FormTrigger, MessageTrigger, WebhookTrigger
+from app.json import Json, JsonObject
+from app.store.subscriptions import Listen
+
+WEBHOOK_EVENT = "system.webhook.received"
+FORM_EVENT = "form.submission.received"
+
+
+def listens(workflow_id: UUID, definition: Definition) -> Iterator[Listen]:
+    """What the workflow listens to while a version with this definition is active."""
+    for position, trigger in enumerate(definition.all_triggers):
+        listen = _listen(workflow_id, position, trigger)
+        if listen is not None:
+            yield listen
+
+
+def source_of(workflow_id: UUID, position: int) -> str:
+    """The source of events that are for this trigger of the workflow alone."""
+    return f"/v1/workflows/{workflow_id}/triggers/{position}"
+
+
+def given(kind: str, envelope: JsonObject) -> Json:
+    """What `trigger` holds in a run that a trigger of this kind starts for the event."""
+    data = envelope.get("data")
+    return data.get("fields") if kind == "form" and isinstance(data, dict) else data
+
+
+def _listen(workflow_id: UUID, position: int, trigger: AnyTrigger) -> Listen | None:
+    match trigger:
+        case EventTrigger():
+            options = {} if trigger.ordered_by is None else {"ordered_by": trigger.ordered_by}
+            return Listen(
+                position=position,
+                kind="event",
+                event=trigger.event,
+                source=trigger.source,
+                filter=trigger.filter,
+                options=options,
+            )
+        case WebhookTrigger():
+            return Listen(
+                position=position, kind="webhook", event=WEBHOOK_EVENT, source=source_of(workflow_id, position)
+            )
+        case FormTrigger():
+            return Listen(position=position, kind="form", event=FORM_EVENT, source=source_of(workflow_id, position))
+        case MessageTrigger():
+            return Listen(
+                position=position,
+                kind="message",
+                event=trigger.event,
+                filter=trigger.filter,
+                options={"connection": trigger.connection, "conversation": trigger.conversation},
+            )
+        case _:
+            return None
