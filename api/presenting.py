@@ -1,6 +1,7 @@
 """From rows to answers, the one place that knows both. Nothing is decided here; only a workflow's runs are counted."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from starlette.responses import Response
@@ -8,6 +9,7 @@ from starlette.responses import Response
 from api.headers import set_etag
 from api.schemas.base import milliseconds
 from api.schemas.connections import ConnectionAnswer, CredentialsAnswer
+from api.schemas.events import CausedByAnswer, EventAnswer, LoggedEventAnswer, TouchedRunAnswer
 from api.schemas.runs import (
     AttemptAnswer,
     DecisionAnswer,
@@ -21,10 +23,11 @@ from api.schemas.runs import (
     WaitAnswer,
 )
 from api.schemas.workflows import ProblemAnswer, ReadAsAnswer, WorkflowAnswer, WorkflowStatsAnswer
-from app.db.models import Connection, Run, Step, StepAttempt, Workflow
+from app.db.models import Connection, Event, Run, Step, StepAttempt, Workflow
 from app.definition import dialects
 from app.json import Json, JsonObject
 from app.services import workflows
+from app.services.event_log import Logged, Seen
 from app.services.platform import Platform
 from app.settings import Settings
 from app.temporal import names
@@ -146,6 +149,53 @@ def connection_answer(connection: Connection) -> ConnectionAnswer:
         created_at=connection.created_at,
         updated_at=connection.updated_at,
     )
+
+
+def logged_event_answer(event: Logged, *, with_data: bool) -> LoggedEventAnswer:
+    """An event of the list."""
+    data = {"data": event.data} if with_data else {}
+    return LoggedEventAnswer(
+        **_event_fields(event), started_count=event.started_count, woke_count=event.woke_count, **data
+    )
+
+
+def event_answer(seen: Seen) -> EventAnswer:
+    """One event with what it did."""
+    event = seen.event
+    return EventAnswer(
+        **_event_fields(event),
+        started_count=len(event.started),
+        woke_count=len(event.woke),
+        data=event.data,
+        runs=[
+            TouchedRunAnswer(
+                id=did.run.id,
+                workflow_id=did.run.workflow_id,
+                workflow_name=did.run.workflow_name,
+                status=did.run.status,
+                effect=did.effect,
+                step_paths=list(did.paths),
+            )
+            for did in seen.runs
+        ],
+    )
+
+
+def _event_fields(event: Event | Logged) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "subject": event.subject,
+        "time": event.time,
+        "extensions": event.extensions,
+        "received_at": event.received_at,
+        "dispatched_at": event.dispatched_at,
+        "caused_by": None if event.caused_by is None else CausedByAnswer.model_validate(event.caused_by),
+        "only_workflow_id": event.only_workflow,
+        "started": list(event.started),
+        "woke": list(event.woke),
+    }
 
 
 def _temporal(run: Run, settings: Settings) -> TemporalAnswer:

@@ -74,6 +74,11 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "this path (`GET /v1/runs/{id}/steps`).",
     ),
     "run_not_found": ProblemPage("No such run", "No run of this workspace has this id."),
+    "event_not_found": ProblemPage("No such event", "No event of this workspace has this id, or none of this source."),
+    "event_type_not_found": ProblemPage(
+        "Nothing is known of this type",
+        "The catalog does not describe this type of event. Events of any type are taken nevertheless.",
+    ),
     "connection_not_found": ProblemPage("No such connection", "No connection of this workspace has this id or name."),
     "action_not_found": ProblemPage("No such action", "The catalog has no such action: `GET /v1/catalog/actions`."),
     "problem_not_found": ProblemPage("No such problem", "No kind of problem has this code."),
@@ -241,6 +246,19 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "The answer does not fit",
         "`answer` must fit the JSON Schema in the approval's `form`, and goes with `approve` alone. `errors` lists "
         "what is wrong, field by field.",
+    ),
+    "which_event": ProblemPage(
+        "Several sources have an event of this id",
+        "An event is named by its id and its source together: say which with `?source=`. `detail` has the sources.",
+    ),
+    "event_not_for_workflow": ProblemPage(
+        "The workflow does not take this event",
+        "A replay for one workflow starts it as its trigger would. No trigger of this one fits the event's type, "
+        "source and data.",
+    ),
+    "no_input_schema": ProblemPage(
+        "The workflow takes any input",
+        "The version has no manual trigger, or one without `input_schema`: there is nothing to draw a form from.",
     ),
     "event_type_needed": ProblemPage(
         "Which event this is must be said",

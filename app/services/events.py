@@ -82,16 +82,19 @@ class _Dispatch:
         return f"event {self.event.id!r} of {self.event.source!r}"
 
 
-async def ingest(platform: Platform, workspace_id: UUID, events: Sequence[JsonObject]) -> list[Ingested]:
+async def ingest(
+    platform: Platform, workspace_id: UUID, events: Sequence[JsonObject], *, only: UUID | None = None
+) -> list[Ingested]:
     """Take events (CloudEvents envelopes with `data`), commit them, then dispatch them; answers in their order.
 
     The same `source` and `id` does it once: a repeat answers with what the first one did, and finishes its dispatch if
-    that was cut short. Raises `TooLarge` or `Invalid` before anything is taken.
+    that was cut short. With `only` they start that workflow alone and wake nobody. Raises `TooLarge` or `Invalid`
+    before anything is taken.
     """
     check(events, platform.settings.max_event_bytes)
     rows: dict[tuple[str, str], JsonObject] = {}
     for event in events:
-        rows.setdefault((event["source"], event["id"]), _row(event))
+        rows.setdefault((event["source"], event["id"]), {**_row(event), "only_workflow": only})
     async with platform.database.transaction(workspace_id) as session:
         new = await store.add(session, workspace_id, list(rows.values()))
         stored = {(row.source, row.id): row for row in await store.find(session, workspace_id, list(rows))}
@@ -164,6 +167,8 @@ async def _whom(platform: Platform, workspace_id: UUID, events: Sequence[Event])
 async def _match(found: _Dispatch, listening: Sequence[Subscription], waiting: Sequence[Wait]) -> None:
     """Note the runs and workflows the event is for."""
     event, envelope = found.event, found.envelope
+    if event.only_workflow is not None:
+        waiting, listening = (), [one for one in listening if one.workflow_id == event.only_workflow]
     for place, wait in enumerate(waiting, start=1):
         if _in_time(wait, event) and conditions.event_matches(wait.match, envelope, wait.context):
             found.waiting.setdefault(wait.run_id, []).append(wait.path)

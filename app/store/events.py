@@ -48,10 +48,16 @@ def envelope(event: Event) -> JsonObject:
 async def received(
     session: AsyncSession, workspace_id: UUID, pattern: str, *, since: datetime, until: datetime | None
 ) -> AsyncIterator[Event]:
-    """Events whose type fits `pattern` (exact, or with a trailing `*`), earliest first, read in pages."""
+    """Events whose type fits `pattern` (exact, or with a trailing `*`), earliest first, read in pages. Without those
+    that are for one workflow alone: they end no wait."""
     place: ColumnElement[bool] | None = None
     while True:
-        statement = select(Event).where(Event.workspace_id == workspace_id, _fits(pattern), Event.received_at >= since)
+        statement = select(Event).where(
+            Event.workspace_id == workspace_id,
+            _fits(pattern),
+            Event.received_at >= since,
+            Event.only_workflow.is_(None),
+        )
         if until is not None:
             statement = statement.where(Event.received_at <= until)
         if place is not None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, func, text
+from sqlalchemy import BigInteger, Computed, ForeignKeyConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.models.base import Base
@@ -18,7 +18,14 @@ class Event(Base):
     __table_args__ = (
         Index("events_type", "workspace_id", "type", "received_at"),
         Index("events_undispatched", "workspace_id", "received_at", postgresql_where=text("dispatched_at IS NULL")),
-        Index("events_dispatched", "workspace_id", "received_at", postgresql_where=text("dispatched_at IS NOT NULL")),
+        Index("events_received", "workspace_id", "received_at"),
+        Index("events_source", "workspace_id", "source", "received_at"),
+        Index("events_subject", "workspace_id", "subject", "received_at", postgresql_where=text("subject IS NOT NULL")),
+        Index(
+            "events_caused",
+            *("workspace_id", "caused_by_run", "received_at"),
+            postgresql_where=text("caused_by_run IS NOT NULL"),
+        ),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -33,6 +40,9 @@ class Event(Base):
     received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     dispatched_at: Mapped[datetime | None]
     caused_by: Mapped[JsonObject | None]
+    caused_by_run: Mapped[str | None] = mapped_column(Computed("caused_by ->> 'run_id'", persisted=True))
+    only_workflow: Mapped[UUID | None]
+    """A replay for this workflow alone: it starts no other one and wakes no run."""
     started: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     woke: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
 
