@@ -7,10 +7,13 @@ from fastapi import APIRouter, Path, Query
 from api.dependencies import ActorDep
 from api.openapi import problem_answers
 from api.schemas.base import ListAnswer
-from api.schemas.catalog import ActionAnswer, ActionErrorAnswer, RetryAnswer
+from api.schemas.catalog import ActionAnswer, ActionErrorAnswer, EventTypeAnswer, RetryAnswer
 from app.catalog.base import Action
+from app.catalog.events.base import EventType
+from app.catalog.events.registry import EVENTS
 from app.catalog.registry import ACTIONS, resolve
 from app.definition import parse
+from app.definition.nearest import nearest
 from app.json import JsonObject
 from app.services.errors import NotFound
 
@@ -43,6 +46,40 @@ async def get_action(
     return _answer(action)
 
 
+@router.get("/catalog/events", summary="List types of event", responses=problem_answers())
+async def list_event_types(
+    _: ActorDep,
+    category: Annotated[str | None, Query(description="Only those of this module.")] = None,
+    q: Annotated[str | None, Query(description="Only those whose id, title or description holds this.")] = None,
+) -> ListAnswer[EventTypeAnswer]:
+    """The types of event that are known, with the schema of their data where its fields are known. Events of any other
+    type can be sent, start workflows and wake runs just as well. The list comes as a whole."""
+    found = [
+        event
+        for event in EVENTS.values()
+        if (category is None or event.category == category)
+        and (q is None or any(q.casefold() in part.casefold() for part in (event.id, event.title, event.description)))
+    ]
+    return ListAnswer(items=[_event_type(event) for event in found], next_cursor=None)
+
+
+@router.get("/catalog/events/{event_type}", summary="Get a type of event", responses=problem_answers(404))
+async def get_event_type(
+    _: ActorDep, event_type: Annotated[str, Path(description="The type, as in `crm.deal.won`.")]
+) -> EventTypeAnswer:
+    """What is known of one type of event."""
+    event = EVENTS.get(event_type)
+    if event is None:
+        near = nearest(event_type, EVENTS)
+        meant = f"Did you mean {near!r}? " if near else ""
+        raise NotFound(
+            "event_type_not_found",
+            f"Nothing is known of events of the type {event_type[:200]!r}. {meant}GET /v1/catalog/events has all that "
+            "are known; others can be sent as well.",
+        )
+    return _event_type(event)
+
+
 @router.get("/schema/definition", summary="Get the schema of definitions", responses=problem_answers())
 async def definition_schema(_: ActorDep) -> JsonObject:
     """JSON Schema (2020-12) of the definition language, for editors that complete and check while one types."""
@@ -52,6 +89,18 @@ async def definition_schema(_: ActorDep) -> JsonObject:
 def _mentions(action: Action, text: str) -> bool:
     return any(
         text.casefold() in part.casefold() for part in (action.id, action.title, action.description, *action.aliases)
+    )
+
+
+def _event_type(event: EventType) -> EventTypeAnswer:
+    return EventTypeAnswer(
+        id=event.id,
+        title=event.title,
+        description=event.description,
+        category=event.category,
+        entity=event.entity,
+        data_schema=event.data_schema,
+        examples=[event.example] if event.example else [],
     )
 
 

@@ -1,4 +1,4 @@
-"""Shapes of the catalog: what a step can do."""
+"""Shapes of the catalog: what a step can do, and what can happen."""
 
 from pydantic import Field
 
@@ -42,3 +42,17 @@ class ActionAnswer(Answer):
     timeout: float = Field(description="Seconds one attempt may take, unless the step says otherwise.")
     errors: list[ActionErrorAnswer]
     idempotency: str = Field(description="How a repeat is made harmless.")
+
+
+class EventTypeAnswer(Answer):
+    """One thing that can happen."""
+
+    id: str = Field(examples=["crm.deal.won"])
+    title: str
+    description: str
+    category: str = Field(description="The module: the part of the id before the first dot.")
+    entity: str = Field(description="What it happens to.")
+    data_schema: JsonObject | None = Field(
+        description="JSON Schema of the fields its data may have; null where none is known. More may stand beside them."
+    )
+    examples: list[JsonObject] = Field(description="Data of such an event.")

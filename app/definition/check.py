@@ -1,12 +1,13 @@
 """What keeps a well-shaped definition from being published, all of it at once. The rules stand in `checks/`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from app.definition.checks.actions import ActionInfo, check_action
 from app.definition.checks.answering import check_answering
 from app.definition.checks.approvals import check_approval
 from app.definition.checks.compensation import check_compensation
+from app.definition.checks.event_types import check_event_types
 from app.definition.checks.findings import Findings
 from app.definition.checks.flow import Flow, Visit
 from app.definition.checks.kinds import check_kind
@@ -31,19 +32,22 @@ def check(
     *,
     actions: Mapping[str, ActionInfo],
     connections: Mapping[str, str] | None = None,
+    events: Collection[str] = (),
     max_steps: int = 50,
     max_depth: int = 16,
 ) -> list[Problem]:
     """Everything that keeps the definition from being published, ordered by place; empty when nothing does.
 
     `actions` holds the catalog by id and alias, `connections` the workspace's connections with their kinds (None = not
-    known here, so not judged). `max_steps` counts the whole tree, `max_depth` lists of steps inside each other.
+    known here, so not judged), `events` the types of event that are known: one that is nearly one of them is warned of.
+    `max_steps` counts the whole tree, `max_depth` lists of steps inside each other.
     """
     findings = Findings()
     if _check_size(definition, findings, max_steps, max_depth) and _check_expressions(definition, findings):
         flow = Flow(definition, findings)
         names = Names.of(definition, flow.steps)
         check_triggers(definition, findings)
+        check_event_types(definition, events, findings)
         check_compensation(definition, findings)
         check_answering(definition, findings)
         _check_head(definition, names, findings)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalog.events.registry import EVENTS
 from app.catalog.registry import LOOKUP
 from app.db.models import Version, Workflow
 from app.definition import dialects
@@ -190,7 +191,7 @@ async def _problems(
 ) -> list[Problem]:
     rules = await editing.settings(session, workspace_id)
     kinds = await connections.kinds(session, workspace_id)
-    problems = check(definition, actions=LOOKUP, connections=kinds, max_steps=rules.max_steps)
+    problems = check(definition, actions=LOOKUP, connections=kinds, events=EVENTS, max_steps=rules.max_steps)
     return problems if own is None else [*problems, *await check_runs(session, workspace_id, definition, own)]
 
 

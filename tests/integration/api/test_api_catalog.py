@@ -6,7 +6,7 @@ import httpx
 from jsonschema import Draft202012Validator
 
 from app.json import Json
-from tests.integration.api.calls import problem
+from tests.integration.api.calls import SET_ONE, a_workflow, made, problem
 
 
 async def test_the_catalog_lists_what_can_be_done(api_client: httpx.AsyncClient) -> None:
@@ -97,3 +97,36 @@ async def test_the_documentation_needs_nobody_elses_network(api_client: httpx.As
         for address in needed:
             assert address.startswith("/"), address
             assert (await api_client.get(address)).status_code == 200
+
+
+async def test_the_types_of_event_are_listed_and_searched(api_client: httpx.AsyncClient) -> None:
+    async def found(query: str) -> list[Json]:
+        items: list[Json] = (await api_client.get(f"/v1/catalog/events?{query}")).json()["items"]
+        return items
+
+    assert len(await found("")) > 120
+    assert {item["category"] for item in await found("category=booking")} == {"booking"}
+    assert [item["id"] for item in await found("q=NO_SHOW")] == ["booking.appointment.no_show"]
+    assert await found("q=nothing-like-it") == []
+
+
+async def test_one_type_of_event_is_described(api_client: httpx.AsyncClient) -> None:
+    won = (await api_client.get("/v1/catalog/events/crm.deal.won")).json()
+    assert (won["category"], won["entity"], won["title"]) == ("crm", "deal", "Deal won")
+    Draft202012Validator(won["data_schema"]).validate(won["examples"][0])
+    paid = (await api_client.get("/v1/catalog/events/ecommerce.order.paid")).json()
+    assert (paid["data_schema"], paid["examples"]) == (None, [])
+    answer = problem(await api_client.get("/v1/catalog/events/crm.deal.wom"), 404, "event_type_not_found")
+    assert "Did you mean 'crm.deal.won'?" in answer["detail"]
+
+
+async def test_a_type_that_looks_misspelt_is_warned_of_and_published_all_the_same(
+    api_client: httpx.AsyncClient,
+) -> None:
+    workflow_id = await a_workflow(api_client, SET_ONE, trigger={"type": "event", "event": "crm.contacts.created"})
+    checked = await made(api_client, f"/v1/workflows/{workflow_id}/validate")
+    assert checked["valid"] is True
+    [warning] = checked["problems"]
+    assert (warning["path"], warning["severity"]) == ("trigger.event", "warning")
+    assert "crm.contact.created" in warning["hint"]
+    assert (await made(api_client, f"/v1/workflows/{workflow_id}/publish"))["number"] == 1
