@@ -212,14 +212,7 @@ def _check_request(facts: Published, request: _Request) -> None:
         raise Invalid("unknown_variables", f"variables: unknown {', '.join(unknown)}; known: {known}", problems)
     if request.trigger_type not in ("manual", "workflow") or not facts.input_schemas:
         return
-    for place, schema in enumerate(facts.input_schemas, start=1):
-        try:
-            check_input(request.input, schema)
-        except Invalid:
-            if place == len(facts.input_schemas):
-                raise
-        else:
-            return
+    check_input(request.input, *facts.input_schemas)
 
 
 def _check_size(platform: Platform, input: Json) -> None:

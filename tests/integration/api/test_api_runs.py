@@ -161,8 +161,10 @@ async def test_input_must_fit_the_schema_of_the_manual_trigger(api_client: httpx
     path = f"/v1/workflows/{await an_active_workflow(api_client, trigger=trigger)}/runs"
     await made(api_client, path, {"input": {"email": "a@b", "age": 5}})
     answer = await api_client.post(path, json={"input": {"email": "a", "age": "5", "x": 1}})
-    assert sorted(paths(problem(answer, 422, "invalid_input"))) == ["input", "input.age", "input.email"]
+    assert sorted(paths(problem(answer, 422, "invalid_input"))) == ["input.age", "input.email", "input.x"]
     problem(await api_client.post(path), 422, "invalid_input")
+    missing = problem(await api_client.post(path, json={"input": {}}), 422, "invalid_input")
+    assert [(each["path"], each["message"]) for each in missing["errors"]] == [("input.email", "is required")]
 
 
 async def test_an_input_beyond_the_limit_is_refused(api_client: httpx.AsyncClient, settings: Settings) -> None:

@@ -21,7 +21,7 @@ def test_all_that_does_not_fit_is_said_at_once() -> None:
         "additionalProperties": False,
     }
     check_input({"b": 1, "c": []}, {**schema, "required": []})
-    assert refused({"b": "1", "c": ["x", 2], "d": 1}, schema) == ["input", "input", "input.b", "input.c[1]"]
+    assert refused({"b": "1", "c": ["x", 2], "d": 1}, schema) == ["input.a", "input.b", "input.c[1]", "input.d"]
 
 
 def test_patterns_are_matched_in_linear_time() -> None:
@@ -66,3 +66,22 @@ def test_a_value_that_takes_too_much_work_to_check_is_refused() -> None:
         check_answer({"a": many}, {"properties": {"a": {"items": {"type": "integer"}}}})
     assert (caught.value.code, caught.value.problems[0].path) == ("invalid_answer", "answer")
     assert caught.value.problems[0].hint
+
+
+def test_what_one_of_several_triggers_takes_is_taken() -> None:
+    by_id: JsonObject = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}
+    by_name: JsonObject = {"type": "object", "required": ["name"], "additionalProperties": False}
+    check_input({"id": 1}, by_name, by_id)
+    with pytest.raises(Invalid, match="nearest of its 2 manual triggers") as caught:
+        check_input({"id": "one"}, by_name, by_id)
+    assert [problem.path for problem in caught.value.problems] == ["input.id"]
+
+
+def test_the_nearest_of_several_schemas_tells_what_is_wrong() -> None:
+    whole: JsonObject = {"type": "object", "required": ["a", "b", "c"]}
+    with pytest.raises(Invalid) as caught:
+        check_input({"a": 1}, {"type": "string"}, whole, {"$ref": "#/nowhere"})
+    assert [problem.path for problem in caught.value.problems] == ["input.b", "input.c"]
+    with pytest.raises(Invalid) as caught:
+        check_input({"a": 1}, {"$ref": "#/nowhere"}, {"type": "nonsense"})
+    assert caught.value.code == "invalid_input_schema"
