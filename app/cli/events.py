@@ -1,10 +1,11 @@
-"""`holdfast events`: say that something happened."""
+"""`holdfast events`: say that something happened. Looking at what did is `event_log`'s."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from app.cli import event_log
 from app.cli.client import open_api
 from app.cli.documents import document, value
 from app.cli.exits import CliError, ExitCode
@@ -69,3 +70,6 @@ def _line(result: JsonObject) -> str:
     if result["duplicate"]:
         did.insert(0, "[yellow]came before; not done again[/]")
     return f"event {text(result['id'])}: {', '.join(did) or '[dim]nobody waits for it[/]'}"
+
+
+event_log.add_to(events_app)

@@ -1,6 +1,9 @@
 """`holdfast run` and `holdfast runs`: start runs, follow them, list them, look into them. Steering is `control`'s."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -8,7 +11,7 @@ import typer
 from app.cli import control
 from app.cli.client import Api, open_api
 from app.cli.documents import assignments, value
-from app.cli.exits import ExitCode
+from app.cli.exits import CliError, ExitCode
 from app.cli.lookup import workflow_by
 from app.cli.options import ApiUrl, DataDir, JsonOutput
 from app.cli.output import duration, moment, note, print_json, say, status, stdout, table, text
@@ -61,7 +64,7 @@ def run(
     if version is not None:
         body["version"] = version
     headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-    with open_api(api_url, data_dir) as api:
+    with open_api(api_url, data_dir) as api, _naming_fields(workflow):
         path = f"/v1/workflows/{workflow_by(api, workflow)['id']}/runs"
         if watch_:
             started = api.post(path, body, headers)
@@ -165,6 +168,19 @@ def watch_run(
     """Draw the steps of a run live until it ends; the exit code says how it ended."""
     with open_api(api_url, data_dir) as api:
         _finish(_watched(api, run_id, as_json=json_output), shown=True, as_json=json_output)
+
+
+@contextmanager
+def _naming_fields(workflow: str) -> Iterator[None]:
+    """An input that does not fit is told field by field, with where to see what the workflow takes."""
+    try:
+        yield
+    except CliError as error:
+        if error.code != "invalid_input":
+            raise
+        way = f"`holdfast workflows input {quote(workflow)}` says what it takes"
+        message = f"the input does not fit {workflow!r}; {way}"
+        raise CliError(error.exit_code, message, code=error.code, problems=error.problems) from error
 
 
 def _watched(api: Api, run_id: str, *, as_json: bool) -> JsonObject:

@@ -63,14 +63,14 @@ class Selection:
             "waiting_for": self.waiting_for,
             "parent_run_id": self.parent,
             "q": self.query,
-            "started_after": _moment(self.started_after, "--started-after"),
-            "started_before": _moment(self.started_before, "--started-before"),
+            "started_after": moment_of(self.started_after, "--started-after"),
+            "started_before": moment_of(self.started_before, "--started-before"),
         }
         return {name: value for name, value in found.items() if value is not None}
 
 
-def _moment(text: str | None, option: str) -> str | None:
-    """An RFC 3339 time; what has no time zone is this machine's."""
+def moment_of(text: str | None, option: str) -> str | None:
+    """An option as RFC 3339 time; what has no time zone is this machine's. Raises `CliError` (usage)."""
     if text is None:
         return None
     try:

@@ -70,6 +70,38 @@ def archive(wanted: Wanted, api_url: ApiUrl = None, data_dir: DataDir = None, js
     _move("archive", wanted, api_url, data_dir, json_output=json_output)
 
 
+@workflows_app.command("input")
+def input_of(
+    wanted: Wanted,
+    version: Annotated[int | None, typer.Option(min=1, help="A published version; default the active one.")] = None,
+    api_url: ApiUrl = None,
+    data_dir: DataDir = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """What a run of it may be started with, field by field."""
+    with open_api(api_url, data_dir) as api:
+        found = api.get(f"/v1/workflows/{workflow_by(api, wanted)['id']}/input", version=version)
+    if json_output:
+        print_json(found)
+        return
+    for form in (found, *found["alternatives"]):
+        if not form["fields"]:
+            print_json(form["input_schema"])
+            continue
+        rows = [
+            [
+                text(field["name"]),
+                text(field["kind"]),
+                "required" if field["required"] else "",
+                text(field["default"]),
+                ", ".join(map(text, field["options"])),
+                text(field["description"] or (field["label"] if field["label"] != field["name"] else "")),
+            ]
+            for field in form["fields"]
+        ]
+        table(["FIELD", "KIND", "", "DEFAULT", "ONE OF", ""], rows)
+
+
 def _move(to: str, wanted: str, api_url: str | None, data_dir: Path | None, *, json_output: bool) -> None:
     with open_api(api_url, data_dir) as api:
         workflow = api.post(f"/v1/workflows/{workflow_by(api, wanted)['id']}/{to}")
