@@ -14,15 +14,18 @@ from uuid_utils.compat import uuid7
 
 from app.db.models import Event
 from app.definition import conditions
+from app.definition.event_types import fits
+from app.definition.model import Definition
+from app.definition.parse import parse
 from app.json import Json
-from app.services import events
+from app.services import events, subscribing
 from app.services.errors import Conflict, NotFound
 from app.services.events import Ingested
 from app.services.paging import Page, decode_cursor, encode_cursor, page_of, plain_text
 from app.services.platform import Platform
 from app.store import event_log as store
 from app.store import events as rows
-from app.store import subscriptions, workflows
+from app.store import versions, workflows
 from app.store.event_log import EventFilter, Logged, Place, Touched
 
 __all__ = ["Did", "EventFilter", "Logged", "Replayed", "Seen", "get", "list_", "replay"]
@@ -106,7 +109,9 @@ async def replay(
         before = await rows.find(session, workspace_id, [(event.source, new_id)])
         if only is not None and not before:
             await _check_workflow(session, event, only)
-    envelope = {**rows.envelope(event), "id": new_id, REPLAY_OF: event.id}
+    # Nobody's step caused it: it begins a chain of its own.
+    said = {name: value for name, value in rows.envelope(event).items() if name != "caused_by"}
+    envelope = {**said, "id": new_id, REPLAY_OF: event.id}
     [result] = await events.ingest(platform, workspace_id, [envelope], only=only)
     async with platform.database.transaction(workspace_id) as session:
         made = await _one(session, workspace_id, new_id, event.source)
@@ -149,14 +154,23 @@ async def _check_workflow(session: AsyncSession, event: Event, workflow_id: UUID
             "workflow_not_active",
             f'The workflow "{workflow.name}" is {workflow.status}: publish or activate it, then replay the event.',
         )
-    envelope = rows.envelope(event)
-    for one in await subscriptions.listening(session, event.workspace_id, event.type, event.source):
-        if one.workflow_id == workflow_id and conditions.event_matches(one.filter, envelope, {}):
-            return
+    version = await versions.find(session, event.workspace_id, workflow_id, workflow.active_version or 0)
+    if version is not None and _takes(workflow_id, parse(version.definition), event):
+        return
     raise Conflict(
         "event_not_for_workflow",
         f'No trigger of the workflow "{workflow.name}" takes this event: its type is {event.type!r}, its source '
         f"{event.source!r}. Start a run of it instead.",
+    )
+
+
+def _takes(workflow_id: UUID, definition: Definition, event: Event) -> bool:
+    envelope = rows.envelope(event)
+    return any(
+        fits(one.event, event.type)
+        and one.source in (None, event.source)
+        and conditions.event_matches(one.filter, envelope, {})
+        for one in subscribing.listens(workflow_id, definition)
     )
 
 

@@ -11,7 +11,23 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, cast, func, literal, null, or_, select, text, true, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Text,
+    any_,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -120,7 +136,7 @@ async def list_(
         return []
     if filter_.text is not None:
         looked = statement.subquery()
-        matching = select(looked).where(_mentions(looked.c, filter_.text))
+        matching = select(looked).where(_mentions(looked.c, filter_.text), _hears(looked.c.type, filter_.type))
         statement = matching.order_by(*_order(looked.c)).limit(limit)
     return [_logged(dict(row), with_data=with_data) for row in (await session.execute(statement)).mappings()]
 
@@ -149,7 +165,7 @@ async def of_id(session: AsyncSession, workspace_id: UUID, id: str, source: str 
 async def touched(session: AsyncSession, workspace_id: UUID, run_ids: Sequence[UUID]) -> Sequence[Touched]:
     """What is still there of these runs, in the order they were asked for."""
     statement = select(Run.id, Run.workflow_id, Run.workflow_name, Run.status).where(
-        Run.workspace_id == workspace_id, Run.id.in_(run_ids)
+        Run.workspace_id == workspace_id, Run.id == any_(_ids(run_ids))
     )
     return [Touched(*row) for row in await session.execute(statement.order_by(Run.id))]
 
@@ -158,7 +174,7 @@ async def paths_taken(session: AsyncSession, event: Event, run_ids: Sequence[UUI
     """The waits of these runs that took the event, as far as the runs have written it down."""
     statement = select(Step.run_id, Step.path).where(
         Step.workspace_id == event.workspace_id,
-        Step.run_id.in_(run_ids),
+        Step.run_id == any_(_ids(run_ids)),
         Step.type == "wait_for_event",
         Step.wait.contains({"received": {"source": event.source, "id": event.id}}),
     )
@@ -166,6 +182,11 @@ async def paths_taken(session: AsyncSession, event: Event, run_ids: Sequence[UUI
     for run_id, path in await session.execute(statement.order_by(Step.sequence)):
         found.setdefault(run_id, []).append(path)
     return found
+
+
+def _ids(run_ids: Sequence[UUID]) -> ColumnElement[Any]:
+    """As one value: there may be more than a statement takes values."""
+    return literal(list(run_ids), ARRAY(PG_UUID(as_uuid=True)))
 
 
 async def _newest(
@@ -177,7 +198,8 @@ async def _newest(
     *,
     with_data: bool,
 ) -> Select[Any] | None:
-    """The newest events that all filters but the text leave; None where it is known that there are none."""
+    """The newest events that all filters leave but the text, and with a text a wildcard; None where it is known that
+    there are none."""
     columns = _columns(with_data=with_data)
     statement = select(*columns).where(Event.workspace_id == workspace_id, *_conditions(filter_, after))
     type_ = filter_.type
@@ -185,10 +207,12 @@ async def _newest(
         return statement.order_by(*_order(Event)).limit(limit)
     if not type_.endswith("*"):
         return statement.where(Event.type == type_).order_by(*_order(Event)).limit(limit)
+    if filter_.text is not None:
+        # It looks at so many events of whatever type: so many of each type would be very many.
+        return statement.order_by(*_order(Event)).limit(limit)
     types = (await session.scalars(_TYPES, {"workspace_id": workspace_id, "most": MANY_TYPES})).all()
     if len(types) > MANY_TYPES:
-        hears = Event.type.startswith(type_[:-1], autoescape=True)
-        return statement.where(hears).order_by(*_order(Event)).limit(limit)
+        return statement.where(_hears(_column(Event.type), type_)).order_by(*_order(Event)).limit(limit)
     heard = [each for each in types if each.startswith(type_[:-1])]
     if not heard:
         return None
@@ -246,6 +270,12 @@ def _order(columns: Any) -> list[ColumnElement[Any]]:
 def _mentions(columns: Any, wanted: str) -> ColumnElement[bool]:
     texts = (columns.id, columns.type, columns.source, columns.subject, cast(columns.data, Text))
     return or_(*(each.icontains(wanted, autoescape=True) for each in texts))
+
+
+def _hears(column: ColumnElement[str], pattern: str | None) -> ColumnElement[bool]:
+    """Whether a wildcard means the type; true for what is none."""
+    is_wildcard = pattern is not None and pattern.endswith("*")
+    return column.startswith(pattern[:-1], autoescape=True) if pattern and is_wildcard else true()
 
 
 def _logged(row: JsonObject, *, with_data: bool) -> Logged:
