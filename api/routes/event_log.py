@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AwareDatetime
 
 from api.bodies import RequestBody
-from api.dependencies import ActorDep, Cursor, Limit, PlatformDep
+from api.dependencies import ActorDep, Limit, PlatformDep
 from api.headers import IdempotencyKey
 from api.openapi import problem_answers
 from api.presenting import event_answer, logged_event_answer
@@ -23,6 +23,8 @@ router = APIRouter(prefix="/events", tags=["events"])
 REPLAY = RequestBody(ReplayRequest, required=False)
 
 EventId = Annotated[str, Path(description="Id of the event; what is no letter or digit percent-encoded.")]
+LongCursor = Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=8000)]
+"""It names an event, whose id and source may be long."""
 Source = Annotated[str | None, Query(description="Its source, where several have an event of this id.")]
 
 
@@ -56,7 +58,7 @@ async def list_events(
     ] = None,
     include: Annotated[Literal["data"] | None, Query(description="`data`: also what each event holds.")] = None,
     limit: Limit = 50,
-    cursor: Cursor = None,
+    cursor: LongCursor = None,
 ) -> ListAnswer[LoggedEventAnswer]:
     """The events that came, newest first, with the runs they started and woke. They are kept as long as runs are."""
     wanted = EventFilter(

@@ -126,8 +126,8 @@ async def replay(
 async def _one(session: AsyncSession, workspace_id: UUID, id: str, source: str | None) -> Event:
     found = await store.of_id(session, workspace_id, id, source)
     if not found:
-        of = "" if source is None else f" of {source!r}"
-        raise NotFound("event_not_found", f"There is no event {id!r}{of}; GET /v1/events lists them.")
+        of = "" if source is None else f" of {source[:200]!r}"
+        raise NotFound("event_not_found", f"There is no event {id[:200]!r}{of}; GET /v1/events lists them.")
     if len(found) > 1:
         told = ", ".join(event.source for event in found)
         told += ", …" if len(found) == store.MANY_SOURCES else ""

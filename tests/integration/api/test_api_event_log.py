@@ -121,6 +121,28 @@ async def test_pages_follow_each_other_without_gap_or_repeat(
         problem(await api_client.get(f"/v1/events?cursor={wrong}"), 422, "invalid_cursor")
 
 
+async def test_an_event_that_did_very_much_is_listed_with_a_hundred_ids_and_how_many_there_are(
+    api_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace
+) -> None:
+    woke = [f"0198b0c7-0000-7000-8000-{n:012}" for n in range(150)]
+    async with platform.database.transaction(workspace.id) as session:
+        row = {name: value for name, value in ORDER.items() if name not in ("specversion", "time")}
+        session.add(Event(workspace_id=workspace.id, time=None, extensions={}, woke=woke, **row))
+    [item] = (await api_client.get("/v1/events")).json()["items"]
+    assert (item["woke"], item["woke_count"]) == (woke[:100], 150)
+    seen = (await api_client.get("/v1/events/o-1")).json()
+    # None of these runs is there any more.
+    assert (len(seen["woke"]), seen["woke_count"], seen["runs"]) == (150, 150, [])
+
+
+async def test_a_cursor_names_an_event_with_a_long_name(api_client: httpx.AsyncClient) -> None:
+    long = [{"id": f"{n}" + "ü" * 120, "source": f"/{n}" + "ö" * 500} for n in range(3)]
+    await send(api_client, *long)
+    first = (await api_client.get("/v1/events?limit=2")).json()
+    second = await listed(api_client, f"limit=2&cursor={first['next_cursor']}")
+    assert second == [long[0]["id"]]
+
+
 async def test_a_search_looks_through_so_many_and_says_where_it_stopped(
     api_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
