@@ -23,6 +23,8 @@ from api.routes import (
     connections,
     control,
     events,
+    form_pages,
+    forms,
     health,
     runs,
     stream,
@@ -47,6 +49,7 @@ _RESOURCES = (
     bulk,
     stream,
     events,
+    forms,
     connections,
     catalog,
     workspace,
@@ -83,6 +86,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(actor_of), Depends(check_address)])
     app.include_router(health.router)
     app.include_router(approval_pages.router)
+    app.include_router(form_pages.router)
     app.include_router(problem_routes.router)
     return app
 

@@ -71,12 +71,13 @@ class FormField:
         return self.kind in ("radio", "checkboxes")
 
 
-def fields_of(form: JsonObject | None, root: str = "answer") -> list[FormField]:
-    """The fields of a form, each with its default."""
+def fields_of(form: JsonObject | None, root: str = "answer", order: Sequence[str] = ()) -> list[FormField]:
+    """The fields of a form, each with its default; those that `order` names come first, in that order."""
     required = (form or {}).get("required", [])
+    places = {name: place for place, name in enumerate(order)}
+    ordered = sorted(properties(form or {}), key=lambda pair: places.get(pair[0], len(places)))
     return [
-        _field(number, name, schema, root, required=name in required)
-        for number, (name, schema) in enumerate(properties(form or {}))
+        _field(number, name, schema, root, required=name in required) for number, (name, schema) in enumerate(ordered)
     ]
 
 

@@ -7,7 +7,7 @@ READABLE = 4.5
 VISIBLE = 3.0
 
 DARK, LIGHT = "#000000", "#ffffff"
-"""Text on a light and on a dark ground: on any colour one of them is readable. (Black itself: dark grey is not, on some.)"""
+"""Text on a light and on a dark ground: on any colour one of them is readable, which dark grey would not be."""
 
 
 def contrast(one: str, other: str) -> float:

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.definition.base import Document
-from app.json import JsonObject
+from app.json import Json, JsonObject
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#1b5e20"])]
 HttpsUrl = Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][^\s\"<>]*)?$", max_length=2000)]
@@ -26,6 +26,12 @@ class FormTrigger(Document):
 
     type: Literal["form"]
     fields: JsonObject = Field(description="JSON Schema (2020-12) of what is filled in: an object with `properties`.")
+    order: list[str] = Field(
+        default_factory=list,
+        max_length=500,
+        description="Names of the properties in the order the page has them, which JSON does not keep. Absent = as "
+        "they stand in what was sent; those it does not name come last.",
+    )
     form_id: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
@@ -51,3 +57,14 @@ class FormTrigger(Document):
         max_length=20,
         description="Websites whose pages may send to the form by script, and show it in a frame.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_order(cls, value: Json) -> Json:
+        """Note the order while there is one: in the database an object has none."""
+        fields = value.get("fields") if isinstance(value, dict) else None
+        properties = fields.get("properties") if isinstance(fields, dict) else None
+        order = value.get("order", []) if isinstance(value, dict) else None
+        if not isinstance(properties, dict) or not isinstance(order, list):
+            return value
+        return {**value, "order": [*order, *(name for name in properties if name not in order)]}

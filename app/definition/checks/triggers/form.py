@@ -31,6 +31,11 @@ def check_form(trigger: FormTrigger, place: Path, findings: Findings) -> None:
             findings.add(
                 (*fields, "properties"), f"the page would have {inputs:,} inputs, {MOST_INPUTS} are allowed", "ask less"
             )
+        for index, name in enumerate(trigger.order):
+            if name not in trigger.fields["properties"]:
+                findings.add(
+                    (*place, "order", index), f"there is no property '{shorten(name, 60)}'", severity="warning"
+                )
     if trigger.thank_you is not None and trigger.redirect_to is not None:
         findings.add((*place, "redirect_to"), "who is led on never reads thank_you", "keep one of the two")
     _check_colours(trigger, place, findings)
