@@ -10,6 +10,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from api.bodies import RequestBody
 from api.dependencies import PlatformDep
 from api.forms import fields as form_fields
 from api.forms import form_page
@@ -17,6 +18,7 @@ from api.forms.answers import field_answers, json_answer
 from api.forms.form_page import TRAP
 from api.forms.pages import page, posted
 from api.headers import idempotency_key
+from api.openapi import problem_answers
 from api.problems import Refused, problem_answer, status_of
 from api.reading import read_body, read_json
 from api.schemas.forms import FormSchemaAnswer, SubmissionAnswer, SubmissionRequest
@@ -26,14 +28,16 @@ from app.services.forms import Form
 from app.services.platform import Platform
 from app.services.validation import validated
 
-router = APIRouter(prefix="/forms", include_in_schema=False)
+router = APIRouter(prefix="/forms", tags=["forms"])
 
 JSON_TYPE = "application/json"
+SUBMISSION = RequestBody(SubmissionRequest)
+_PROBLEMS = {status: told for status, told in problem_answers(400, 404, 413, 415, 429).items() if status != 401}
 
 logger = logging.getLogger(__name__)
 
 
-@router.get("/{token}")
+@router.get("/{token}", include_in_schema=False)
 async def show(token: str, platform: PlatformDep) -> Response:
     """The form; or that it is closed."""
 
@@ -44,7 +48,7 @@ async def show(token: str, platform: PlatformDep) -> Response:
     return await _told(answering)
 
 
-@router.get("/{token}/thanks")
+@router.get("/{token}/thanks", include_in_schema=False)
 async def thanks(token: str, platform: PlatformDep) -> Response:
     """What people are led to when they have sent it: to load this again sends nothing again."""
 
@@ -54,9 +58,18 @@ async def thanks(token: str, platform: PlatformDep) -> Response:
     return await _told(answering)
 
 
-@router.post("/{token}")
+@router.post(
+    "/{token}",
+    status_code=202,
+    response_model=SubmissionAnswer,
+    summary="Send a form",
+    openapi_extra=SUBMISSION.openapi,
+    responses={**_PROBLEMS, 410: {"description": "The form is closed"}},
+)
 async def send(token: str, request: Request, platform: PlatformDep) -> Response:
-    """Take a submission, of a browser or of a program."""
+    """Takes a submission, without a key. It is kept before the answer leaves: what it starts is started even if this
+    server dies now. With an `Idempotency-Key` a repeat answers with what the first one did. A browser sends the page
+    itself here, as a form, and is led on (303) or shown what is wrong (422)."""
     if _media_type(request) == JSON_TYPE:
         return await _for_programs(token, request, platform, _taken_as_json)
 
@@ -67,9 +80,14 @@ async def send(token: str, request: Request, platform: PlatformDep) -> Response:
     return await _told(answering)
 
 
-@router.get("/{token}/schema")
+@router.get(
+    "/{token}/schema",
+    response_model=FormSchemaAnswer,
+    summary="Get what a form asks",
+    responses={404: _PROBLEMS[404], 503: _PROBLEMS[503]},
+)
 async def schema(token: str, request: Request, platform: PlatformDep) -> Response:
-    """What the form asks, for pages that draw it themselves."""
+    """What the form asks, without a key, for pages that draw it themselves."""
 
     async def answering(platform: Platform, form: Form, _request: Request) -> Response:
         trigger = form.trigger
@@ -89,8 +107,8 @@ async def schema(token: str, request: Request, platform: PlatformDep) -> Respons
     return await _for_programs(token, request, platform, answering)
 
 
-@router.options("/{token}")
-@router.options("/{token}/schema")
+@router.options("/{token}", include_in_schema=False)
+@router.options("/{token}/schema", include_in_schema=False)
 async def preflight(token: str, request: Request, platform: PlatformDep) -> Response:
     """Whether a page of another website may send (Fetch, CORS): only of those the form names."""
 
