@@ -16,6 +16,8 @@ MOST_INPUTS = 500
 _GROUND = "#ffffff"
 _FILES = ("contentEncoding", "contentMediaType")
 _WITH_ZONE = {"time": ("time-local", "09:30"), "date-time": ("date-time-local", "2030-01-31T09:30")}
+_TYPES = ("object", "array", "null")
+"""Types without an input; one that JSON Schema does not know is told as that."""
 _KINDS = "a text, number, integer, boolean, an enum, or a list whose items are an enum"
 
 
@@ -68,14 +70,14 @@ def _inputs(found: Drawn) -> int:
 def _undrawable(form: JsonObject) -> Iterator[tuple[str, str, str]]:
     """Properties for which a page has no input: name, what is wrong, and what to do."""
     for name, schema in properties(form):
-        shown, kind, format_ = f"'{shorten(name, 60)}'", single_type(schema), schema.get("format")
+        shown, kind, format_ = f"'{shorten(name, 60)}'", single_type(schema), str(schema.get("format", ""))
         found = drawn(schema)
         if format_ in ("binary", "base64") or any(key in schema for key in _FILES):
             yield name, f"a form takes no files, as {shown} would be one", "ask for its address: format: uri"
         elif kind == "string" and format_ in _WITH_ZONE:
             local, example = _WITH_ZONE[format_]
             yield name, f"no page asks for the zone that {format_} of {shown} has", f"format: {local}, as in {example}"
-        elif found.kind == "json":
+        elif found.kind == "json" and (kind is None or kind in _TYPES):
             yield name, f"a page has no input for {shown}", _way_out(kind)
         elif not found.choices and found.kind in ("select", "radio", "checkboxes"):
             yield name, f"there is nothing to choose from for {shown}", "name the choices in its enum"
