@@ -188,15 +188,19 @@ def _event(form: Form, type_: str, fields: JsonObject, submission_id: UUID) -> J
 
 def _sender(keys: tuple[SecretStr, ...], form: Form, address: str) -> str:
     """A digest of who sends to this form; of IPv6 the network counts, since whoever has one has all its addresses."""
-    try:
-        found = ipaddress.ip_address(address)
-        whole = found if found.version == 4 else ipaddress.ip_network((found, 64), strict=False)
-        address = str(whole)
-    except ValueError:
-        pass
-    said = f"{form.workspace_id} {form.workflow_id} {form.form_id} {address}".encode()
+    said = f"{form.workspace_id} {form.workflow_id} {form.form_id} {_who_has(address)}".encode()
     signer = _signer(keys)
     return (signer.sign(said) if signer else hashlib.sha256(said).digest()).hex()[:32]
+
+
+def _who_has(address: str) -> str:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(found.ipv4_mapped or ipaddress.IPv6Network((found, 64), strict=False))
+    return str(found)
 
 
 @lru_cache(maxsize=4)
