@@ -12,6 +12,7 @@ from api.forms import theme
 from api.forms.fields import FormField
 from api.forms.pages import Posted, last, rendered, told
 from app.definition.problems import Problem
+from app.json import Json
 from app.services.forms import Form
 
 TRAP = "contact_me_by_fax"
@@ -48,9 +49,10 @@ def is_trapped(sent: Posted) -> bool:
     return bool(last(sent, TRAP).strip())
 
 
-def thanks(form: Form) -> HTMLResponse:
-    """What people read when they have sent it."""
-    return _rendered(form, "thanks.html", 200, thank_you=form.trigger.thank_you or THANKS)
+def thanks(form: Form, said: Json = None) -> HTMLResponse:
+    """What people read when they have sent it: what the run said, if that is a text."""
+    told = said if isinstance(said, str) and said.strip() else form.trigger.thank_you or THANKS
+    return _rendered(form, "thanks.html", 200, thank_you=told)
 
 
 def closed(form: Form) -> HTMLResponse:

@@ -5,7 +5,7 @@ An address that is not ours, or no longer leads anywhere, is answered alike what
 
 import logging
 from collections.abc import Awaitable, Callable
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -19,6 +19,7 @@ from api.forms.form_page import TRAP
 from api.forms.pages import page, posted
 from api.headers import idempotency_key
 from api.openapi import problem_answers
+from api.own_responses import own_response
 from api.problems import Refused, problem_answer, status_of
 from api.reading import read_body, read_json
 from api.schemas.forms import FormSchemaAnswer, SubmissionAnswer, SubmissionRequest
@@ -49,11 +50,16 @@ async def show(token: str, platform: PlatformDep) -> Response:
 
 
 @router.get("/{token}/thanks", include_in_schema=False)
-async def thanks(token: str, platform: PlatformDep) -> Response:
+async def thanks(token: str, request: Request, platform: PlatformDep) -> Response:
     """What people are led to when they have sent it: to load this again sends nothing again."""
 
     async def answering() -> Response:
-        return form_page.thanks(await forms.by_token(platform, token))
+        form = await forms.by_token(platform, token)
+        sent = _uuid(request.query_params.get("submission", ""))
+        if sent is None or form.trigger.respond == "at_once":
+            return form_page.thanks(form)
+        run = await forms.answered(platform, form, sent)
+        return form_page.thanks(form, None if run is None or run.response is None else run.response["body"])
 
     return await _told(answering)
 
@@ -64,7 +70,11 @@ async def thanks(token: str, platform: PlatformDep) -> Response:
     response_model=SubmissionAnswer,
     summary="Send a form",
     openapi_extra=SUBMISSION.openapi,
-    responses={**_PROBLEMS, 410: {"description": "The form is closed"}},
+    responses={
+        **_PROBLEMS,
+        410: {"description": "The form is closed"},
+        "default": {"description": "What a `respond` step says, where the form leaves the answer to one"},
+    },
 )
 async def send(token: str, request: Request, platform: PlatformDep) -> Response:
     """Takes a submission, without a key. It is kept before the answer leaves: what it starts is started even if this
@@ -125,20 +135,20 @@ async def _taken(platform: Platform, form: Form, request: Request) -> Response:
     said, unread = form_fields.read(fields)
     if form_page.is_trapped(sent):
         await forms.keep_spam(platform, form, said, forms.one_time(once, said))
-        return _led_on(form, request)
+        return _led_on(form, request, once)
     try:
         if unread:
             raise Invalid("invalid_submission", "", unread)
-        await forms.submit(platform, form, said, forms.one_time(once, said))
+        taken = await forms.submit(platform, form, said, forms.one_time(once, said))
     except Invalid as error:
         return form_page.show_again(form, fields, once, error.problems)
-    return _led_on(form, request)
+    return _led_on(form, request, taken.id)
 
 
-def _led_on(form: Form, request: Request) -> Response:
+def _led_on(form: Form, request: Request, sent: UUID) -> Response:
     """To another address (303), so that loading the page again sends nothing again."""
     # From the page's own place: what stands before it is known to the proxy alone.
-    place = form.trigger.redirect_to or f"{request.path_params['token']}/thanks"
+    place = form.trigger.redirect_to or f"{request.path_params['token']}/thanks?submission={sent}"
     return RedirectResponse(place, status_code=303, headers={"Cache-Control": "no-store"})
 
 
@@ -154,6 +164,10 @@ async def _taken_as_json(platform: Platform, form: Form, request: Request) -> Re
         await forms.keep_spam(platform, form, body.fields, submission_id)
         return json_answer(SubmissionAnswer(submission_id=submission_id, run_id=None), 202)
     taken = await forms.submit(platform, form, body.fields, submission_id)
+    if form.trigger.respond == "by_step":
+        run = await forms.answered(platform, form, taken.id)
+        if run is not None and run.response is not None:
+            return own_response(run, {"Cache-Control": "no-store"})
     return json_answer(SubmissionAnswer(submission_id=taken.id, run_id=taken.run_id), 202)
 
 
@@ -211,6 +225,13 @@ def _later(answer: HTMLResponse, seconds: int) -> HTMLResponse:
 def _media_type(request: Request) -> str:
     """As it is said: a browser asks nobody whether it may send a type that another website's page left out."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _address(request: Request) -> str:

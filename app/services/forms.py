@@ -16,13 +16,13 @@ from uuid import UUID, uuid5
 
 from pydantic import SecretStr
 
-from app.db.models import Version, Workflow
+from app.db.models import Run, Version, Workflow
 from app.definition.durations import format_moment
 from app.definition.triggers import FormTrigger
 from app.json import JsonObject
 from app.security import form_tokens
 from app.security.signing import Signer
-from app.services import editing, events, submission_checks, subscribing
+from app.services import answering, editing, events, submission_checks, subscribing
 from app.services.errors import Conflict, NotFound, TooMany
 from app.services.platform import Platform
 from app.services.published import published
@@ -31,6 +31,7 @@ from app.store import events as event_rows
 from app.store import form_senders, versions, workflows
 from app.store import runs as run_rows
 
+ANSWER_SECONDS = 10.0
 SPAM_EVENT = "form.submission.spam_detected"
 _NO_WORKFLOW = "This address leads to no form."
 
@@ -156,9 +157,15 @@ async def submit(platform: Platform, form: Form, fields: JsonObject, submission_
                 raise Conflict(
                     "idempotency_key_reused", "This Idempotency-Key stands for another submission; use a new one."
                 )
-        key = events.run_key(form.source, str(submission_id))
-        run = await run_rows.with_key(session, form.workspace_id, form.workflow_id, key)
+        run = await run_rows.with_key(session, form.workspace_id, form.workflow_id, _run_key(form, submission_id))
     return Submission(submission_id, None if run is None else run.id)
+
+
+async def answered(platform: Platform, form: Form, submission_id: UUID) -> Run | None:
+    """The run a submission started, once it has answered or ended, or as it is after ten seconds; None for none."""
+    async with platform.database.transaction(form.workspace_id) as session:
+        run = await run_rows.with_key(session, form.workspace_id, form.workflow_id, _run_key(form, submission_id))
+    return None if run is None else await answering.wait_for_answer(platform, run, ANSWER_SECONDS)
 
 
 async def keep_spam(platform: Platform, form: Form, fields: JsonObject, submission_id: UUID) -> None:
@@ -166,6 +173,10 @@ async def keep_spam(platform: Platform, form: Form, fields: JsonObject, submissi
     event = _event(form, SPAM_EVENT, fields, submission_id)
     event["data"]["reason"] = "honeypot"
     await events.ingest(platform, form.workspace_id, [event])
+
+
+def _run_key(form: Form, submission_id: UUID) -> str:
+    return events.run_key(form.source, str(submission_id))
 
 
 def _event(form: Form, type_: str, fields: JsonObject, submission_id: UUID) -> JsonObject:

@@ -43,6 +43,11 @@ class FormTrigger(Document):
     submit_label: str = Field("Send", min_length=1, max_length=60, description="What the button says.")
     thank_you: str | None = Field(None, min_length=1, max_length=4000, description="What people read when it is sent.")
     redirect_to: HttpsUrl | None = Field(None, description="Where people go when it is sent, instead of `thank_you`.")
+    respond: Literal["at_once", "by_step"] = Field(
+        "at_once",
+        description="Whose words people read when it is sent: `thank_you`, or what a `respond` step says if it comes "
+        "within ten seconds.",
+    )
     language: str = Field(
         "en",
         pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$",

@@ -76,6 +76,7 @@ def test_what_no_page_can_ask_for_is_told_with_what_to_do(schema: Json, message:
             "501 inputs, 500 are allowed",
         ),
         (form(thank_you="Thanks", redirect_to="https://example.com"), "redirect_to", "never reads thank_you"),
+        (form(respond="by_step", redirect_to="https://example.com"), "redirect_to", "what a step responds"),
         (form(theme={"color": "#ffff00"}), "theme.color", "#ffff00 on #ffffff has a contrast of 1.1"),
         (form(theme={"color": "#222222", "background": "#000000"}), "theme.color", "hardly be seen"),
         (form(order=["nme"]), "order[0]", "there is no property 'nme'"),

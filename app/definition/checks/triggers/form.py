@@ -40,6 +40,8 @@ def check_form(trigger: FormTrigger, place: Path, findings: Findings) -> None:
                 )
     if trigger.thank_you is not None and trigger.redirect_to is not None:
         findings.add((*place, "redirect_to"), "who is led on never reads thank_you", "keep one of the two")
+    if trigger.respond == "by_step" and trigger.redirect_to is not None:
+        findings.add((*place, "redirect_to"), "who is led on never reads what a step responds", "keep one of the two")
     _check_colours(trigger, place, findings)
 
 
