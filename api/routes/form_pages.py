@@ -94,7 +94,7 @@ async def send(token: str, request: Request, platform: PlatformDep) -> Response:
     "/{token}/schema",
     response_model=FormSchemaAnswer,
     summary="Get what a form asks",
-    responses={404: _PROBLEMS[404], 503: _PROBLEMS[503]},
+    responses={status: _PROBLEMS[status] for status in (404, 422, 503)},
 )
 async def schema(token: str, request: Request, platform: PlatformDep) -> Response:
     """What the form asks, without a key, for pages that draw it themselves."""
