@@ -64,7 +64,7 @@ class Reader:
         self.variables = frozenset(variables)
         self.asked = "message_text | default('')"
         self.writer = "phone_number"
-        self.of_form = False
+        self.by_form_event = False
         self.nodes: dict[str, _Node] = {}
         self.before: dict[str, set[str]] = {}
         self._now = self._start = ""
@@ -94,7 +94,7 @@ class Reader:
             configs = [node.source.object("config") for node in started]
             types = [config.text("triggerType") for config in configs]
             self.asked, self.writer = senders.asked(types), senders.writer(types)
-            self.of_form = all(
+            self.by_form_event = all(
                 type_ == "form_submission" and not config.has("fields")
                 for type_, config in zip(types, configs, strict=True)
             )
@@ -259,13 +259,10 @@ class Reader:
                 givers.add(own)
                 if self._pass(givers):
                     return found
-        first = ["vars", kinds.variable_name(name)] if name in self.variables else self._started_with(name)
+        first = ["vars", kinds.variable_name(name)]
+        if name not in self.variables:
+            first = triggers.started_with(name, by_form_event=self.by_form_event)
         return found if first in found else [*found, first]
-
-    def _started_with(self, name: str) -> list[str]:
-        """Where a name is in what started the run; of a form's event that is what was filled in."""
-        inside = ["fields"] if self.of_form and name not in triggers.FORM_DATA else []
-        return ["trigger", *inside, name]
 
     def _pass(self, givers: set[str]) -> bool:
         """Whether every way to the present step leads over one of these."""

@@ -153,6 +153,12 @@ _FILL: dict[str, Callable[[Made, Source], None]] = {
 }
 
 
+def started_with(name: str, *, by_form_event: bool) -> list[str]:
+    """Where a name of one flat context is in what started the run; of a form's event that is what was filled in."""
+    inside = ["fields"] if by_form_event and name not in FORM_DATA else []
+    return ["trigger", *inside, name]
+
+
 def settings(source: Source, starts: Made | None) -> Made | None:
     """Limits of a run and of the workflow, where the document says some."""
     made = Made(source.place)

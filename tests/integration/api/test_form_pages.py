@@ -1,90 +1,19 @@
-"""Forms as anybody meets them: the page, sending it once, what is wrong beside each field, and what is not let in."""
+"""Forms as people meet them: the page, sending it once, what is wrong beside each field, why nothing can be sent."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from app.json import Json, JsonObject
 from app.services import events
 from app.services.platform import Platform
 from app.store.events import find
 from tests.conftest import TestWorkspace
-from tests.integration.api.calls import a_workflow, made, paths, problem
+from tests.integration.api.calls import a_workflow, made, problem
+from tests.integration.api.forming import FIELDS, FILLED, GREET, SAID, a_form, once, opened, runs_of
 from tests.support.api_user import ApiUser
-from tests.support.pages import Page, assert_accessible, page_of
-from tests.support.waiting import eventually
-
-FIELDS: JsonObject = {
-    "type": "object",
-    "required": ["name", "email", "topic", "terms"],
-    "properties": {
-        "name": {"type": "string", "title": "Your <name>", "maxLength": 20},
-        "email": {"type": "string", "format": "email", "description": "We answer there."},
-        "guests": {"type": "integer", "minimum": 1, "default": 2},
-        "topic": {"enum": ["sales", "support"], "format": "radio"},
-        "days": {"type": "array", "items": {"enum": ["mon", "tue", "wed"]}, "title": "Days"},
-        "message": {"type": "string", "format": "textarea"},
-        "terms": {"type": "boolean", "const": True, "title": "I agree"},
-    },
-}
-FILLED = {
-    "field.name": "Ada",
-    "field.email": " ada@example.com ",
-    "field.guests": "3",
-    "field.topic": "1",
-    "field.days": ["0", "2"],
-    "field.message": "Hello\r\nthere",
-    "field.terms": "true",
-}
-SAID = {
-    "name": "Ada",
-    "email": "ada@example.com",
-    "guests": 3,
-    "topic": "support",
-    "days": ["mon", "wed"],
-    "message": "Hello\nthere",
-    "terms": True,
-}
-GREET: JsonObject = {"id": "greet", "type": "transform", "mapping": {"who": "{{ trigger.name }}"}}
-
-
-@pytest.fixture
-async def anybody(api_app: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser without a key."""
-    transport = httpx.ASGITransport(app=api_app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as client:
-        yield client
-
-
-async def a_form(client: httpx.AsyncClient, *, fields: Json = FIELDS, name: str = "Ask us", **more: Json) -> JsonObject:
-    """A published form, as the API lists it, with its `path` and `workflow_id`."""
-    trigger = {"type": "form", "fields": fields, **more}
-    workflow_id = await a_workflow(
-        client, GREET, name=name, trigger=trigger, output={"given": "{{ trigger }}", "form": "{{ event.type }}"}
-    )
-    await made(client, f"/v1/workflows/{workflow_id}/publish")
-    [form] = (await client.get(f"/v1/workflows/{workflow_id}/forms")).json()["items"]
-    return {**form, "path": urlsplit(form["address"]).path, "workflow_id": workflow_id}
-
-
-async def opened(browser: httpx.AsyncClient, form: JsonObject) -> Page:
-    answer = await browser.get(form["path"])
-    assert answer.status_code == 200, answer.text
-    return page_of(answer.text)
-
-
-def once(page: Page) -> dict[str, str]:
-    """What the page sends along without being asked."""
-    return {tag["name"]: tag["value"] for tag in page.all("input", type="hidden")}
-
-
-async def runs_of(client: httpx.AsyncClient, form: JsonObject) -> list[JsonObject]:
-    found: list[JsonObject] = (await client.get(f"/v1/runs?workflow_id={form['workflow_id']}")).json()["items"]
-    return found
+from tests.support.pages import assert_accessible, page_of
 
 
 async def test_the_page_asks_for_every_field_in_words_all_can_use(
@@ -150,26 +79,6 @@ async def test_a_step_may_say_what_people_read(api_client: httpx.AsyncClient, an
     assert (answer.status_code, answer.text) == (201, "Hello Eve <you>")
 
 
-async def test_a_submission_is_an_event_that_others_may_ask_for_by_the_forms_name(
-    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace
-) -> None:
-    form = await a_form(api_client, title="Ask")
-    other = await a_workflow(
-        api_client, GREET, name="Other",
-        trigger={"type": "event", "event": "form.submission.received", "filter": {"form_id": form["form_id"]}},
-    )  # fmt: skip
-    await made(api_client, f"/v1/workflows/{other}/publish")
-    answer = await made(anybody, form["path"], {"fields": SAID})
-    async with platform.database.transaction(workspace.id) as session:
-        source = f"/v1/workflows/{form['workflow_id']}/triggers/0"
-        [event] = await find(session, workspace.id, [(source, answer["submission_id"])])
-    data: JsonObject = event.data or {}
-    assert (event.type, data["form_name"], data["fields"]) == ("form.submission.received", "Ask", SAID)
-    assert data["submission_id"] == answer["submission_id"]
-    assert answer["run_id"] in event.started
-    assert len(event.started) == 2
-
-
 async def test_what_is_wrong_stands_beside_each_field_and_nothing_typed_is_lost(
     api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
 ) -> None:
@@ -210,59 +119,6 @@ async def test_what_fills_in_the_trap_is_thanked_and_starts_nothing(
         source = f"/v1/workflows/{form['workflow_id']}/triggers/0"
         [event] = await find(session, workspace.id, [(source, answer["submission_id"])])
     assert (event.type, (event.data or {})["reason"]) == ("form.submission.spam_detected", "honeypot")
-
-
-async def test_a_program_sends_json_once_under_its_key(
-    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
-) -> None:
-    form = await a_form(api_client)
-    schema = (await anybody.get(f"{form['path']}/schema")).json()
-    assert (schema["schema"], schema["open"], schema["form_id"]) == (FIELDS, True, "ask-us")
-    topic = next(field for field in schema["fields"] if field["name"] == "topic")
-    assert (topic["kind"], topic["choices"][0]) == ("radio", {"value": "sales", "label": "sales"})
-    key = {"Idempotency-Key": "one"}
-    first = await anybody.post(form["path"], json={"fields": SAID}, headers=key)
-    assert (first.status_code, first.json()["run_id"] is None) == (202, False)
-    again = await anybody.post(form["path"], json={"fields": SAID}, headers=key)
-    assert again.json() == first.json()
-    other = await anybody.post(form["path"], json={"fields": {**SAID, "name": "Eve"}}, headers=key)
-    problem(other, 409, "idempotency_key_reused")
-    assert len(await runs_of(api_client, form)) == 1
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "code", "places"),
-    [
-        ({"fields": {"email": "x", "nme": "Ada", "topic": "sales", "terms": True, "guests": "many"}}, 422,
-         "invalid_submission", ["fields.nme", "fields.name", "fields.email", "fields.guests"]),
-        ({"fields": {**SAID, "name": " "}}, 422, "invalid_submission", ["fields.name"]),
-        ({"fields": {**SAID, "days": ["mon", "sun"]}}, 422, "invalid_submission", ["fields.days[1]"]),
-        ({"name": "Ada"}, 422, "invalid_request", ["fields", "name"]),
-        ({"fields": {**SAID, "message": "a\0b"}}, 422, "unstorable_text", ["fields.message"]),
-    ],
-)  # fmt: skip
-async def test_a_program_is_told_what_does_not_fit(
-    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient, body: Json, status: int, code: str, places: list[str]
-) -> None:
-    form = await a_form(api_client)
-    answer = await anybody.post(form["path"], json=body)
-    assert sorted(paths(problem(answer, status, code))) == sorted(places)
-
-
-async def test_an_address_may_send_so_many_a_minute_whatever_comes_of_them(
-    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
-) -> None:
-    form = await a_form(api_client, max_per_minute=3)
-    other = await a_form(api_client, name="Other")
-    answers = await asyncio.gather(*(anybody.post(form["path"], data=FILLED) for _ in range(3)))
-    assert [answer.status_code for answer in answers] == [303] * 3
-    answer = await anybody.post(form["path"], data=FILLED)
-    assert (answer.status_code, 1 <= int(answer.headers["retry-after"]) <= 20) == (429, True)
-    assert "not taken" in answer.text
-    found = await anybody.post(form["path"], json={"fields": SAID})
-    assert problem(found, 429, "too_many_submissions")
-    assert found.headers["retry-after"]
-    assert (await anybody.post(other["path"], data=FILLED)).status_code == 303, "each form counts by itself"
 
 
 async def test_a_form_whose_workflow_rests_says_so_and_keeps_its_address(
@@ -337,27 +193,6 @@ async def test_what_cannot_be_read_or_is_too_much_is_said_in_plain_words(
     assert await runs_of(api_client, form) == []
 
 
-async def test_only_websites_the_form_names_may_send_by_script(
-    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
-) -> None:
-    ours, theirs = {"Origin": "https://www.example.com"}, {"Origin": "https://evil.example"}
-    closed = await a_form(api_client)
-    form = await a_form(api_client, name="Embedded", allowed_origins=[ours["Origin"]])
-    named = "access-control-allow-origin"
-    for one, headers in ((closed, ours), (form, theirs)):
-        answer = await anybody.options(one["path"], headers=headers)
-        assert (answer.status_code, named in answer.headers) == (204, False)
-    answer = await anybody.options(form["path"], headers=ours)
-    assert (answer.headers[named], answer.headers["vary"]) == (ours["Origin"], "Origin")
-    assert "Content-Type" in answer.headers["access-control-allow-headers"]
-    for body in ({"fields": SAID}, {"fields": {}}):
-        answer = await anybody.post(form["path"], json=body, headers=ours)
-        assert answer.headers[named] == ours["Origin"]
-    page = await anybody.get(form["path"])
-    assert f"frame-ancestors {ours['Origin']}" in page.headers["content-security-policy"]
-    assert "x-frame-options" not in page.headers
-
-
 async def test_people_are_led_on_where_the_form_says(api_client: httpx.AsyncClient, anybody: httpx.AsyncClient) -> None:
     theme = {"color": "#ffdd00", "background": "#102030", "font": "serif", "logo_url": "https://cdn.example.com/l.png"}
     form = await a_form(api_client, redirect_to="https://www.example.com/thanks?x=1", theme=theme)
@@ -383,36 +218,3 @@ async def test_without_a_database_people_are_told_to_send_again(
     monkeypatch.setattr(events, "ingest", away)
     answer = await anybody.post(form["path"], data=FILLED)
     assert (answer.status_code, "send it again" in answer.text, answer.headers["retry-after"]) == (503, True, "5")
-
-
-async def test_nobody_lists_another_workspaces_forms(
-    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient, platform: Platform
-) -> None:
-    from app.services.workspaces import create_workspace  # noqa: PLC0415
-
-    form = await a_form(api_client)
-    _, key = await create_workspace(platform, "Other")
-    answer = await anybody.get(f"/v1/workflows/{form['workflow_id']}/forms", headers={"Authorization": f"Bearer {key}"})
-    problem(answer, 404, "workflow_not_found")
-
-
-async def test_who_sent_is_kept_as_a_digest_and_not_for_long(
-    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace
-) -> None:
-    from sqlalchemy import text  # noqa: PLC0415
-
-    from app.services.purging import purge  # noqa: PLC0415
-
-    form = await a_form(api_client)
-    await anybody.post(form["path"], data=FILLED)
-    async with platform.database.transaction(workspace.id) as session:
-        [sender] = (await session.scalars(text("SELECT sender FROM form_senders"))).all()
-        assert "127.0.0.1" not in sender
-        await session.execute(text("UPDATE form_senders SET free_at = now() - interval '2 hours'"))
-    await purge(platform, workspace.id)
-
-    async def gone() -> bool:
-        async with platform.database.transaction(workspace.id) as session:
-            return (await session.scalars(text("SELECT sender FROM form_senders"))).all() == []
-
-    await eventually(gone, what="the senders to be forgotten")

@@ -161,6 +161,15 @@ def test_what_was_filled_in_is_found_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "kept"), [({}, "trigger.fields.email"), ({"fields": FIELDS}, "trigger.email")], ids=["event", "form"]
+)
+def test_actions_in_a_row_find_what_was_filled_in(config: JsonObject, kept: str) -> None:
+    actions = [{"action_type": "set_variable", "action_config": {"key": "a", "value": "{{email}} {{form_id}}"}}]
+    made = canonical({"trigger_type": "form_submission", "trigger_config": config, "actions": actions})
+    assert made["steps"][0]["variables"]["a"] == f"{{{{ {kept} }}}} {{{{ trigger.form_id }}}}"
+
+
+@pytest.mark.parametrize(
     ("channel", "action", "who"),
     [
         ("whatsapp", "send_whatsapp", "trigger.phone_number"),
