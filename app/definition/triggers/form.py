@@ -28,7 +28,6 @@ class FormTrigger(Document):
     fields: JsonObject = Field(description="JSON Schema (2020-12) of what is filled in: an object with `properties`.")
     order: list[str] = Field(
         default_factory=list,
-        max_length=500,
         description="Names of the properties in the order the page has them, which JSON does not keep. Absent = as "
         "they stand in what was sent; those it does not name come last.",
     )
@@ -72,4 +71,5 @@ class FormTrigger(Document):
         order = value.get("order", []) if isinstance(value, dict) else None
         if not isinstance(properties, dict) or not isinstance(order, list):
             return value
-        return {**value, "order": [*order, *(name for name in properties if name not in order)]}
+        named = {name for name in order if isinstance(name, str)}
+        return {**value, "order": [*order, *(name for name in properties if name not in named)]}

@@ -74,12 +74,12 @@ async def test_a_program_is_told_what_does_not_fit(
 async def test_an_address_may_send_so_many_a_minute_whatever_comes_of_them(
     api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
 ) -> None:
-    form = await a_form(api_client, max_per_minute=3)
+    form = await a_form(api_client, max_per_minute=2)
     other = await a_form(api_client, name="Other")
-    answers = await asyncio.gather(*(anybody.post(form["path"], data=FILLED) for _ in range(3)))
-    assert [answer.status_code for answer in answers] == [303] * 3
+    answers = await asyncio.gather(*(anybody.post(form["path"], data=FILLED) for _ in range(2)))
+    assert [answer.status_code for answer in answers] == [303] * 2
     answer = await anybody.post(form["path"], data=FILLED)
-    assert (answer.status_code, 1 <= int(answer.headers["retry-after"]) <= 20) == (429, True)
+    assert (answer.status_code, 1 <= int(answer.headers["retry-after"]) <= 30) == (429, True)
     assert "not taken" in answer.text
     found = await anybody.post(form["path"], json={"fields": SAID})
     assert problem(found, 429, "too_many_submissions")
