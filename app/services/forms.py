@@ -33,7 +33,6 @@ from app.store import runs as run_rows
 
 ANSWER_SECONDS = 10.0
 SPAM_EVENT = "form.submission.spam_detected"
-_NO_WORKFLOW = "This address leads to no form."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +85,7 @@ async def by_token(platform: Platform, token: str) -> Form:
             for form in _forms(workflow, version):
                 if read.is_for(form.trigger.form_id):
                     return form
-    raise NotFound("form_not_found", _NO_WORKFLOW)
+    raise NotFound("form_not_found", "This address leads to no form.")
 
 
 async def of_workflow(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> list[Form]:
@@ -151,12 +150,12 @@ async def submit(platform: Platform, form: Form, fields: JsonObject, submission_
     event = _event(form, subscribing.FORM_EVENT, fields, submission_id)
     [taken] = await events.ingest(platform, form.workspace_id, [event])
     async with platform.database.transaction(form.workspace_id) as session:
-        if taken.duplicate:
-            [before] = await event_rows.find(session, form.workspace_id, [(form.source, str(submission_id))])
-            if (before.data or {}).get("fields") != fields:
-                raise Conflict(
-                    "idempotency_key_reused", "This Idempotency-Key stands for another submission; use a new one."
-                )
+        keys = [(form.source, str(submission_id))] if taken.duplicate else []
+        before = await event_rows.find(session, form.workspace_id, keys) if keys else []
+        if any(subscribing.given("form", {"data": each.data}) != fields for each in before):
+            raise Conflict(
+                "idempotency_key_reused", "This Idempotency-Key stands for another submission; use a new one."
+            )
         run = await run_rows.with_key(session, form.workspace_id, form.workflow_id, _run_key(form, submission_id))
     return Submission(submission_id, None if run is None else run.id)
 
