@@ -24,6 +24,8 @@ from api.routes import (
     control,
     event_log,
     events,
+    form_pages,
+    forms,
     health,
     run_input,
     runs,
@@ -51,6 +53,7 @@ _RESOURCES = (
     stream,
     events,
     event_log,
+    forms,
     connections,
     catalog,
     workspace,
@@ -87,6 +90,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(actor_of), Depends(check_address)])
     app.include_router(health.router)
     app.include_router(approval_pages.router)
+    app.include_router(form_pages.router)
     app.include_router(problem_routes.router)
     return app
 

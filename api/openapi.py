@@ -26,6 +26,7 @@ TAGS: list[JsonObject] = [
     {"name": "actions", "description": "The steps of a workflow's draft, one by one."},
     {"name": "runs", "description": "Executions: start them, look into them, steer them, repair them."},
     {"name": "approvals", "description": "What runs ask people, and what they answer."},
+    {"name": "forms", "description": "Pages that start workflows, as programs fill them in. No key is needed."},
     {
         "name": "events",
         "description": "What happens elsewhere, as CloudEvents: starts workflows, wakes waiting runs.",

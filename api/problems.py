@@ -97,6 +97,11 @@ def status_of(error: errors.ServiceError) -> int:
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
 
 
+async def problem_answer(request: Request, error: errors.ServiceError | Refused) -> JSONResponse:
+    """What would be answered if this left the route, for routes that add to it."""
+    return await (_refused(request, error) if isinstance(error, Refused) else _service_error(request, error))
+
+
 async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
     status = status_of(error)
     if status == 503:

@@ -3,25 +3,18 @@
 A link that is not ours, or no longer leads anywhere, is answered with the same page whatever is wrong with it.
 """
 
-import base64
-import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from importlib.resources import files
-from typing import Any
-from urllib.parse import parse_qsl
 
-import jinja2
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from api import approval_form
 from api.approval_form import FormField
-from api.bodies import media_type_of
 from api.dependencies import PlatformDep
+from api.forms.pages import Posted, last, page, posted, rendered, told
 from api.problems import Refused, status_of
-from api.reading import check_value, read_body
 from app.definition.durations import parse_moment
 from app.definition.problems import Problem
 from app.json import JsonObject
@@ -32,51 +25,35 @@ from app.services.platform import Platform
 
 router = APIRouter(prefix="/approvals", include_in_schema=False)
 
-MAX_FIELDS = 1000
-
 logger = logging.getLogger(__name__)
-
-_templates = jinja2.Environment(
-    loader=jinja2.PackageLoader("api"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-)
-_style = files("api").joinpath("templates", "approval.css").read_text()
-_style_hash = base64.b64encode(hashlib.sha256(_style.encode()).digest()).decode()
-_HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_style_hash}'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex, nofollow",
-}
 
 
 @router.get("/{token}")
 async def show(token: str, platform: PlatformDep) -> HTMLResponse:
     """What is asked, with a form to answer; or how it was answered."""
 
-    async def page() -> HTMLResponse:
+    async def answering() -> HTMLResponse:
         linked = await approvals.by_link(platform, token)
         return _form(linked, _fields(linked)) if linked.asked.status == "open" else _over(linked.asked, 410)
 
-    return await _told(page)
+    return await _told(answering)
 
 
 @router.post("/{token}")
 async def answer(token: str, request: Request, platform: PlatformDep) -> HTMLResponse:
     """Take an answer, or say what is wrong with it beside each field."""
 
-    async def page() -> HTMLResponse:
+    async def answering() -> HTMLResponse:
         linked = await approvals.by_link(platform, token)
-        posted = await _posted(request, platform)
-        return await _answered(platform, token, linked, posted)
+        sent = await posted(request, platform.settings.max_body_bytes)
+        return await _answered(platform, token, linked, sent)
 
-    return await _told(page)
+    return await _told(answering)
 
 
-async def _answered(platform: Platform, token: str, linked: Linked, posted: Mapping[str, str]) -> HTMLResponse:
-    fields = approval_form.filled(_fields(linked), posted)
-    decision = posted.get("decision")
+async def _answered(platform: Platform, token: str, linked: Linked, sent: Posted) -> HTMLResponse:
+    fields = approval_form.filled(_fields(linked), sent)
+    decision = last(sent, "decision")
     if decision not in ("approve", "reject"):
         return _form(linked, fields, [Problem("", "choose Approve or Reject")], status=422)
     form, about = _apart(fields)
@@ -96,46 +73,30 @@ async def _answered(platform: Platform, token: str, linked: Linked, posted: Mapp
         return _form(linked, fields, error.problems, status=422)
     except Conflict:
         return _over((await approvals.by_link(platform, token)).asked, 409)
-    return _page(200, linked.asked.approval.title, [_who_and_when(kept), "You can close this page."])
+    return page(200, linked.asked.approval.title, [_who_and_when(kept), "You can close this page."])
 
 
-async def _told(page: Callable[[], Awaitable[HTMLResponse]]) -> HTMLResponse:
+async def _told(answering: Callable[[], Awaitable[HTMLResponse]]) -> HTMLResponse:
     """The page, or one that says in plain words why there is none."""
     try:
-        return await page()
+        return await answering()
     except NotFound:
         lines = [
             "It may have been copied only in part, or what it asked for is long gone.",
             "Open it again as it came.",
         ]
-        return _page(404, "This link leads nowhere", lines)
+        return page(404, "This link leads nowhere", lines)
     except Unavailable as error:
         logger.warning("the page of an approval cannot do its work: %s", error.detail)
         line = "Open the link again in a moment: it says then whether an answer was taken."
-        answer = _page(503, "This cannot be done right now", [line])
+        answer = page(503, "This cannot be done right now", [line])
         answer.headers["Retry-After"] = "5"
         return answer
     except (Refused, TooLarge, Invalid) as error:
         status = error.status if isinstance(error, Refused) else status_of(error)
-        return _page(status, "This could not be read", ["Nothing was decided. Open the link again and answer there."])
+        return page(status, "This could not be read", ["Nothing was decided. Open the link again and answer there."])
     except ServiceError as error:
-        return _page(status_of(error), "This cannot be answered", ["Nothing was decided."])
-
-
-async def _posted(request: Request, platform: Platform) -> dict[str, str]:
-    """What a browser sends. Raises `Refused`."""
-    if (sent := media_type_of(request)) != "application/x-www-form-urlencoded":
-        raise Refused(415, "unsupported_media_type", f"The body is sent as {sent}; this page takes a form.")
-    body = await read_body(request, platform.settings.max_body_bytes)
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS, separator="&"
-        )
-    except ValueError:
-        raise Refused(400, "bad_request", "The form cannot be read.") from None
-    posted = dict(pairs)
-    check_value(posted)
-    return posted
+        return page(status_of(error), "This cannot be answered", ["Nothing was decided."])
 
 
 def _fields(linked: Linked) -> list[FormField]:
@@ -154,10 +115,8 @@ def _form(
     linked: Linked, fields: Sequence[FormField], problems: Sequence[Problem] = (), *, status: int = 200
 ) -> HTMLResponse:
     shown, left = approval_form.with_problems(fields, problems)
-    errors = [{"at": each.id, "text": f"{each.label}: {each.error}"} for each in shown if each.error]
-    errors += [{"at": "", "text": f"{problem.path} {problem.message}".strip()} for problem in left]
     approval = linked.asked.approval
-    return _rendered(
+    return rendered(
         "approval.html",
         status,
         title=approval.title or "Approval",
@@ -166,7 +125,7 @@ def _form(
         approver=linked.approver,
         until=None if approval.until is None else _moment(approval.until),
         fields=shown,
-        errors=errors,
+        errors=told(shown, left),
     )
 
 
@@ -181,7 +140,7 @@ def _over(asked: Asked, status: int) -> HTMLResponse:
         line = "This cannot be answered just now. Open the link again in a moment."
     else:
         line = "This is no longer asked: what asked for it has gone on without an answer."
-    return _page(status, approval.title or "Approval", [line])
+    return page(status, approval.title or "Approval", [line])
 
 
 def _who_and_when(answer: JsonObject) -> str:
@@ -190,12 +149,3 @@ def _who_and_when(answer: JsonObject) -> str:
 
 def _moment(value: datetime) -> str:
     return f"{value:%d %B %Y, %H:%M} UTC".lstrip("0")
-
-
-def _page(status: int, title: str, lines: Sequence[str]) -> HTMLResponse:
-    return _rendered("page.html", status, title=title, lines=lines)
-
-
-def _rendered(template: str, status: int, **values: Any) -> HTMLResponse:
-    text = _templates.get_template(template).render(style=_style, **values)
-    return HTMLResponse(text, status_code=status, headers=_HEADERS)

@@ -13,6 +13,7 @@ from app.cli.deploy import deploy_app
 from app.cli.dev import dev
 from app.cli.events import events_app
 from app.cli.exits import EPILOG, CliError, ExitCode
+from app.cli.forms import forms_app
 from app.cli.keys import keys_app
 from app.cli.options import JsonOutput
 from app.cli.output import print_json, say, show_error
@@ -65,6 +66,7 @@ for _group, _name, _panel in (
     (runs_app, "runs", WORKFLOWS),
     (workflows_app, "workflows", WORKFLOWS),
     (events_app, "events", WORKFLOWS),
+    (forms_app, "forms", WORKFLOWS),
 ):
     app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
     for _command in _group.registered_commands:

@@ -256,6 +256,11 @@ def _is_moment(text: str) -> bool:
     return text == text.strip()
 
 
+def _is_local_moment(text: str) -> bool:
+    found = _LOCAL.fullmatch(text)
+    return found is not None and _is_moment(f"{found[1]}{found[2] or ':00'}Z")
+
+
 def _is_address(text: str) -> bool:
     """An absolute URI (RFC 3986), letters of other scripts included: that is how people copy one."""
     if not _URI.fullmatch(text):
@@ -268,6 +273,7 @@ def _is_address(text: str) -> bool:
 
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_LOCAL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d)?", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -276,11 +282,14 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
     "date": lambda text: _DATE.fullmatch(text) is not None and _is_moment(f"{text}T00:00:00Z"),
     "date-time": _is_moment,
     "time": lambda text: _is_moment(f"2000-01-01T{text}"),
+    "date-time-local": _is_local_moment,
+    "time-local": lambda text: _is_local_moment(f"2000-01-01T{text}"),
     "email": lambda text: _EMAIL.fullmatch(text) is not None,
     "uri": _is_address,
     "uuid": lambda text: _UUID.fullmatch(text) is not None,
 }
-"""The formats that are checked, as RFC 3339 and their like have them; any other is left to who reads the value."""
+"""The formats that are checked, as RFC 3339 and their like have them; any other is left to who reads the value. Those
+without a zone (OpenAPI's registry of formats) are what browsers send; seconds may be left out."""
 
 
 # The validator

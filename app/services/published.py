@@ -13,13 +13,14 @@ from app.definition.parse import parse
 from app.definition.run_limits import RunLimits
 from app.definition.steps import RunWorkflowStep
 from app.definition.tree import walk, walk_paths
-from app.definition.triggers import ManualTrigger
+from app.definition.triggers import FormTrigger, ManualTrigger
 from app.json import JsonObject
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """`input_schemas` are those of the manual triggers; empty when any input is welcome. `size` is bytes of JSON."""
+    """`input_schemas` are those of the manual triggers; empty when any input is welcome. `size` is bytes of JSON.
+    `forms` are form triggers with their places among all triggers."""
 
     variables: frozenset[str]
     input_schemas: tuple[JsonObject, ...]
@@ -28,6 +29,7 @@ class Published:
     limits: RunLimits | None
     runs: tuple[str, ...]
     """Workflows that its steps run by names that are written out."""
+    forms: tuple[tuple[int, FormTrigger], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ def _read(version: _ByDigest) -> Published:
         size=len(json.dumps(version.definition)),
         limits=RunLimits.of(definition.settings),
         runs=tuple(dict.fromkeys(name for _place, name in runs_by_name(definition))),
+        forms=tuple(
+            (place, trigger)
+            for place, trigger in enumerate(definition.all_triggers)
+            if isinstance(trigger, FormTrigger)
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Deleting what is older than its workspace keeps it: runs that ended, with all that hangs on them, and events.
+"""Deleting what is older than it is kept: runs that ended, with all that hangs on them, events, senders to forms.
 
 How long that is: the workspace's setting `retention_days`, else HOLDFAST_RETENTION_DAYS; 0 is for ever. Bounded, and
 safe to stop anywhere: a run loses its steps before its row, so that what is left of it is found again.
@@ -34,6 +34,7 @@ async def purge(platform: Platform, workspace_id: UUID) -> Purged:
     try:
         await work.delete_runs()
         await work.delete_events()
+        await work.delete_senders()
     except _Enough:
         return Purged(work.runs, work.events, more=True)
     return Purged(work.runs, work.events, more=False)
@@ -64,6 +65,10 @@ class _Purge:
     async def delete_events(self) -> None:
         while gone := await self._do(self._statements.delete_events(ROWS_TOGETHER)):
             self.events += len(gone)
+
+    async def delete_senders(self) -> None:
+        while await self._do(self._statements.delete_senders(ROWS_TOGETHER)):
+            pass
 
     async def _do(self, statement: Statement) -> list[tuple[Any, ...]]:
         if self._left == 0:

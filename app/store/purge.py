@@ -28,6 +28,11 @@ EXPIRED_EVENT: LiteralString = f"""
     workspace_id = %(workspace_id)s AND dispatched_at IS NOT NULL AND received_at < {_CUTOFF}
 """
 
+# Who sent to a form: nothing of it counts any more.
+EXPIRED_SENDER: LiteralString = """
+    workspace_id = %(workspace_id)s AND free_at < (SELECT now() - interval '1 hour')
+"""
+
 _EXPIRED_RUNS = f"SELECT id FROM runs AS old WHERE {EXPIRED_RUN} ORDER BY old.finished_at LIMIT %(limit)s"
 
 _KEYS: dict[str, LiteralString] = {
@@ -58,6 +63,14 @@ _DELETE_EVENTS = f"""
     RETURNING 1
 """
 
+_DELETE_SENDERS = f"""
+    WITH batch AS MATERIALIZED (
+        SELECT workflow_id, sender FROM form_senders WHERE {EXPIRED_SENDER} ORDER BY free_at LIMIT %(limit)s)
+    DELETE FROM form_senders
+    WHERE {EXPIRED_SENDER} AND (workflow_id, sender) IN (SELECT workflow_id, sender FROM batch)
+    RETURNING 1
+"""
+
 PARTS = tuple(_PARTS)
 """Tables of which a run may have very many rows."""
 
@@ -83,3 +96,7 @@ class Purge:
     def delete_events(self, limit: int) -> Statement:
         """Delete events that came too long ago and are dispatched, oldest first; answers one row for each."""
         return Statement(_DELETE_EVENTS, {**self._given, "limit": limit})
+
+    def delete_senders(self, limit: int) -> Statement:
+        """Delete who sent to a form longer ago than counts; answers one row for each."""
+        return Statement(_DELETE_SENDERS, {**self._given, "limit": limit})

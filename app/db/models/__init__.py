@@ -4,6 +4,7 @@ Columns only; queries live in `app/store`. Primary keys start with the workspace
 """
 
 from app.db.models.base import Base
+from app.db.models.forms import FormSender
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.waiting import Approval, Event, Wait
 from app.db.models.workflows import (
@@ -22,6 +23,7 @@ __all__ = [
     "Base",
     "Connection",
     "Event",
+    "FormSender",
     "Journal",
     "Run",
     "Step",

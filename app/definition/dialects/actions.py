@@ -24,8 +24,15 @@ _OURS = frozenset({"trigger", "event", "run", "workspace", "now", "vars"})
 class Reader:
     """Reads the actions of one document. `keys` are ids of steps by the ids of the document."""
 
-    def __init__(self, ids: Ids, retry: Made | None = None, keys: Mapping[str, str] | None = None) -> None:
-        self.ids, self.retry = ids, retry
+    def __init__(
+        self,
+        ids: Ids,
+        retry: Made | None = None,
+        keys: Mapping[str, str] | None = None,
+        *,
+        by_form_event: bool = False,
+    ) -> None:
+        self.ids, self.retry, self.by_form_event = ids, retry, by_form_event
         self.keys: dict[str, str] = dict(keys or {})
 
     def meaning(self, parts: Sequence[str]) -> str | None:
@@ -40,7 +47,7 @@ class Reader:
         if root in ("steps", "actions") and rest and rest[0] in self.keys:
             inside = rest[2:] if rest[1:2] == ["output"] else rest[1:]
             return dotted(["steps", self.keys[rest[0]], "output", *inside])
-        return dotted(["trigger", *parts])
+        return dotted([*triggers.started_with(root, by_form_event=self.by_form_event), *rest])
 
     def steps(self, sources: Sequence[Source]) -> list[Made]:
         """The actions in the order of their links, else of their positions."""
@@ -139,7 +146,8 @@ def read(document: Source) -> Made:
     made.make("trigger", starts, document.at("trigger_type"))
     made.make("settings", triggers.settings(document, starts), document.place)
     flat.variables(made, document)
-    reader = Reader(Ids(), triggers.attempts(document))
+    by_form_event = starts is not None and starts.get("event") == triggers.FORM_EVENT
+    reader = Reader(Ids(), triggers.attempts(document), by_form_event=by_form_event)
     made.make("steps", reader.steps(document.objects("actions")), document.at("actions"))
     made.take("output", translated(document.any("output"), reader.meaning), document.at("output"))
     document.ignore(*flat.HEAD_LEFT_OUT)

@@ -49,6 +49,8 @@ class Reader:
     seen: set[str] = field(default_factory=set)
     retry: Made | None = None
     order: dict[str, int] = field(default_factory=dict)
+    of_form: bool = False
+    """What started the run is what was filled in, without the event around it."""
 
     def enlist(self, sources: Sequence[Source]) -> None:
         """Give every step its id and key, those inside others too, so that all can be referred to."""
@@ -75,6 +77,8 @@ class Reader:
         root, rest = parts[0], list(parts[1:])
         if root == "variables":
             return dotted(["vars", *(kinds.variable_name(name) for name in rest[:1]), *rest[1:]])
+        if root == "trigger" and self.of_form and rest[:1] == ["fields"] and rest[1:]:
+            return dotted(["trigger", *rest[1:]])
         if root == "execution" and rest and rest[0] in _RUN:
             return _RUN[rest[0]]
         if root != "steps" or not rest or rest[0] not in self.keys:
@@ -292,7 +296,7 @@ def read(document: Source) -> Made:
     made.make("trigger", starts, document.at("trigger_type"))
     made.make("settings", triggers.settings(document, starts), document.place)
     variables(made, document)
-    reader = Reader(retry=triggers.attempts(document))
+    reader = Reader(retry=triggers.attempts(document), of_form=starts is not None and starts["type"] == "form")
     sources = document.objects("steps")
     reader.enlist(sources)
     made.make("steps", reader.steps(sources, top=True), document.at("steps"))

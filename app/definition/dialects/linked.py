@@ -7,7 +7,7 @@ name, and what started the run where none does. Where steps lead is `links.py`, 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from app.definition.dialects import flat, graph, kinds, triggers
+from app.definition.dialects import flat, graph, kinds, senders, triggers
 from app.definition.dialects.conditions import comparison, grouped
 from app.definition.dialects.links import CONDITIONS, DEFAULTS, Links, links
 from app.definition.dialects.made import Made
@@ -38,14 +38,6 @@ OUTPUTS: dict[str, dict[str, str]] = {
 STEP_TYPES = ("trigger", "agent", "action", "utility")
 
 _KIND_KEYS = {"agent": "agentType", "action": "actionType", "utility": "utilityType"}
-_TEXTS = {
-    "whatsapp": "message_text",
-    "sms": "message_text",
-    "messenger": "message_text",
-    "email": "email_body",
-    "voice": "call_transcript",
-}
-"""What a person said, by what the trigger is."""
 _OURS = frozenset({"trigger", "event", "run", "workspace", "vars", "steps"})
 _HEAD_LEFT_OUT = (
     "_id", "id", "__v", "orgId", "userId", "workflowId", "isActive", "status", "createdAt", "updatedAt", "createdBy",
@@ -71,6 +63,8 @@ class Reader:
         self.ids = ids
         self.variables = frozenset(variables)
         self.asked = "message_text | default('')"
+        self.writer = "phone_number"
+        self.by_form_event = False
         self.nodes: dict[str, _Node] = {}
         self.before: dict[str, set[str]] = {}
         self._now = self._start = ""
@@ -97,7 +91,13 @@ class Reader:
         for node in [*started, *self.nodes.values()]:
             node.links = replace(node.links, ways=[self._known(node, target) for target in node.links.ways])
         if started:
-            self.asked = _asked([node.source.object("config").text("triggerType") for node in started])
+            configs = [node.source.object("config") for node in started]
+            types = [config.text("triggerType") for config in configs]
+            self.asked, self.writer = senders.asked(types), senders.writer(types)
+            self.by_form_event = all(
+                type_ == "form_submission" and not config.has("fields")
+                for type_, config in zip(types, configs, strict=True)
+            )
         return started
 
     def _known(self, node: _Node, target: str | None) -> str | None:
@@ -166,7 +166,7 @@ class Reader:
         if custom and said not in ("", "custom"):
             config.error("customRecipient", "'recipient' says this already", "keep one of them, or recipient: custom")
         if said == "trigger":
-            who = "email_from" if name == "send_email" else "phone_number"
+            who = "email_from" if name == "send_email" else self.writer
             made.make("to", translated(f"{{{{{who}}}}}", self.meaning), config.at("recipient"))
         elif custom or said not in ("", "custom"):
             made.take("to", translated(custom or said, self.meaning), config.at("customRecipient"))
@@ -259,7 +259,9 @@ class Reader:
                 givers.add(own)
                 if self._pass(givers):
                     return found
-        first = ["vars", kinds.variable_name(name)] if name in self.variables else ["trigger", name]
+        first = ["vars", kinds.variable_name(name)]
+        if name not in self.variables:
+            first = triggers.started_with(name, by_form_event=self.by_form_event)
         return found if first in found else [*found, first]
 
     def _pass(self, givers: set[str]) -> bool:
@@ -284,17 +286,6 @@ def _given(key: str, name: str, config: Source) -> dict[str, list[str]]:
     several = config.value.get("variables")
     names = [config.text("key", "name"), *(several if isinstance(several, dict) else ())]
     return {variable: ["vars", kinds.variable_name(variable)] for variable in names if variable}
-
-
-def _asked(types: Sequence[str]) -> str:
-    """What an agent is asked that says no question: the text that came in, by what starts the run."""
-    names = list(dict.fromkeys(_TEXTS.get(each, "message_text") for each in types))
-    if len(names) == 1 and all(each in _TEXTS for each in types):
-        return names[0]
-    said = "''"
-    for name in reversed(names):
-        said = f"{name} | default({said})"
-    return said
 
 
 def _read_from(way: Sequence[str]) -> Meaning:

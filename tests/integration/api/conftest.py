@@ -28,3 +28,11 @@ async def real_client(api_app: Any, workspace: TestWorkspace) -> AsyncIterator[h
         yield client
     server.should_exit = True
     await serving
+
+
+@pytest.fixture
+async def anybody(api_app: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser: no key."""
+    transport = httpx.ASGITransport(app=api_app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test", timeout=60) as client:
+        yield client

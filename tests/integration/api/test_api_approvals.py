@@ -1,7 +1,6 @@
 """Approvals over HTTP: by key, and by the page a link opens."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,14 +27,6 @@ FORM = {
         "comment": {"type": "string"},
     },
 }
-
-
-@pytest.fixture
-async def anybody(api_app: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser: no key."""
-    transport = httpx.ASGITransport(app=api_app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test", timeout=60) as client:
-        yield client
 
 
 async def asks(client: httpx.AsyncClient, *, then: list[JsonObject] | None = None, **step: Json) -> JsonObject:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.approval_form import fields_of, filled, read, with_problems
+from api.forms.fields import fields_of, filled, read, with_problems
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
 
@@ -53,7 +53,7 @@ def test_each_kind_of_field_has_its_input(schema: Json, kind: str) -> None:
     ],
 )
 def test_what_is_sent_becomes_a_value(schema: Json, sent: str, value: Json) -> None:
-    assert read(filled(fields_of(form(x=schema)), {"field.x": sent})) == ({"x": value}, [])
+    assert read(filled(fields_of(form(x=schema)), {"field.x": [sent]})) == ({"x": value}, [])
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_is_sent_becomes_a_value(schema: Json, sent: str, value: Json) -> N
     ],
 )
 def test_what_cannot_be_read_is_told_at_its_field(schema: Json, sent: str) -> None:
-    answer, problems = read(filled(fields_of(form(x=schema)), {"field.x": sent}))
+    answer, problems = read(filled(fields_of(form(x=schema)), {"field.x": [sent]}))
     assert (answer, [problem.path for problem in problems]) == ({}, ["answer.x"])
 
 
@@ -78,7 +78,7 @@ def test_a_field_left_empty_is_left_out_and_a_default_stands_in_it_before() -> N
         form(x={"type": "string"}, y={"enum": ["a", "b"], "default": "b"}, z={"type": "integer", "default": 3})
     )
     assert [field.value for field in fields] == ["", "1", "3"]
-    assert read(filled(fields, {"field.x": " ", "field.y": ""})) == ({}, [])
+    assert read(filled(fields, {"field.x": [" "], "field.y": [""]})) == ({}, [])
 
 
 def test_problems_stand_beside_their_fields_and_the_rest_above() -> None:

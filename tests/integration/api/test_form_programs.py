@@ -1,0 +1,141 @@
+"""Forms as programs meet them: JSON, keys, other websites, how many are let in, and the events that come of it."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from app.json import Json, JsonObject
+from app.services.platform import Platform
+from app.store.events import find
+from tests.conftest import TestWorkspace
+from tests.integration.api.calls import a_workflow, made, paths, problem
+from tests.integration.api.forming import FIELDS, FILLED, GREET, SAID, a_form, runs_of
+from tests.support.waiting import eventually
+
+
+async def test_a_submission_is_an_event_that_others_may_ask_for_by_the_forms_name(
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace
+) -> None:
+    form = await a_form(api_client, title="Ask")
+    other = await a_workflow(
+        api_client, GREET, name="Other",
+        trigger={"type": "event", "event": "form.submission.received", "filter": {"form_id": form["form_id"]}},
+    )  # fmt: skip
+    await made(api_client, f"/v1/workflows/{other}/publish")
+    answer = await made(anybody, form["path"], {"fields": SAID})
+    async with platform.database.transaction(workspace.id) as session:
+        source = f"/v1/workflows/{form['workflow_id']}/triggers/0"
+        [event] = await find(session, workspace.id, [(source, answer["submission_id"])])
+    data: JsonObject = event.data or {}
+    assert (event.type, data["form_name"], data["fields"]) == ("form.submission.received", "Ask", SAID)
+    assert data["submission_id"] == answer["submission_id"]
+    assert answer["run_id"] in event.started
+    assert len(event.started) == 2
+
+
+async def test_a_program_sends_json_once_under_its_key(
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    form = await a_form(api_client)
+    schema = (await anybody.get(f"{form['path']}/schema")).json()
+    assert (schema["schema"], schema["open"], schema["form_id"]) == (FIELDS, True, "ask-us")
+    topic = next(field for field in schema["fields"] if field["name"] == "topic")
+    assert (topic["kind"], topic["choices"][0]) == ("radio", {"value": "sales", "label": "sales"})
+    key = {"Idempotency-Key": "one"}
+    first = await anybody.post(form["path"], json={"fields": SAID}, headers=key)
+    assert (first.status_code, first.json()["run_id"] is None) == (202, False)
+    again = await anybody.post(form["path"], json={"fields": SAID}, headers=key)
+    assert again.json() == first.json()
+    other = await anybody.post(form["path"], json={"fields": {**SAID, "name": "Eve"}}, headers=key)
+    problem(other, 409, "idempotency_key_reused")
+    assert len(await runs_of(api_client, form)) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "places"),
+    [
+        ({"fields": {"email": "x", "nme": "Ada", "topic": "sales", "terms": True, "guests": "many"}}, 422,
+         "invalid_submission", ["fields.nme", "fields.name", "fields.email", "fields.guests"]),
+        ({"fields": {**SAID, "name": " "}}, 422, "invalid_submission", ["fields.name"]),
+        ({"fields": {**SAID, "days": ["mon", "sun"]}}, 422, "invalid_submission", ["fields.days[1]"]),
+        ({"name": "Ada"}, 422, "invalid_request", ["fields", "name"]),
+        ({"fields": {**SAID, "message": "a\0b"}}, 422, "unstorable_text", ["fields.message"]),
+    ],
+)  # fmt: skip
+async def test_a_program_is_told_what_does_not_fit(
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient, body: Json, status: int, code: str, places: list[str]
+) -> None:
+    form = await a_form(api_client)
+    answer = await anybody.post(form["path"], json=body)
+    assert sorted(paths(problem(answer, status, code))) == sorted(places)
+
+
+async def test_an_address_may_send_so_many_a_minute_whatever_comes_of_them(
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    form = await a_form(api_client, max_per_minute=2)
+    other = await a_form(api_client, name="Other")
+    answers = await asyncio.gather(*(anybody.post(form["path"], data=FILLED) for _ in range(2)))
+    assert [answer.status_code for answer in answers] == [303] * 2
+    answer = await anybody.post(form["path"], data=FILLED)
+    assert (answer.status_code, 1 <= int(answer.headers["retry-after"]) <= 30) == (429, True)
+    assert "not taken" in answer.text
+    found = await anybody.post(form["path"], json={"fields": SAID})
+    assert problem(found, 429, "too_many_submissions")
+    assert found.headers["retry-after"]
+    assert (await anybody.post(other["path"], data=FILLED)).status_code == 303, "each form counts by itself"
+
+
+async def test_only_websites_the_form_names_may_send_by_script(
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    ours, theirs = {"Origin": "https://www.example.com"}, {"Origin": "https://evil.example"}
+    closed = await a_form(api_client)
+    form = await a_form(api_client, name="Embedded", allowed_origins=[ours["Origin"]])
+    named = "access-control-allow-origin"
+    for one, headers in ((closed, ours), (form, theirs)):
+        answer = await anybody.options(one["path"], headers=headers)
+        assert (answer.status_code, named in answer.headers) == (204, False)
+    answer = await anybody.options(form["path"], headers=ours)
+    assert (answer.headers[named], answer.headers["vary"]) == (ours["Origin"], "Origin")
+    assert "Content-Type" in answer.headers["access-control-allow-headers"]
+    for body in ({"fields": SAID}, {"fields": {}}):
+        answer = await anybody.post(form["path"], json=body, headers=ours)
+        assert answer.headers[named] == ours["Origin"]
+    page = await anybody.get(form["path"])
+    assert f"frame-ancestors {ours['Origin']}" in page.headers["content-security-policy"]
+    assert "x-frame-options" not in page.headers
+
+
+async def test_nobody_lists_another_workspaces_forms(
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient, platform: Platform
+) -> None:
+    from app.services.workspaces import create_workspace  # noqa: PLC0415
+
+    form = await a_form(api_client)
+    _, key = await create_workspace(platform, "Other")
+    answer = await anybody.get(f"/v1/workflows/{form['workflow_id']}/forms", headers={"Authorization": f"Bearer {key}"})
+    problem(answer, 404, "workflow_not_found")
+
+
+async def test_who_sent_is_kept_as_a_digest_and_not_for_long(
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace
+) -> None:
+    from sqlalchemy import text  # noqa: PLC0415
+
+    from app.services.purging import purge  # noqa: PLC0415
+
+    form = await a_form(api_client)
+    await anybody.post(form["path"], data=FILLED)
+    async with platform.database.transaction(workspace.id) as session:
+        [sender] = (await session.scalars(text("SELECT sender FROM form_senders"))).all()
+        assert "127.0.0.1" not in sender
+        await session.execute(text("UPDATE form_senders SET free_at = now() - interval '2 hours'"))
+    await purge(platform, workspace.id)
+
+    async def gone() -> bool:
+        async with platform.database.transaction(workspace.id) as session:
+            return (await session.scalars(text("SELECT sender FROM form_senders"))).all() == []
+
+    await eventually(gone, what="the senders to be forgotten")
