@@ -9,6 +9,7 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
+from app.definition.errors import shorten
 from app.definition.json_schema import LONGEST_MESSAGE
 from app.definition.nearest import suggestion
 from app.definition.problems import Problem
@@ -16,6 +17,8 @@ from app.json import Json
 
 MOST_NAMED = 10
 """Choices, or unknown names, that are told."""
+LONGEST_NAME = 100
+"""Characters of an unknown name: it was made up elsewhere."""
 MOST_ALTERNATIVES = 3
 
 _TYPES = {
@@ -54,7 +57,9 @@ def _problems(error: ValidationError, root: str) -> Iterator[Problem]:
         known = schema.get("properties", {})
         unknown = [name for name in value if name not in known]
         for name in unknown[:MOST_NAMED]:
-            yield Problem(f"{place}.{name}", "is not known here", suggestion(name, known) or "leave it out")
+            yield Problem(
+                f"{place}.{shorten(name, LONGEST_NAME)}", "is not known here", suggestion(name, known) or "leave it out"
+            )
     else:
         yield Problem(place, sentence(error))
 
@@ -114,6 +119,11 @@ def _entries(at_least: bool) -> Callable[[Json, ValidationError], str]:
     return words
 
 
+def _fields(at_least: bool) -> Callable[[Json, ValidationError], str]:
+    side = "least" if at_least else "most"
+    return lambda limit, error: f"must have at {side} {_count(limit, 'field')}, and has {len(error.instance)}"
+
+
 def _bound(words: str) -> Callable[[Json, ValidationError], str]:
     return lambda limit, _: f"must be {words} {_shown(limit)}"
 
@@ -162,6 +172,8 @@ _WORDS: Mapping[str, Callable[[Json, ValidationError], str | None]] = {
     "multipleOf": _bound("a multiple of"),
     "minItems": _entries(at_least=True),
     "maxItems": _entries(at_least=False),
+    "minProperties": _fields(at_least=True),
+    "maxProperties": _fields(at_least=False),
     "anyOf": _alternatives,
     "oneOf": _alternatives,
 }

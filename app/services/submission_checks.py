@@ -3,18 +3,24 @@
 They did not write the schema and never see it: each problem says what to do about the field.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 
 from jsonschema.exceptions import ValidationError
 
-from app.definition.form_fields import must_be_ticked
+from app.definition.errors import shorten
+from app.definition.form_fields import drawn, must_be_ticked
 from app.definition.json_schema import TooMuchWork, UnusableSchema, errors_of
 from app.definition.nearest import suggestion
 from app.definition.problems import Problem
+from app.definition.schema_words import problems_in
 from app.json import Json, JsonObject
 from app.services.errors import Invalid
 
 MAX_PROBLEMS = 50
+MOST_SUGGESTED = 5
+"""Unknown names that are held against those of the form, which takes its time: anybody may send very many."""
+LONGEST_NAME = 60
 
 _FORMATS = {
     "date": "is no date",
@@ -44,7 +50,8 @@ _SAID: Mapping[str, Callable[[Json], str]] = {
     "uniqueItems": lambda _: "takes each of them once",
     "pattern": lambda _: "is not written in the form that is asked for",
     "enum": lambda _: "is none of the choices",
-    "oneOf": lambda _: "is none of the choices",
+    "contains": lambda _: "lacks one that is asked for",
+    "not": lambda _: "has a value that is not allowed",
     "format": lambda name: _FORMATS.get(str(name), f"is no {name}"),
     "type": lambda kind: _TYPES.get(str(kind), "is of the wrong type"),
 }
@@ -62,13 +69,9 @@ def given(fields: JsonObject) -> JsonObject:
 def check(fields: JsonObject, schema: JsonObject) -> None:
     """Raises `Invalid` (`invalid_submission`) with all problems (at most 50), each at its field."""
     properties: JsonObject = schema["properties"]
-    found = [
-        Problem(f"fields.{name}", "is no field of this form", suggestion(name, properties, what="fields"))
-        for name in fields
-        if name not in properties
-    ]
+    found = list(islice(_unknown(fields, properties), MAX_PROBLEMS))
     try:
-        found += [_problem(error, schema) for error in errors_of(fields, schema, most=MAX_PROBLEMS)]
+        found += [each for error in errors_of(fields, schema, most=MAX_PROBLEMS) for each in _problems(error)]
     except UnusableSchema as error:
         found.append(Problem("fields", str(error), "whoever made the form mends it and publishes again"))
     except TooMuchWork:
@@ -78,16 +81,25 @@ def check(fields: JsonObject, schema: JsonObject) -> None:
         raise Invalid("invalid_submission", f"This does not fit the form: {detail}", found[:MAX_PROBLEMS])
 
 
-def _problem(error: ValidationError, schema: JsonObject) -> Problem:
+def _unknown(fields: JsonObject, properties: JsonObject) -> Iterator[Problem]:
+    names = (name for name in fields if name not in properties)
+    for place, name in enumerate(names):
+        hint = suggestion(name, properties, what="fields") if place < MOST_SUGGESTED else ""
+        yield Problem(f"fields.{shorten(name, LONGEST_NAME)}", "is no field of this form", hint)
+
+
+def _problems(error: ValidationError) -> list[Problem]:
     place = "fields" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
-    keyword, wanted = str(error.validator), error.validator_value
-    if keyword == "required":
-        # The library tells of one name at a time, and names it in its words alone.
-        required: Json = wanted
-        missing = (name for name in required if error.message.startswith(repr(name)))
-        return Problem(f"{place}.{next(missing, '')}".rstrip("."), "is required")
-    if keyword == "const":
-        ticked = isinstance(error.schema, dict) and must_be_ticked(error.schema)
-        return Problem(place, "must be ticked" if ticked else "is none of the choices")
+    keyword, schema = str(error.validator), error.schema
+    if keyword == "additionalProperties" and place == "fields":
+        return []  # told already
+    if keyword == "const" and isinstance(schema, dict):
+        return [Problem(place, "must be ticked" if must_be_ticked(schema) else "is none of the choices")]
+    if keyword == "oneOf" and isinstance(schema, dict) and drawn(schema).choices:
+        return [Problem(place, "is none of the choices")]
     said = _SAID.get(keyword)
-    return Problem(place, error.message if said is None else said(wanted))
+    return (
+        problems_in([error], "fields", most=MAX_PROBLEMS)
+        if said is None
+        else [Problem(place, said(error.validator_value))]
+    )

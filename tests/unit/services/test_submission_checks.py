@@ -1,5 +1,7 @@
 """What is wrong with a submission, in words for those who filled it in."""
 
+import time
+
 import pytest
 
 from app.json import Json, JsonObject
@@ -36,6 +38,13 @@ def problems(schema: Json, *value: Json, **form: Json) -> list[tuple[str, str]]:
         ({"enum": ["a"]}, "b", "is none of the choices"),
         ({"oneOf": [{"const": "a"}, {"const": "b"}]}, "c", "is none of the choices"),
         ({"type": "array", "items": {"enum": ["a"]}, "minItems": 2}, ["a"], "takes at least 2 of them"),
+        ({"type": "integer", "not": {"const": 13}}, 13, "has a value that is not allowed"),
+        (
+            {"type": "string", "anyOf": [{"format": "email"}, {"format": "date"}]},
+            "a" * 5000,
+            "fits none of the alternatives: must be an e-mail address, like ada@example.com; or must be a date, like "
+            "2030-01-31",
+        ),
     ],
     ids=str,
 )
@@ -45,6 +54,32 @@ def test_each_mistake_says_what_to_do(schema: Json, value: Json, message: str) -
 
 def test_a_field_that_is_missing_is_told_at_its_place() -> None:
     assert problems({"type": "string"}, required=["x"]) == [("fields.x", "is required")]
+
+
+@pytest.mark.parametrize("word", ["oneOf", "anyOf"])
+def test_of_fields_of_which_one_is_needed_both_are_named(word: str) -> None:
+    found = problems({"type": "string"}, **{word: [{"required": ["x"]}, {"required": ["y"]}]})
+    assert found == [("fields", "fits none of the alternatives: x is required; or y is required")]
+
+
+def test_a_field_that_another_one_asks_for_is_told_at_its_place() -> None:
+    found = problems({"type": "string"}, "a", dependentRequired={"x": ["y"]})
+    assert found == [("fields.y", "is required where x is given")]
+
+
+def test_unknown_fields_are_told_once_and_cost_little_however_many_and_long_they_are() -> None:
+    known: JsonObject = {f"field {number}": {"type": "string"} for number in range(40)}
+    fields: JsonObject = {f"feld {number}": 1 for number in range(100_000)}
+    began = time.process_time()
+    with pytest.raises(Invalid) as refused:
+        submission_checks.check(fields, {"type": "object", "properties": known, "additionalProperties": False})
+    assert time.process_time() - began < 5
+    assert len(refused.value.problems) == submission_checks.MAX_PROBLEMS
+    [(path, message)] = problems({"type": "string"}, "a", additionalProperties=False, required=["y"])
+    assert (path, message) == ("fields.y", "is required")
+    with pytest.raises(Invalid) as refused:
+        submission_checks.check({"n" * 100_000: 1}, {"type": "object", "properties": known})
+    assert len(str(refused.value)) < 500
 
 
 def test_a_field_that_is_not_asked_for_is_refused_with_the_nearest_one() -> None:
