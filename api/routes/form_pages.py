@@ -56,7 +56,7 @@ async def thanks(token: str, request: Request, platform: PlatformDep) -> Respons
     async def answering() -> Response:
         form = await forms.by_token(platform, token)
         sent = _uuid(request.query_params.get("submission", ""))
-        if sent is None or form.trigger.respond == "at_once":
+        if sent is None or not forms.is_of_page(sent) or form.trigger.respond == "at_once":
             return form_page.thanks(form)
         run = await forms.answered(platform, form, sent)
         return form_page.thanks(form, None if run is None or run.response is None else run.response["body"])
@@ -161,8 +161,8 @@ async def _taken_as_json(platform: Platform, form: Form, request: Request) -> Re
     body = validated(SubmissionRequest, data, code="invalid_request", subject="The body")
     submission_id = uuid4() if key is None else forms.keyed(form, key)
     if body.contact_me_by_fax.strip():
-        await forms.keep_spam(platform, form, body.fields, submission_id)
-        return json_answer(SubmissionAnswer(submission_id=submission_id, run_id=None), 202)
+        kept = await forms.keep_spam(platform, form, body.fields, submission_id)
+        return json_answer(SubmissionAnswer(submission_id=kept, run_id=None), 202)
     taken = await forms.submit(platform, form, body.fields, submission_id)
     if form.trigger.respond == "by_step":
         run = await forms.answered(platform, form, taken.id)

@@ -120,8 +120,12 @@ def _entries(at_least: bool) -> Callable[[Json, ValidationError], str]:
 
 
 def _fields(at_least: bool) -> Callable[[Json, ValidationError], str]:
-    side = "least" if at_least else "most"
-    return lambda limit, error: f"must have at {side} {_count(limit, 'field')}, and has {len(error.instance)}"
+    def words(limit: Json, error: ValidationError) -> str:
+        value: Json = error.instance
+        side = "least" if at_least else "most"
+        return f"must have at {side} {_count(limit, 'field')}, and has {len(value)}"
+
+    return words
 
 
 def _bound(words: str) -> Callable[[Json, ValidationError], str]:

@@ -32,6 +32,8 @@ from app.store import form_senders, versions, workflows
 from app.store import runs as run_rows
 
 ANSWER_SECONDS = 10.0
+_OF_PAGE = 5
+"""The version of the ids that `one_time` makes, and nothing else here does."""
 SPAM_EVENT = "form.submission.spam_detected"
 
 
@@ -56,7 +58,7 @@ class Form:
     @property
     def source(self) -> str:
         """The source of its events, which no other form's have."""
-        return subscribing.source_of(self.workflow_id, self.position)
+        return subscribing.source_of_form(self.workflow_id, self.trigger.form_id)
 
     def address(self, settings: Settings) -> str:
         """Where people find it."""
@@ -135,8 +137,14 @@ def one_time(shown: UUID, fields: JsonObject) -> UUID:
 
 
 def keyed(form: Form, key: str) -> UUID:
-    """The id of a submission under an `Idempotency-Key`."""
-    return uuid5(form.workflow_id, f"{form.form_id}:{key}")
+    """The id of a submission under an `Idempotency-Key`, which no submission of a page has."""
+    digest = hashlib.sha256(f"{form.source}:{key}".encode()).digest()
+    return UUID(bytes=digest[:16], version=4)
+
+
+def is_of_page(submission_id: UUID) -> bool:
+    """Whether only a page can have sent it, whose ids nobody can guess: keys, which programs choose, may be known."""
+    return submission_id.version == _OF_PAGE
 
 
 async def submit(platform: Platform, form: Form, fields: JsonObject, submission_id: UUID) -> Submission:
@@ -167,11 +175,16 @@ async def answered(platform: Platform, form: Form, submission_id: UUID) -> Run |
     return None if run is None else await answering.wait_for_answer(platform, run, ANSWER_SECONDS)
 
 
-async def keep_spam(platform: Platform, form: Form, fields: JsonObject, submission_id: UUID) -> None:
-    """Keep what no person sent, as an event that starts nothing by itself. Raises `TooLarge`."""
-    event = _event(form, SPAM_EVENT, fields, submission_id)
+async def keep_spam(platform: Platform, form: Form, fields: JsonObject, submission_id: UUID) -> UUID:
+    """Keep what no person sent, as an event that starts nothing by itself. Raises `TooLarge`.
+
+    Its id, the answer, is another one: should a person send the same after all, that is no repeat of it.
+    """
+    spam_id = uuid5(submission_id, SPAM_EVENT)
+    event = _event(form, SPAM_EVENT, fields, spam_id)
     event["data"]["reason"] = "honeypot"
     await events.ingest(platform, form.workspace_id, [event])
+    return spam_id
 
 
 def _run_key(form: Form, submission_id: UUID) -> str:

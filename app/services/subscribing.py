@@ -1,7 +1,8 @@
 """What the triggers of a definition listen to, and what a run started by one of them is given. Pure: nothing is read.
 
 Everything that comes in from outside becomes an event first. A delivery to a webhook and a submission of a form are for
-one trigger of one workflow: their events have that trigger's own source, and nothing else does.
+one trigger of one workflow: their events have that trigger's own source, and nothing else does. A form has its source
+from its name, as its address does: what was sent to it is its own whatever place its trigger has in the next version.
 """
 
 from collections.abc import Iterator
@@ -29,6 +30,11 @@ def source_of(workflow_id: UUID, position: int) -> str:
     return f"/v1/workflows/{workflow_id}/triggers/{position}"
 
 
+def source_of_form(workflow_id: UUID, form_id: str | None) -> str:
+    """The source of a form's events, which no other form's have; None is the one without a name."""
+    return f"/v1/workflows/{workflow_id}/forms" + ("" if form_id is None else f"/{form_id}")
+
+
 def given(kind: str, envelope: JsonObject) -> Json:
     """What `trigger` holds in a run that a trigger of this kind starts for the event."""
     data = envelope.get("data")
@@ -52,7 +58,8 @@ def _listen(workflow_id: UUID, position: int, trigger: AnyTrigger) -> Listen | N
                 position=position, kind="webhook", event=WEBHOOK_EVENT, source=source_of(workflow_id, position)
             )
         case FormTrigger():
-            return Listen(position=position, kind="form", event=FORM_EVENT, source=source_of(workflow_id, position))
+            source = source_of_form(workflow_id, trigger.form_id)
+            return Listen(position=position, kind="form", event=FORM_EVENT, source=source)
         case MessageTrigger():
             return Listen(
                 position=position,

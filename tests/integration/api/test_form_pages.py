@@ -116,7 +116,7 @@ async def test_what_fills_in_the_trap_is_thanked_and_starts_nothing(
     assert answer["run_id"] is None
     assert await runs_of(api_client, form) == []
     async with platform.database.transaction(workspace.id) as session:
-        source = f"/v1/workflows/{form['workflow_id']}/triggers/0"
+        source = f"/v1/workflows/{form['workflow_id']}/forms"
         [event] = await find(session, workspace.id, [(source, answer["submission_id"])])
     assert (event.type, (event.data or {})["reason"]) == ("form.submission.spam_detected", "honeypot")
 

@@ -1,6 +1,7 @@
 """Forms as programs meet them: JSON, keys, other websites, how many are let in, and the events that come of it."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from app.services.platform import Platform
 from app.store.events import find
 from tests.conftest import TestWorkspace
 from tests.integration.api.calls import a_workflow, made, paths, problem
-from tests.integration.api.forming import FIELDS, FILLED, GREET, SAID, a_form, runs_of
+from tests.integration.api.forming import FIELDS, FILLED, GREET, SAID, a_form, once, opened, runs_of
 from tests.support.waiting import eventually
 
 
@@ -25,7 +26,7 @@ async def test_a_submission_is_an_event_that_others_may_ask_for_by_the_forms_nam
     await made(api_client, f"/v1/workflows/{other}/publish")
     answer = await made(anybody, form["path"], {"fields": SAID})
     async with platform.database.transaction(workspace.id) as session:
-        source = f"/v1/workflows/{form['workflow_id']}/triggers/0"
+        source = f"/v1/workflows/{form['workflow_id']}/forms"
         [event] = await find(session, workspace.id, [(source, answer["submission_id"])])
     data: JsonObject = event.data or {}
     assert (event.type, data["form_name"], data["fields"]) == ("form.submission.received", "Ask", SAID)
@@ -139,3 +140,60 @@ async def test_who_sent_is_kept_as_a_digest_and_not_for_long(
             return (await session.scalars(text("SELECT sender FROM form_senders"))).all() == []
 
     await eventually(gone, what="the senders to be forgotten")
+
+
+async def test_what_fills_in_the_trap_does_not_stand_for_what_a_person_sends_after_it(
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    form = await a_form(api_client)
+    key = {"Idempotency-Key": "one"}
+    body: JsonObject = {"fields": SAID, "contact_me_by_fax": "yes"}
+    trapped = [(await made(anybody, form["path"], body, headers=key))["submission_id"] for _ in range(2)]
+    assert trapped[0] == trapped[1]
+    assert (await made(anybody, form["path"], {"fields": SAID}, headers=key))["run_id"] is not None
+    sent = {**once(await opened(anybody, form)), **FILLED}
+    await anybody.post(form["path"], data={**sent, "contact_me_by_fax": "yes"})
+    await anybody.post(form["path"], data=sent)
+    assert len(await runs_of(api_client, form)) == 2
+
+
+@pytest.mark.usefixtures("worker")
+async def test_what_a_run_says_is_not_read_by_who_knows_the_key(
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    says = {"id": "say", "type": "respond", "body": "Your code is {{ trigger.name }}"}
+    trigger = {"type": "form", "fields": FIELDS, "respond": "by_step", "thank_you": "Thanks."}
+    workflow_id = await a_workflow(api_client, says, trigger=trigger)
+    await made(api_client, f"/v1/workflows/{workflow_id}/publish")
+    [form] = (await api_client.get(f"/v1/workflows/{workflow_id}/forms")).json()["items"]
+    path = urlsplit(form["address"]).path
+    answer = await anybody.post(path, json={"fields": SAID}, headers={"Idempotency-Key": "1042"})
+    assert answer.text == "Your code is Ada"
+    [event] = (await api_client.get("/v1/events?type=form.*")).json()["items"]
+    read = await anybody.get(f"{path}/thanks?submission={event['id']}")
+    assert ("Thanks." in read.text, "Your code" in read.text) == (True, False)
+
+
+async def test_a_submission_is_its_forms_wherever_the_next_version_has_the_trigger(
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    def form(name: str) -> JsonObject:
+        return {"type": "form", "form_id": name, "fields": {"type": "object", "properties": {name: {"type": "string"}}}}
+
+    workflow_id = await a_workflow(
+        api_client, {"id": "one", "type": "transform", "mapping": {"a": 1}}, triggers=[form("first"), form("second")]
+    )  # fmt: skip
+    path = f"/v1/workflows/{workflow_id}"
+    await made(api_client, f"{path}/publish")
+    address = urlsplit((await api_client.get(f"{path}/forms")).json()["items"][0]["address"]).path
+    body, key = {"fields": {"first": "x"}}, {"Idempotency-Key": "one"}
+    before = await made(anybody, address, body, headers=key)
+    await made(api_client, f"{path}/pause")
+    draft = (await api_client.get(path)).json()["draft"]
+    await api_client.patch(path, json={"definition": {**draft, "triggers": draft["triggers"][::-1]}})
+    await made(api_client, f"{path}/publish")
+    assert await made(anybody, address, body, headers=key) == before
+    await made(api_client, f"/v1/events/{before['submission_id']}/replay")
+    runs = (await api_client.get(f"/v1/runs?workflow_id={workflow_id}")).json()["items"]
+    assert [(run["version"], run["trigger"]["data"]) for run in runs] == [(2, {"first": "x"}), (1, {"first": "x"})]
+    assert await made(api_client, f"/v1/events/{before['submission_id']}/replay", {"workflow_id": workflow_id})
