@@ -84,7 +84,7 @@ def _rendered(form: Form, template: str, status: int, **values: Any) -> HTMLResp
         status,
         theme=theme.css(trigger.theme),
         image_from=_origin(trigger.theme.logo_url),
-        leads_to=_origin(trigger.redirect_to),
+        leads_on=trigger.redirect_to is not None,
         framed_by=trigger.allowed_origins,
         title=form.title,
         language=trigger.language,

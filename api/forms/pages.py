@@ -44,21 +44,22 @@ def rendered(
     *,
     theme: str = "",
     image_from: str = "",
-    leads_to: str = "",
+    leads_on: bool = False,
     framed_by: Sequence[str] = (),
     **values: Any,
 ) -> HTMLResponse:
     """A page of a template. `theme` is CSS that was made here, never somebody's text.
 
-    An image may come from the origin `image_from`, the answer to its form may lead on to the origin `leads_to`, and
-    pages of the origins `framed_by` may show it in a frame.
+    An image may come from the origin `image_from`, and pages of the origins `framed_by` may show it in a frame. With
+    `leads_on` the answer to its form may lead to other websites: browsers hold each further redirect against the
+    policy as well, and where the first address leads is not known here.
     """
     styles = " ".join(f"'sha256-{_digest(style)}'" for style in (_style, theme) if style)
     own, none = "'self'", "'none'"
     policy = [
         f"default-src {none}",
         f"style-src {styles}",
-        f"form-action {own} {leads_to}".rstrip(),
+        f"form-action {own}{' https:' if leads_on else ''}",
         f"base-uri {none}",
     ]
     policy += [f"frame-ancestors {' '.join(framed_by) or none}", *([f"img-src {image_from}"] if image_from else [])]

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from app.catalog.events.registry import EVENTS
 from app.json import Json, JsonObject
 from app.services.platform import Platform
 from app.store.events import find
@@ -31,6 +32,7 @@ async def test_a_submission_is_an_event_that_others_may_ask_for_by_the_forms_nam
     data: JsonObject = event.data or {}
     assert (event.type, data["form_name"], data["fields"]) == ("form.submission.received", "Ask", SAID)
     assert data["submission_id"] == answer["submission_id"]
+    assert set(data) == set(EVENTS[event.type].fields), "the catalog says what it holds"
     assert answer["run_id"] in event.started
     assert len(event.started) == 2
 
