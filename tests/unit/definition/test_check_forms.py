@@ -162,3 +162,11 @@ def test_a_form_of_very_many_fields_is_refused_in_a_moment() -> None:
     told = found(STEP, trigger=form(fields=fields, order=order))
     assert time.thread_time() - began < 5
     assert told
+
+
+def test_a_form_whose_answer_is_left_to_a_step_has_one() -> None:
+    answers: JsonObject = {"id": "say", "type": "respond", "body": "Hello"}
+    [(path, message)] = found(STEP, trigger=form(respond="by_step"))
+    assert (path, "no step of the workflow responds" in message) == ("trigger.respond", True)
+    assert found(answers, trigger=form(respond="by_step")) == []
+    assert found({**answers, "enabled": False}, triggers=[form(respond="by_step")]) != []

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.definition.checks.findings import Findings
 from app.definition.checks.triggers.event import check_event
-from app.definition.checks.triggers.form import check_form, check_forms_apart
+from app.definition.checks.triggers.form import check_answer, check_form, check_forms_apart
 from app.definition.checks.triggers.manual import check_manual
 from app.definition.checks.triggers.message import check_message
 from app.definition.checks.triggers.schedule import check_schedule
@@ -42,3 +42,5 @@ def check_triggers(definition: Definition, findings: Findings) -> None:
         _RULES[type(trigger)](trigger, place, findings)
     forms = [(place, trigger) for place, trigger in placed if isinstance(trigger, FormTrigger)]
     check_forms_apart(forms, findings)
+    for place, trigger in forms:
+        check_answer(trigger, place, definition, findings)

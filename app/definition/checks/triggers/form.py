@@ -8,6 +8,9 @@ from app.definition.checks.form_schemas import check_form_schema
 from app.definition.colours import VISIBLE, contrast
 from app.definition.errors import Path, shorten
 from app.definition.form_fields import Drawn, drawn, properties, single_type
+from app.definition.model import Definition
+from app.definition.steps import RespondStep
+from app.definition.tree import walk_paths
 from app.definition.triggers.form import FormTrigger
 from app.json import JsonObject
 
@@ -53,6 +56,17 @@ def check_forms_apart(placed: Sequence[tuple[Path, FormTrigger]], findings: Find
             told = f"'{trigger.form_id}'" if trigger.form_id else "none"
             findings.add((*place, "form_id"), f"two forms have the same form_id: {told}", "give each form its own")
         seen.add(trigger.form_id)
+
+
+def check_answer(trigger: FormTrigger, place: Path, definition: Definition, findings: Findings) -> None:
+    """A form that leaves its answer to a step has one, or everybody who fills it in waits for nothing."""
+    if trigger.respond != "by_step" or trigger.redirect_to is not None:
+        return
+    if not any(isinstance(step, RespondStep) and step.enabled for _, step in walk_paths(definition)):
+        findings.add(
+            (*place, "respond"), "no step of the workflow responds: people wait up to ten seconds for thank_you",
+            "add a step of type respond, or leave this out", severity="warning",
+        )  # fmt: skip
 
 
 def _check_colours(trigger: FormTrigger, place: Path, findings: Findings) -> None:
