@@ -8,9 +8,10 @@ from api import approval_form
 from api.approval_form import FormField
 from api.dependencies import ActorDep, PlatformDep, WorkflowId
 from api.openapi import problem_answers
-from api.schemas.run_input import FormAnswer, InputFieldAnswer, RunInputAnswer
+from api.schemas.run_input import InputFieldAnswer, InputFormAnswer, RunInputAnswer
 from app.json import Json, JsonObject
 from app.services import run_input
+from app.services.run_input import AskedForm
 
 router = APIRouter(tags=["runs"])
 
@@ -31,13 +32,14 @@ async def input_of(
     """The `input_schema` of the manual trigger, with a field for each of its properties. 404 says that any input is
     taken."""
     asked = await run_input.get(platform, actor.workspace_id, workflow_id, version=version)
-    first, *others = [_form(schema) for schema in asked.schemas]
+    first, *others = [_form(each) for each in asked.forms]
     return RunInputAnswer(version=asked.version, alternatives=others, **dict(first))
 
 
-def _form(schema: JsonObject) -> FormAnswer:
-    fields = [_field(field, schema) for field in approval_form.fields_of(schema)]
-    return FormAnswer(input_schema=schema, fields=fields, examples=schema.get("examples", []))
+def _form(asked: AskedForm) -> InputFormAnswer:
+    schema = asked.schema
+    fields = [_field(field, schema) for field in approval_form.fields_of(schema, order=asked.order)]
+    return InputFormAnswer(input_schema=schema, fields=fields, examples=schema.get("examples", []))
 
 
 def _field(field: FormField, schema: JsonObject) -> InputFieldAnswer:
@@ -50,6 +52,7 @@ def _field(field: FormField, schema: JsonObject) -> InputFieldAnswer:
         description=str(own.get("description", "")),
         default=own.get("default"),
         options=list(field.choices),
+        labels=field.options,
         limits=dict(field.limits),
     )
 

@@ -17,11 +17,19 @@ from app.services.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)
+class AskedForm:
+    """The schema of one manual trigger; `order` names its properties as they were written."""
+
+    schema: JsonObject
+    order: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """The version it is of, and the schemas of its manual triggers: an input that fits one of them is taken."""
+    """The version it is of, and those of its manual triggers that have a schema: an input that fits one is taken."""
 
     version: int
-    schemas: Sequence[JsonObject]
+    forms: Sequence[AskedForm]
 
 
 async def get(platform: Platform, workspace_id: UUID, workflow_id: UUID, *, version: int | None = None) -> Asked:
@@ -36,16 +44,16 @@ async def get(platform: Platform, workspace_id: UUID, workflow_id: UUID, *, vers
             "activate it, or name one with ?version=.",
         )
     found = await publishing.version(platform, workspace_id, workflow_id, number)
-    schemas = _schemas(found)
-    if not schemas:
+    forms = _forms(found)
+    if not forms:
         raise NotFound(
             "no_input_schema",
             f'Version {number} of the workflow "{workflow.name}" has no manual trigger with an input_schema: a run of '
             "it may be started with any input.",
         )
-    return Asked(number, schemas)
+    return Asked(number, forms)
 
 
-def _schemas(version: Version) -> list[JsonObject]:
+def _forms(version: Version) -> list[AskedForm]:
     manual = [each for each in parse(version.definition).all_triggers if isinstance(each, ManualTrigger)]
-    return [each.input_schema for each in manual if each.input_schema is not None]
+    return [AskedForm(each.input_schema, each.order) for each in manual if each.input_schema is not None]

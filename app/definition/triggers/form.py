@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from app.definition.base import Document
+from app.definition.property_order import noted
 from app.json import Json, JsonObject
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#1b5e20"])]
@@ -65,11 +66,4 @@ class FormTrigger(Document):
     @model_validator(mode="before")
     @classmethod
     def _in_order(cls, value: Json) -> Json:
-        """Note the order while there is one: in the database an object has none."""
-        fields = value.get("fields") if isinstance(value, dict) else None
-        properties = fields.get("properties") if isinstance(fields, dict) else None
-        order = value.get("order", []) if isinstance(value, dict) else None
-        if not isinstance(properties, dict) or not isinstance(order, list):
-            return value
-        named = {name for name in order if isinstance(name, str)}
-        return {**value, "order": [*order, *(name for name in properties if name not in named)]}
+        return noted(value, "fields")

@@ -17,6 +17,7 @@ SCHEMA: JsonObject = {
         "seats": {"type": "integer", "minimum": 1, "maximum": 8},
         "news": {"type": "boolean", "default": True},
         "home": {"$ref": "#/$defs/address"},
+        "way": {"oneOf": [{"const": 1, "title": "By air"}, {"const": 2}], "format": "radio"},
     },
     "$defs": {"address": {"type": "object", "description": "Street and town.", "required": ["town"]}},
     "examples": [{"email": "ada@example.com", "size": "large"}],
@@ -32,12 +33,16 @@ async def test_the_input_is_served_as_fields(api_client: httpx.AsyncClient) -> N
     found = (await api_client.get(f"/v1/workflows/{workflow_id}/input")).json()
     assert (found["version"], found["input_schema"], found["alternatives"]) == (1, SCHEMA, [])
     assert found["examples"] == SCHEMA["examples"]
+    assert [field["name"] for field in found["fields"]] == list(SCHEMA["properties"]), (
+        "in the order they were written in"
+    )
     fields = {field["name"]: field for field in found["fields"]}
     assert fields["email"] == {
         "name": "email", "label": "E-mail", "kind": "email", "required": True, "description": "Where to write to.",
-        "default": None, "options": [], "limits": {},
+        "default": None, "options": [], "labels": [], "limits": {},
     }  # fmt: skip
     assert [fields["size"][key] for key in ("kind", "options", "default")] == ["select", ["small", "large"], "small"]
+    assert [fields["way"][key] for key in ("kind", "options", "labels")] == ["radio", [1, 2], ["By air", "2"]]
     assert [fields["seats"][key] for key in ("kind", "required")] == ["number", False]
     assert fields["seats"]["limits"] == {"min": 1, "max": 8, "step": 1}
     assert [fields["news"][key] for key in ("kind", "default")] == ["checkbox", True]

@@ -91,3 +91,8 @@ def test_a_trigger_that_is_not(trigger: JsonObject, path: str, message: str) -> 
         found_here = problems(**head)
         assert [where for where, _message in found_here] == [f"{place}{path}"]
         assert message in found_here[0][1]
+
+
+def test_a_name_in_the_order_of_the_input_that_is_no_property_is_warned_of() -> None:
+    [(path, message)] = found(shows("a", 1), trigger={**manual({"properties": {"name": {}}}), "order": ["nme", "name"]})
+    assert (path, message) == ("trigger.order[0]", "there is no property 'nme'")
