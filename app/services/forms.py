@@ -169,10 +169,14 @@ async def submit(platform: Platform, form: Form, fields: JsonObject, submission_
 
 
 async def answered(platform: Platform, form: Form, submission_id: UUID) -> Run | None:
-    """The run a submission started, once it has answered or ended, or as it is after ten seconds; None for none."""
+    """The run a submission started, once it has answered or ended, or as it is ten seconds after it was sent; None for
+    none. Who asks again later does not wait again: it is anybody who asks."""
     async with platform.database.transaction(form.workspace_id) as session:
         run = await run_rows.with_key(session, form.workspace_id, form.workflow_id, _run_key(form, submission_id))
-    return None if run is None else await answering.wait_for_answer(platform, run, ANSWER_SECONDS)
+    if run is None:
+        return None
+    since = (datetime.now(UTC) - run.created_at).total_seconds()
+    return await answering.wait_for_answer(platform, run, min(ANSWER_SECONDS, max(0.0, ANSWER_SECONDS - since)))
 
 
 async def keep_spam(platform: Platform, form: Form, fields: JsonObject, submission_id: UUID) -> UUID:

@@ -5,9 +5,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from app.catalog.events.registry import EVENTS
 from app.json import Json, JsonObject
+from app.services import forms
 from app.services.platform import Platform
 from app.store.events import find
 from tests.conftest import TestWorkspace
@@ -125,8 +127,6 @@ async def test_nobody_lists_another_workspaces_forms(
 async def test_who_sent_is_kept_as_a_digest_and_not_for_long(
     api_client: httpx.AsyncClient, anybody: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace
 ) -> None:
-    from sqlalchemy import text  # noqa: PLC0415
-
     from app.services.purging import purge  # noqa: PLC0415
 
     form = await a_form(api_client)
@@ -199,3 +199,28 @@ async def test_a_submission_is_its_forms_wherever_the_next_version_has_the_trigg
     runs = (await api_client.get(f"/v1/runs?workflow_id={workflow_id}")).json()["items"]
     assert [(run["version"], run["trigger"]["data"]) for run in runs] == [(2, {"first": "x"}), (1, {"first": "x"})]
     assert await made(api_client, f"/v1/events/{before['submission_id']}/replay", {"workflow_id": workflow_id})
+
+
+@pytest.mark.usefixtures("worker")
+async def test_who_asks_again_later_does_not_wait_again(
+    api_client: httpx.AsyncClient,
+    anybody: httpx.AsyncClient,
+    platform: Platform,
+    workspace: TestWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(forms, "ANSWER_SECONDS", 0.5)
+    steps = [{"id": "rest", "type": "delay", "duration": "1d"}, {"id": "say", "type": "respond", "body": "Hello"}]
+    trigger = {"type": "form", "fields": FIELDS, "respond": "by_step", "thank_you": "Thanks."}
+    workflow_id = await a_workflow(api_client, *steps, trigger=trigger)
+    await made(api_client, f"/v1/workflows/{workflow_id}/publish")
+    [form] = (await api_client.get(f"/v1/workflows/{workflow_id}/forms")).json()["items"]
+    path = urlsplit(form["address"]).path
+    sent = await anybody.post(path, data=FILLED)
+    thanks = httpx.URL(f"http://holdfast.test{path}").join(sent.headers["location"])
+    assert "Thanks." in (await anybody.get(thanks)).text
+    monkeypatch.setattr(forms, "ANSWER_SECONDS", 60.0)
+    async with platform.database.transaction(workspace.id) as session:
+        await session.execute(text("UPDATE runs SET created_at = created_at - interval '1 hour'"))
+    async with asyncio.timeout(20):
+        assert "Thanks." in (await anybody.get(thanks)).text
