@@ -86,6 +86,14 @@ def filled(fields: Sequence[FormField], posted: Mapping[str, Sequence[str]]) -> 
     return [replace(each, value=_sent(each, posted.get(each.key, ()))) for each in fields]
 
 
+def prefilled(fields: Sequence[FormField], said: Mapping[str, Sequence[str]]) -> list[FormField]:
+    """The fields with what an address says for them by name: of choices the value, or what people read of it.
+
+    A box that must be ticked is left to those who read what they agree to.
+    """
+    return [replace(each, value=_prefilled(each, said[each.name])) if said.get(each.name) else each for each in fields]
+
+
 def read(fields: Sequence[FormField]) -> tuple[JsonObject, list[Problem]]:
     """What filled fields say, without those left empty; and what cannot be read."""
     answer: JsonObject = {}
@@ -143,6 +151,17 @@ def _field(number: int, name: str, schema: JsonObject, root: str, *, required: b
 
 def _sent(each: FormField, sent: Sequence[str]) -> str:
     return ",".join(sent) if each.kind == "checkboxes" else sent[-1] if sent else ""
+
+
+def _prefilled(each: FormField, said: Sequence[str]) -> str:
+    if each.kind == "checkbox":
+        return each.value if each.required or said[-1] not in ("true", "false") else said[-1]
+    if not each.choices:
+        return said[-1]
+    wanted = said if each.kind == "checkboxes" else said[-1:]
+    pairs = enumerate(zip(each.choices, each.options, strict=True))
+    numbers = [str(number) for number, (choice, option) in pairs if _shown(choice) in wanted or option in wanted]
+    return ",".join(numbers if each.kind == "checkboxes" else numbers[:1]) or each.value
 
 
 def _text(value: Json, found: Drawn) -> str:

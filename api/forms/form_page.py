@@ -25,9 +25,9 @@ def fields_of(form: Form) -> list[FormField]:
     return form_fields.fields_of(form.trigger.fields, root="fields", order=form.trigger.order)
 
 
-def show(form: Form) -> HTMLResponse:
-    """The form, to be sent once."""
-    return _form(form, fields_of(form), uuid4())
+def show(form: Form, said: Posted) -> HTMLResponse:
+    """The form, to be sent once, with what its address says for its fields."""
+    return _form(form, form_fields.prefilled(fields_of(form), said), uuid4())
 
 
 def show_again(form: Form, fields: Sequence[FormField], shown: UUID, problems: Sequence[Problem] = ()) -> HTMLResponse:

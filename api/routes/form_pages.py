@@ -21,7 +21,7 @@ from api.headers import idempotency_key
 from api.openapi import problem_answers
 from api.own_responses import own_response
 from api.problems import Refused, problem_answer, status_of
-from api.reading import read_body, read_json
+from api.reading import read_body, read_json, storable
 from api.schemas.forms import FormSchemaAnswer, SubmissionAnswer, SubmissionRequest
 from app.services import forms
 from app.services.errors import Invalid, NotFound, ServiceError, TooMany, Unavailable
@@ -39,12 +39,16 @@ logger = logging.getLogger(__name__)
 
 
 @router.get("/{token}", include_in_schema=False)
-async def show(token: str, platform: PlatformDep) -> Response:
-    """The form; or that it is closed."""
+async def show(token: str, request: Request, platform: PlatformDep) -> Response:
+    """The form, with what the address says for its fields; or that it is closed."""
 
     async def answering() -> Response:
         form = await forms.by_token(platform, token)
-        return form_page.show(form) if form.open else form_page.closed(form)
+        if not form.open:
+            return form_page.closed(form)
+        query = request.query_params
+        said = {name: [text for text in query.getlist(name) if storable(text)] for name in query}
+        return form_page.show(form, said)
 
     return await _told(answering)
 

@@ -80,6 +80,23 @@ async def test_a_step_may_say_what_people_read(api_client: httpx.AsyncClient, an
     assert (answer.status_code, answer.text) == (201, "Hello Eve <you>")
 
 
+async def test_an_address_fills_in_fields_and_agrees_to_nothing(
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    form = await a_form(api_client)
+    query = (
+        "name=%3Cb%3E%22Ada&email=%00&guests=3&topic=support&topic=none&days=mon&days=wed&terms=true&utm=x&message=Hi"
+    )
+    page = page_of((await anybody.get(f"{form['path']}?{query}&topic=support")).text)
+    values = {tag["name"]: tag["value"] for tag in page.all("input", type="text") if tag["name"].startswith("field.")}
+    assert values["field.name"] == '<b>"Ada'
+    assert page.one("input", name="field.email")["value"] == ""
+    assert page.one("input", name="field.guests")["value"] == "3"
+    assert page.one("textarea").text.strip() == "Hi"
+    chosen = [(tag["name"], tag["value"]) for tag in page.all("input") if "checked" in tag.attributes]
+    assert chosen == [("field.topic", "1"), ("field.days", "0"), ("field.days", "2")]
+
+
 async def test_what_is_wrong_stands_beside_each_field_and_nothing_typed_is_lost(
     api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
 ) -> None:
