@@ -111,15 +111,21 @@ def read(fields: Sequence[FormField]) -> tuple[JsonObject, list[Problem]]:
 
 def with_problems(fields: Sequence[FormField], problems: Sequence[Problem]) -> tuple[list[FormField], list[Problem]]:
     """The fields with what is wrong beside each; and what is wrong with none of them."""
-    left = list(problems)
+    owners = [_owner(one.path, fields) for one in problems]
+    left = [one for one, owner in zip(problems, owners, strict=True) if owner is None]
     found = []
     for each in fields:
         place = each.place
-        own = [one for one in left if one.path == place or one.path.startswith((f"{place}.", f"{place}["))]
-        left = [one for one in left if one not in own]
+        own = [one for one, owner in zip(problems, owners, strict=True) if owner == place]
         told = "; ".join(f"{one.path.removeprefix(place).lstrip('.')} {one.message}".strip() for one in own)
         found.append(replace(each, error=told))
     return found, left
+
+
+def _owner(path: str, fields: Sequence[FormField]) -> str | None:
+    """The place of the field a problem is with; there may be a field `a.b` beside a field `a`."""
+    places = (each.place for each in fields)
+    return max((one for one in places if path == one or path.startswith((f"{one}.", f"{one}["))), key=len, default=None)
 
 
 def _field(number: int, name: str, schema: JsonObject, root: str, *, required: bool) -> FormField:

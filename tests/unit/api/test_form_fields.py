@@ -89,3 +89,11 @@ def test_problems_stand_beside_their_fields_and_the_rest_above() -> None:
     [field], left = with_problems(fields_of(form(x={})), problems)
     assert field.error == "is required; deep is wrong"
     assert [problem.path for problem in left] == ["answer.xy", "answer"]
+
+
+def test_a_problem_stands_beside_the_field_whose_name_says_most_of_its_place() -> None:
+    fields = fields_of({"properties": {"a": {"type": "string"}, "a.b": {"type": "string"}}})
+    problems = [Problem("answer.a.b", "is required"), Problem("answer.a[0]", "is odd"), Problem("answer", "is less")]
+    marked, left = with_problems(fields, problems)
+    assert [each.error for each in marked] == ["[0] is odd", "is required"]
+    assert left == problems[2:]
