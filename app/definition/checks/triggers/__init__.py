@@ -34,9 +34,14 @@ _RULES: dict[type[AnyTrigger], Callable[[Any, Path, Findings], None]] = {
 
 def check_triggers(definition: Definition, findings: Findings) -> None:
     """Every trigger of the definition."""
+    for place, trigger in placed_triggers(definition):
+        _RULES[type(trigger)](trigger, place, findings)
+
+
+def placed_triggers(definition: Definition) -> list[tuple[Path, AnyTrigger]]:
+    """The triggers of a definition with where they are written."""
     placed: list[tuple[Path, AnyTrigger]] = []
     if definition.trigger is not None:
         placed.append((("trigger",), definition.trigger))
     placed.extend((("triggers", index), trigger) for index, trigger in enumerate(definition.triggers))
-    for place, trigger in placed:
-        _RULES[type(trigger)](trigger, place, findings)
+    return placed
