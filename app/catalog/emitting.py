@@ -67,7 +67,7 @@ ACTIONS = (
     Action(
         id="event.emit",
         title="Emit an event",
-        description="Says that something happened: starts the workflows that listen and wakes the runs that wait for it.",
+        description="Says that something happened: starts workflows that listen and wakes runs that wait for it.",
         icon="megaphone",
         inputs=EventEmitInputs,
         outputs=EventEmitOutputs,

@@ -26,7 +26,7 @@ def listens(workflow_id: UUID, definition: Definition) -> Iterator[Listen]:
     for position, trigger in enumerate(definition.all_triggers):
         listen = _listen(workflow_id, position, trigger)
         if listen is not None:
-            yield replace(listen, key=_key(listen.filter))
+            yield replace(listen, key=key_of_filter(listen.filter))
 
 
 def source_of(workflow_id: UUID, position: int) -> str:
@@ -40,7 +40,7 @@ def given(kind: str, envelope: JsonObject) -> Json:
     return data.get("fields") if kind == "form" and isinstance(data, dict) else data
 
 
-def _key(filter: Json) -> EventKey | None:
+def key_of_filter(filter: Json) -> EventKey | None:
     """By what an event finds the subscription: made of the filter as it will be read again. There is no run yet whose
     data it could name."""
     if filter is None:

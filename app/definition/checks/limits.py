@@ -19,7 +19,7 @@ def _check_order(definition: Definition, findings: Findings) -> None:
         if isinstance(trigger, EventTrigger) and trigger.ordered_by is not None:
             findings.add(
                 (*path, "ordered_by"),
-                "ordered_by has runs begin one after the other, and settings.concurrency says how many there are at once",
+                "ordered_by has runs begin one after the other, and settings.concurrency has its own say in that",
                 "take one of them: concurrency with limit: 1 for all runs, or ordered_by for an order of events",
             )
 
