@@ -35,8 +35,9 @@ async def _pass_on(platform: Platform, workflow_id: UUID, contact: str, one: OnI
     waiting = [run_id for run_id in one.waiting if one.workflow_of[run_id] == workflow_id]
     async with platform.database.transaction(workspace_id) as session:
         key = run_key(event.source, event.id)
-        began = (await runs.with_keys(session, workspace_id, workflow_id, [key])).get(key)
         talks = await store.since(session, workspace_id, workflow_id, contact, event.received_at)
+        # After that: one of them may be the one that another process has just begun with this message.
+        began = (await runs.with_keys(session, workspace_id, workflow_id, [key])).get(key)
         taken = await waits.takers(session, event, [*waiting, *(run_id for run_id, _ in talks)])
     if began is not None:
         one.started.add(str(began))
@@ -59,7 +60,12 @@ async def _begin(platform: Platform, workflow_id: UUID, contact: str, one: OnIts
     try:
         reached = await start(platform, first, workflow_id, heard.kind, conversation=contact)
     except Conflict:
-        return False
+        # Perhaps with the run that another process began with this very message.
+        async with platform.database.transaction(one.event.workspace_id) as session:
+            key = run_key(one.event.source, one.event.id)
+            begun = await runs.with_keys(session, one.event.workspace_id, workflow_id, [key])
+        one.started |= {str(run_id) for run_id in begun.values()}
+        return bool(begun)
     return reached and first is one
 
 

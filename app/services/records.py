@@ -21,7 +21,7 @@ from app.definition.event_keys import EventKey, key_of
 from app.json import JsonObject
 from app.services import approval_links, queues
 from app.services.platform import Platform
-from app.store import approvals, children, events, recording, workflow_variables
+from app.store import approvals, children, events, recording, waits, workflow_variables
 from app.store.recording import RunRecords
 from app.store.run_state import ENDED
 from app.temporal.messages import ActionCall, ActionOutcome, StepRecord
@@ -189,6 +189,8 @@ async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
         async for event in events.received(session, workspace_id, wait.event, since=since, until=until):
             envelope = events.envelope(event)
             if conditions.event_matches(wait.match, envelope, wait.context):
+                if await waits.is_told(session, event, UUID(wait.batch.run_id), wait.path):
+                    continue  # a conversation goes on with what is said next
                 await execute(session, events.taken(workspace_id, UUID(wait.batch.run_id), event))
                 return OpenedWait(since=_text(since), found=envelope)
     return OpenedWait(since=_text(since))

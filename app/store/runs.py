@@ -58,7 +58,7 @@ async def with_keys(
     statement = select(Run.idempotency_key, Run.id).where(
         Run.workspace_id == workspace_id, Run.workflow_id == workflow_id, Run.idempotency_key.in_(keys)
     )
-    return {key: run_id for key, run_id in (await session.execute(statement)).tuples() if key is not None}
+    return {str(row[0]): row[1] for row in (await session.execute(statement)).all()}
 
 
 async def startable(
