@@ -6,7 +6,7 @@ that may have been over a moment before; so a message is done with once the reco
 upkeep looks at it until then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -56,9 +56,17 @@ async def _pass_on(platform: Platform, workflow_id: UUID, contact: str, one: OnI
 
 async def _begin(platform: Platform, workflow_id: UUID, contact: str, one: OnItsWay) -> bool:
     """Begin a run with the first message of the contact that none has taken; whether that is this one."""
-    first, heard = await _first(platform, workflow_id, contact, one)
+    passed: set[str] = set()
     try:
-        reached = await start(platform, first, workflow_id, heard.kind, conversation=contact)
+        while True:
+            first, heard = await _first(platform, workflow_id, contact, one, passed)
+            reached = await start(platform, first, workflow_id, heard.kind, conversation=contact)
+            if first is one:
+                return reached
+            if first.started or not reached:
+                return False
+            # No run can begin with that one: it must not keep the others for ever.
+            passed.add(run_key(first.event.source, first.event.id))
     except Conflict:
         # Perhaps with the run that another process began with this very message.
         async with platform.database.transaction(one.event.workspace_id) as session:
@@ -66,11 +74,13 @@ async def _begin(platform: Platform, workflow_id: UUID, contact: str, one: OnIts
             begun = await runs.with_keys(session, one.event.workspace_id, workflow_id, [key])
         one.started |= {str(run_id) for run_id in begun.values()}
         return bool(begun)
-    return reached and first is one
 
 
-async def _first(platform: Platform, workflow_id: UUID, contact: str, one: OnItsWay) -> tuple[OnItsWay, Heard]:
-    """The earliest message that is to begin a run: this one, or one that was held, or whose dispatch was cut short."""
+async def _first(
+    platform: Platform, workflow_id: UUID, contact: str, one: OnItsWay, passed: Set[str]
+) -> tuple[OnItsWay, Heard]:
+    """The earliest message that is to begin a run: this one, or one that was held, or whose dispatch was cut short.
+    `passed`: run keys of those with which none can begin."""
     workspace_id = one.event.workspace_id
     _, rows = await platform.database.run_in_turn(
         workspace_id, [events.settle(workspace_id)], [listening.of_workflow(workspace_id, workflow_id)]
@@ -92,7 +102,7 @@ async def _first(platform: Platform, workflow_id: UUID, contact: str, one: OnIts
         for key, event in keys.items():
             if (event.source, event.id) == (one.event.source, one.event.id):
                 break
-            if key not in begun and not await _is_taken(session, workflow_id, contact, event):
+            if key not in begun and key not in passed and not await _is_taken(session, workflow_id, contact, event):
                 first = OnItsWay.of(event)
                 fitting = next((each for each in heard if hears(each, first.envelope)), None)
                 if fitting is not None:

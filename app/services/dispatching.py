@@ -66,6 +66,9 @@ async def dispatch(
         except Unavailable as error:
             # They are kept: to say that they were not would have their sender send them again.
             logger.warning("the dispatch of %d events is finished later: %s", len(todo), error.detail)
+        except Exception:
+            logger.exception("%s could not be dispatched", todo[0].name if len(todo) == 1 else f"{len(todo)} events")
+            todo = await _one_by_one(platform, workspace_id, todo)
     now = {(one.event.source, one.event.id): (sorted(one.started), sorted(one.woke)) for one in todo}
     before = {(event.source, event.id): (event.started, event.woke) for event in events}
     return before | now
@@ -89,11 +92,34 @@ async def _act(
         await platform.dispatches.note_all(workspace_id, did)
 
 
+async def _one_by_one(platform: Platform, workspace_id: UUID, failed: Sequence[OnItsWay]) -> list[OnItsWay]:
+    """Do what each of the events does by itself: one that cannot be dispatched must not take others with it, and is
+    tried again after them."""
+    again = [OnItsWay.of(one.event) for one in failed]
+    for one in again:
+        try:
+            if len(again) > 1:
+                await _act(platform, workspace_id, [one], None)
+                continue
+        except Unavailable as error:
+            logger.warning("the dispatch of %s is finished later: %s", one.name, error.detail)
+            break
+        except Exception:
+            logger.exception("%s could not be dispatched", one.name)
+        did = Dispatched(one.event.source, one.event.id, sorted(one.started), sorted(one.woke), done=False)
+        await platform.dispatches.note(workspace_id, did)
+    return again
+
+
 async def _match(found: OnItsWay, listening: Listening) -> None:
     """Note the runs and workflows the event is for."""
     event, envelope = found.event, found.envelope
     for place, wait in enumerate(listening.waits.of(envelope), start=1):
-        if _in_time(wait, event) and conditions.event_matches(wait.match, envelope, wait.context):
+        if (
+            _is_news(wait, event)
+            and _in_time(wait, event)
+            and conditions.event_matches(wait.match, envelope, wait.context)
+        ):
             found.waiting.setdefault(wait.run_id, []).append(wait.path)
             found.workflow_of[wait.run_id] = wait.workflow_id
             if wait.since > event.received_at:
@@ -105,6 +131,11 @@ async def _match(found: OnItsWay, listening: Listening) -> None:
             found.starts[heard.workflow_id] = heard
         if place % FITS_AT_ONCE == 0:
             await asyncio.sleep(0)
+
+
+def _is_news(wait: OpenWait, event: Event) -> bool:
+    """Whether the event was not delivered to the wait by an earlier dispatch, which was not done with all of it."""
+    return str(wait.run_id) not in event.woke or (event.tried_at is not None and wait.since > event.tried_at)
 
 
 def _in_time(wait: OpenWait, event: Event) -> bool:

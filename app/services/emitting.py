@@ -45,8 +45,9 @@ async def emit(
     *,
     max_event_bytes: int,
 ) -> list[Emitted]:
-    """Have a step of the run emit these events in the transaction of what it does; `dispatch_emitted` is to be called
-    once that is committed, and upkeep does what is left of it.
+    """Have a step of the run emit these events in the transaction of what it does, as the last thing in it: whoever
+    dispatches in order waits for that. `dispatch_emitted` is to be called once it is committed, and upkeep does what is
+    left of it.
 
     Envelopes have `id` and `type`; without `source` they are of the run's workflow (`/workflows/<slug>`). Raises
     `Invalid` and `TooLarge` for an envelope that cannot be taken, `NotFound` (`run_not_found`) and `Conflict`

@@ -33,17 +33,25 @@ Place = tuple[OnItsWay, Heard]
 async def start_in_order(platform: Platform, gate: asyncio.Semaphore, workflow_id: UUID, own: Sequence[Place]) -> None:
     """Start the workflow for these events, and before each for the earlier ones of its line."""
     lines: dict[str, list[Place]] = {}
+    alone: list[Place] = []
     for one, heard in own:
         key = _key(heard, one.envelope)
         if key is None:
             # No order, or one that cannot be told: that becomes a run that says so and never began.
-            async with gate:
-                await start(platform, one, workflow_id, heard.kind)
+            alone.append((one, heard))
         else:
             lines.setdefault(key, []).append((one, heard))
     if lines:
         await _add_earlier(platform, workflow_id, lines)
-        await asyncio.gather(*(_start_line(platform, gate, workflow_id, line) for line in lines.values()))
+    starts = [_start_alone(platform, gate, workflow_id, *each) for each in alone]
+    await asyncio.gather(*starts, *(_start_line(platform, gate, workflow_id, line) for line in lines.values()))
+
+
+async def _start_alone(
+    platform: Platform, gate: asyncio.Semaphore, workflow_id: UUID, one: OnItsWay, heard: Heard
+) -> None:
+    async with gate:
+        await start(platform, one, workflow_id, heard.kind)
 
 
 async def _start_line(platform: Platform, gate: asyncio.Semaphore, workflow_id: UUID, line: Sequence[Place]) -> None:

@@ -10,7 +10,7 @@ from app.definition import conditions, event_types
 from app.json import JsonObject
 from app.services import runs, subscribing
 from app.services.envelopes import name_of, run_key
-from app.services.errors import Conflict, NotFound, TooLarge, Unavailable
+from app.services.errors import ServiceError, Unavailable
 from app.services.platform import Platform
 from app.store import events as store
 from app.store.listening import Heard
@@ -91,15 +91,15 @@ async def start(
             received_at=one.event.received_at if ordered else None,
             conversation=conversation,
         )
-    except (NotFound, Conflict, TooLarge) as refusal:
-        if refusal.code == "conversation_under_way":
-            raise
-        logger.warning("%s starts no run of workflow %s: %s", one.name, workflow_id, refusal)
-        return True
     except Unavailable as error:
         logger.warning("%s does not yet start a run of workflow %s: %s", one.name, workflow_id, error.detail)
         one.done = False
         return False
+    except ServiceError as refusal:
+        if refusal.code == "conversation_under_way":
+            raise
+        logger.warning("%s starts no run of workflow %s: %s", one.name, workflow_id, refusal)
+        return True
     except Exception:
         # Tried again after all others: it must not stand in their way.
         logger.exception("%s could start no run of workflow %s", one.name, workflow_id)
