@@ -8,7 +8,7 @@ from app.catalog.errors import ErrorType
 from app.definition.durations import format_moment
 from app.json import JsonObject
 from app.services import events
-from app.services.errors import Conflict, Invalid, TooLarge
+from app.services.errors import Invalid, TooLarge
 from app.services.platform import Platform
 
 
@@ -28,8 +28,8 @@ async def event_emit(call: Invocation[EventEmitInputs]) -> EventEmitOutputs:
             [event],
             max_event_bytes=call.settings.max_event_bytes,
         )
-    except Conflict as error:
-        raise ActionError(ErrorType.EVENT_CHAIN_TOO_DEEP, f"{call.step}: {error.detail}") from error
+    except events.ChainTooDeep as error:
+        raise ActionError(ErrorType.EVENT_CHAIN_TOO_DEEP, f"{call.step}: {error}") from error
     except (Invalid, TooLarge) as error:
         raise ActionError(ErrorType.INVALID_INPUT, f"{call.step}: {error.detail}") from error
 

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Event
 from app.services.envelopes import run_key
-from app.services.errors import Conflict
 from app.services.platform import Platform
 from app.services.responding import OnItsWay, hears, start
+from app.services.starting import ConversationUnderWay
 from app.store import conversations as store
 from app.store import events, listening, runs, waits
 from app.store.listening import Heard
@@ -67,7 +67,7 @@ async def _begin(platform: Platform, workflow_id: UUID, contact: str, one: OnIts
                 return False
             # No run can begin with that one: it must not keep the others for ever.
             passed.add(run_key(first.event.source, first.event.id))
-    except Conflict:
+    except ConversationUnderWay:
         # Perhaps with the run that another process began with this very message.
         async with platform.database.transaction(one.event.workspace_id) as session:
             key = run_key(one.event.source, one.event.id)

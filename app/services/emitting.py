@@ -15,7 +15,7 @@ from app.db.engine import execute
 from app.json import JsonObject
 from app.services.dispatching import dispatch
 from app.services.envelopes import check, row_of
-from app.services.errors import Conflict, NotFound
+from app.services.errors import NotFound
 from app.services.platform import Platform
 from app.store import emitting
 from app.store import events as store
@@ -24,6 +24,10 @@ MAX_CHAIN = 20
 """Events each of which was caused by the one before."""
 
 logger = logging.getLogger(__name__)
+
+
+class ChainTooDeep(Exception):
+    """The event would be one more than a chain may have; the message is for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,7 @@ async def emit(
     left of it.
 
     Envelopes have `id` and `type`; without `source` they are of the run's workflow (`/workflows/<slug>`). Raises
-    `Invalid` and `TooLarge` for an envelope that cannot be taken, `NotFound` (`run_not_found`) and `Conflict`
-    (`event_chain_too_deep`).
+    `Invalid` and `TooLarge` for an envelope that cannot be taken, `NotFound` (`run_not_found`) and `ChainTooDeep`.
     """
     emitter = await emitting.emitter(session, workspace_id, run_id)
     if emitter is None:
@@ -78,15 +81,14 @@ async def dispatch_emitted(
     return await dispatch(platform, workspace_id, events)
 
 
-def _too_deep(emitter: emitting.Emitter, run_id: UUID, step_path: str, events: Sequence[JsonObject]) -> Conflict:
+def _too_deep(emitter: emitting.Emitter, run_id: UUID, step_path: str, events: Sequence[JsonObject]) -> ChainTooDeep:
     types = ", ".join(sorted({str(event["type"]) for event in events}))
     logger.error(
         "run %s of workflow %r (%s) emits no event %s at %s: it is the end of a chain of %d events, each caused by the "
         "one before. Workflows that start or wake each other must not do so without end.",
         run_id, emitter.workflow_name, emitter.workflow_id, types, step_path, emitter.cause_depth,
     )  # fmt: skip
-    return Conflict(
-        "event_chain_too_deep",
+    return ChainTooDeep(
         f'"{types}" would be event {emitter.cause_depth + 1} of a chain in which each was caused by the one before, '
         f'and a chain has at most {MAX_CHAIN}: the workflow "{emitter.workflow_name}" is part of a circle of workflows '
         "that start or wake each other. Break it.",

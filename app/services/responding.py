@@ -12,6 +12,7 @@ from app.services import runs, subscribing
 from app.services.envelopes import name_of, run_key
 from app.services.errors import ServiceError, Unavailable
 from app.services.platform import Platform
+from app.services.starting import ConversationUnderWay
 from app.store import events as store
 from app.store.listening import Heard
 
@@ -50,9 +51,10 @@ class OnItsWay:
 
 
 def fits(heard: Heard, envelope: JsonObject) -> bool:
-    """Whether an event of the right type and source is one the subscription is about."""
-    connection = heard.options.get("connection")
-    if connection is not None and envelope.get("connection") != connection:
+    """Whether an event of the right type and source is one the subscription is about. A message says in its data over
+    which connection it came."""
+    connection, data = heard.options.get("connection"), envelope.get("data")
+    if connection is not None and not (isinstance(data, dict) and data.get("connection") == connection):
         return False
     return conditions.event_matches(heard.filter, envelope, {})
 
@@ -74,8 +76,8 @@ async def start(
 ) -> bool:
     """Start the workflow for the event; False when it was not started and may be another time.
 
-    A workflow that was paused or deleted meanwhile, or cannot take the event, is left out. Raises `Conflict`
-    (`conversation_under_way`) where there is one.
+    A workflow that was paused or deleted meanwhile, or cannot take the event, is left out. Raises
+    `ConversationUnderWay`.
     """
     attributes = {name: value for name, value in one.envelope.items() if name != "data"}
     key = run_key(one.event.source, one.event.id)
@@ -91,13 +93,13 @@ async def start(
             received_at=one.event.received_at if ordered else None,
             conversation=conversation,
         )
+    except ConversationUnderWay:
+        raise
     except Unavailable as error:
         logger.warning("%s does not yet start a run of workflow %s: %s", one.name, workflow_id, error.detail)
         one.done = False
         return False
     except ServiceError as refusal:
-        if refusal.code == "conversation_under_way":
-            raise
         logger.warning("%s starts no run of workflow %s: %s", one.name, workflow_id, refusal)
         return True
     except Exception:

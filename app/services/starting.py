@@ -29,6 +29,10 @@ MAX_RUN_BYTES = 1_800_000
 """Temporal takes two megabytes as a workflow's input; the rest is room for what else stands in it."""
 
 
+class ConversationUnderWay(Exception):
+    """A run of the workflow is in conversation with the contact already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """A run, and whether this request made it or an earlier one with the same idempotency key."""
@@ -80,9 +84,8 @@ async def start(
     not end at once.
 
     Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
-    unknown variables, `invalid_limit_key`), `TooLarge` and `TooMany`; of a conversation also `Conflict`
-    (`conversation_under_way`), of a parent `Conflict` (`parent_ended`,
-    `runs_nested_too_deep`).
+    unknown variables, `invalid_limit_key`), `TooLarge` and `TooMany`; of a conversation also
+    `ConversationUnderWay`, of a parent `Conflict` (`parent_ended`, `runs_nested_too_deep`).
     """
     _check_size(platform, input)
     asked = idempotency_key is not None and event is None and parent is None
@@ -154,9 +157,7 @@ async def _add(session: AsyncSession, request: _Request) -> Started | tuple[Run,
     _check_request(active.facts, request)
     depth, cause_depth = await depths_below(session, workspace_id, request.parent)
     if request.conversation is not None:
-        other = await conversations.claim(session, workspace_id, workflow_id, request.conversation)
-        if other is not None:
-            raise Conflict("conversation_under_way", f"run {other} is in conversation with {request.conversation}.")
+        await _claim(session, workspace_id, workflow_id, request.conversation)
     kept = await workflow_variables.kept(session, workspace_id, workflow_id)
     run = _new_run(request, workflow.name, definition, variables={**kept, **(request.variables or {})}, depth=depth)
     run.cause_depth = max(run.cause_depth, cause_depth)
@@ -171,6 +172,11 @@ async def _add(session: AsyncSession, request: _Request) -> Started | tuple[Run,
     existing = await store.with_key(session, workspace_id, workflow_id, key)
     assert existing is not None, "runs are not deleted"
     return Started(_same_request(existing, request.digest), created=False)
+
+
+async def _claim(session: AsyncSession, workspace_id: UUID, workflow_id: UUID, contact: str) -> None:
+    if await conversations.claim(session, workspace_id, workflow_id, contact) is not None:
+        raise ConversationUnderWay
 
 
 def _new_run(request: _Request, name: str, version: Version, *, variables: JsonObject, depth: int = 0) -> Run:

@@ -31,7 +31,7 @@ async def a_workflow(engine: Engine, *steps: JsonObject, **trigger: Json) -> UUI
 async def message(engine: Engine, text: str, contact: str = ADA, **more: Json) -> Ingested:
     event = {
         "specversion": "1.0", "id": str(uuid4()), "source": "/sms", "type": "message.sms.received", "subject": contact,
-        "data": {"from": contact, "text": text}, **more,
+        "data": {"from": contact, "text": text, **more},
     }  # fmt: skip
     [did] = await events.ingest(engine.platform, engine.workspace_id, [event])
     return did
