@@ -158,16 +158,20 @@ _REPORT_RUN = f"""
       AND (%(number)s = 0 OR %(number)s >= reports)
 """  # noqa: S608  (what is put together are fragments of this module, never values)
 
-# Messages that were held for the run are the next to be dispatched.
+# Messages that were held for the run are the next to be dispatched; one that is being noted just now comes later.
 _OVER = """
     WITH closed AS (
         UPDATE waits SET closed_at = now()
         WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND closed_at IS NULL),
     held AS (
-        UPDATE events SET tried_at = NULL FROM runs
+        SELECT events.source, events.id
+        FROM runs JOIN events ON events.workspace_id = runs.workspace_id AND events.subject = runs.conversation
         WHERE runs.workspace_id = %(workspace_id)s AND runs.id = %(run_id)s AND runs.conversation IS NOT NULL
-          AND events.workspace_id = runs.workspace_id AND events.dispatched_at IS NULL
-          AND events.tried_at IS NOT NULL AND events.subject = runs.conversation)
+          AND events.dispatched_at IS NULL AND events.tried_at IS NOT NULL
+        FOR UPDATE OF events SKIP LOCKED),
+    due AS (
+        UPDATE events SET tried_at = NULL FROM held
+        WHERE events.workspace_id = %(workspace_id)s AND events.source = held.source AND events.id = held.id)
     SELECT workflow_id, concurrency_key FROM runs
     WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND concurrency_key IS NOT NULL
 """
