@@ -85,10 +85,8 @@ _OF_WORKFLOW = f"""
 """
 _KEYLESS: LiteralString = "AND key_fields IS NULL AND key_digest IS NULL"
 _KEYED: LiteralString = "AND key_fields = ANY(%(fields)s::text[]) AND key_digest = ANY(%(digests)s::bigint[])"
-_ANY_SOURCE: LiteralString = 'AND "left"(source, 100) IS NULL'
-_OWN_SOURCE: LiteralString = (
-    'AND "left"(source, 100) = ANY(%(beginnings)s::text[]) AND source = ANY(%(sources)s::text[])'
-)
+_ANY_SOURCE: LiteralString = "AND source_start IS NULL"
+_OWN_SOURCE: LiteralString = "AND source_start = ANY(%(beginnings)s::text[]) AND source = ANY(%(sources)s::text[])"
 # Each part by the index; an `or` of them may be a scan of all that listen.
 _SUBSCRIPTIONS = f"""
     WITH {_fields_in_use("subscriptions", "true")}

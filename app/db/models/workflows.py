@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, func, text
+from sqlalchemy import BigInteger, Computed, ForeignKeyConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.models.base import Base
@@ -92,8 +92,7 @@ class Subscription(Base):
         ),
         Index(
             "subscriptions_event",
-            *("workspace_id", "event", "key_fields", "key_digest"),
-            text('"left"(source, 100)'),
+            *("workspace_id", "event", "key_fields", "key_digest", "source_start"),
         ),
     )
 
@@ -105,6 +104,8 @@ class Subscription(Base):
     """Type of the trigger: event, webhook, form or message."""
     event: Mapped[str]
     source: Mapped[str | None]
+    source_start: Mapped[str | None] = mapped_column(Computed('"left"(source, 100)', persisted=True))
+    """What of `source` stands in the index."""
     filter: Mapped[Any | None]
     options: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
     """What else the trigger says about its starts: `{ordered_by, conversation}`; absent keys take their defaults."""

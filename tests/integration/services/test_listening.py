@@ -1,13 +1,16 @@
 """An event finds by their keys the subscriptions it would find by looking at all of them."""
 
 import random
+import re
 from itertools import product
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy import select
 from uuid_utils.compat import uuid7
 
+from app.db.engine import Statement
 from app.db.models import Subscription, Workflow
 from app.definition import conditions
 from app.definition.model import Definition
@@ -16,6 +19,7 @@ from app.json import Json, JsonObject
 from app.services import subscribing
 from app.services.listening import Candidates, look
 from app.services.platform import Platform
+from app.store import listening as store
 from app.store import subscriptions
 from app.store.events import envelope, patterns_of
 from app.store.listening import Heard
@@ -119,3 +123,35 @@ async def test_fields_that_come_into_use_later_are_asked_for_at_once(platform, w
 def test_a_key_is_made_of_what_is_known_when_it_is_published(filter: Json, key: str | None) -> None:
     found = subscribing.key_of_filter(filter)
     assert (found and found.fields) == key
+
+
+VERY_MANY = """
+    INSERT INTO subscriptions (workspace_id, workflow_id, position, event, source, filter, key_fields, key_digest)
+    SELECT %(workspace_id)s, %(workflow_id)s, number,
+           CASE number %% 3 WHEN 2 THEN 'order.n' || number ELSE 'order.paid' END,
+           CASE number %% 3 WHEN 1 THEN '/of/' || number END,
+           CASE number %% 3 WHEN 0 THEN jsonb_build_object('id', number) END,
+           CASE number %% 3 WHEN 0 THEN '["id"]' END, CASE number %% 3 WHEN 0 THEN number END
+    FROM generate_series(0, 29999) AS number
+"""
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_each_look_is_one_into_an_index_among_very_many_subscriptions(
+    platform, workspace, a_workflow, database_urls, known
+):
+    given = {"workspace_id": workspace.id, "workflow_id": a_workflow}
+    await platform.database.run(workspace.id, Statement(VERY_MANY, given))
+    if known:
+        with psycopg.connect(database_urls.owner, autocommit=True) as owner:
+            owner.execute("ANALYZE subscriptions")  # as autovacuum does after so many
+    asked = store.subscriptions(workspace.id, "order.paid", ["/of/4"], fields=['["id"]'], digests=[300])
+    found = store.read_subscriptions((await platform.database.run(workspace.id, asked))[0])
+    assert (found[0], [each.position for each in found[1]]) == (['["id"]'], [4, 300])
+    explained = Statement(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {asked.sql}", asked.parameters)
+    for _ in range(8):  # a plan that is kept is of use as well
+        (lines,) = await platform.database.run(workspace.id, explained)
+    whole = "\n".join(line for (line,) in lines)
+    assert "Seq Scan on subscriptions" not in whole, whole
+    assert max(int(count) for count in re.findall(r"rows=(\d+)", whole)) < 20, whole
+    assert "Rows Removed" not in whole or max(int(n) for n in re.findall(r"Removed by \w+: (\d+)", whole)) < 20, whole
