@@ -9,6 +9,7 @@ from app.db.engine import Database
 from app.security.credentials import KeyRing
 from app.services.actors import Actor
 from app.services.commits import Commits
+from app.services.dispatches import Dispatches
 from app.services.errors import Unavailable
 from app.services.expiring import Expiring
 from app.services.launches import Launches
@@ -22,6 +23,9 @@ from app.temporal.payloads import data_converter
 KEY_CACHE_SECONDS = 5.0
 ACTIVE_SECONDS = 300.0
 
+Fields = tuple[tuple[str, ...], tuple[str, ...]]
+"""In which fields the keys of subscriptions stand, and those of open waits."""
+
 
 @dataclass(frozen=True, eq=False)
 class Platform:
@@ -33,6 +37,7 @@ class Platform:
     keyring: KeyRing
     commits: Commits
     launches: Launches
+    dispatches: Dispatches
     news: News
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key it was, by the key's hash. A revoked key works that many seconds longer in a process that knew it."""
@@ -40,6 +45,11 @@ class Platform:
         default_factory=lambda: Expiring(seconds=ACTIVE_SECONDS, size=500)
     )
     """Workflows runs were started of, by workspace and id. A start checks that they are still so."""
+    listened: Expiring[tuple[UUID, str], Fields] = field(
+        default_factory=lambda: Expiring(seconds=ACTIVE_SECONDS, size=1000)
+    )
+    """By what the latest event of a type found who wants it, by workspace and type. Each event finds out anew whether
+    that is all."""
 
 
 @asynccontextmanager
@@ -60,6 +70,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
             keyring=KeyRing(settings.encryption_keys),
             commits=Commits(database),
             launches=Launches(database),
+            dispatches=Dispatches(database),
             news=news,
         )
     finally:

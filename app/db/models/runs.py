@@ -43,6 +43,11 @@ class Run(Base):
         Index("runs_unchecked", "workspace_id", "checked_at", postgresql_where=text("finished_at IS NULL")),
         *LIMIT_INDEXES,
         Index(
+            "runs_conversation",
+            *("workspace_id", "workflow_id", "conversation", "id"),
+            postgresql_where=text("conversation IS NOT NULL"),
+        ),
+        Index(
             "runs_child",
             "workspace_id",
             "parent_run_id",
@@ -89,6 +94,10 @@ class Run(Base):
     """The parent ended while it waited: this run is to be cancelled."""
     depth: Mapped[int] = mapped_column(server_default=text("0"))
     """How many runs are above this one."""
+    cause_depth: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many events that runs emitted led to it, one by the other; 0 = people started it."""
+    conversation: Mapped[str | None]
+    """The contact whose messages are for this run as long as it is under way."""
     retry_of: Mapped[UUID | None]
     attempt: Mapped[int] = mapped_column(server_default=text("1"))
     steps_completed: Mapped[int] = mapped_column(server_default=text("0"))

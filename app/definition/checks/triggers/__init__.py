@@ -34,11 +34,16 @@ _RULES: dict[type[AnyTrigger], Callable[[Any, Path, Findings], None]] = {
 
 def check_triggers(definition: Definition, findings: Findings) -> None:
     """Every trigger of the definition."""
+    placed = placed_triggers(definition)
+    for place, trigger in placed:
+        _RULES[type(trigger)](trigger, place, findings)
+    check_forms_apart([(place, trigger) for place, trigger in placed if isinstance(trigger, FormTrigger)], findings)
+
+
+def placed_triggers(definition: Definition) -> list[tuple[Path, AnyTrigger]]:
+    """The triggers of a definition with where they are written."""
     placed: list[tuple[Path, AnyTrigger]] = []
     if definition.trigger is not None:
         placed.append((("trigger",), definition.trigger))
     placed.extend((("triggers", index), trigger) for index, trigger in enumerate(definition.triggers))
-    for place, trigger in placed:
-        _RULES[type(trigger)](trigger, place, findings)
-    forms = [(place, trigger) for place, trigger in placed if isinstance(trigger, FormTrigger)]
-    check_forms_apart(forms, findings)
+    return placed
