@@ -6,6 +6,7 @@ Columns only; queries live in `app/store`. Primary keys start with the workspace
 from app.db.models.base import Base
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.waiting import Approval, Event, Wait
+from app.db.models.webhooks import Delivery, Webhook
 from app.db.models.workflows import (
     ApiKey,
     Connection,
@@ -21,6 +22,7 @@ __all__ = [
     "Approval",
     "Base",
     "Connection",
+    "Delivery",
     "Event",
     "Journal",
     "Run",
@@ -30,6 +32,7 @@ __all__ = [
     "Subscription",
     "Version",
     "Wait",
+    "Webhook",
     "Workflow",
     "WorkflowVariable",
     "Workspace",
