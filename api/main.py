@@ -24,9 +24,11 @@ from api.routes import (
     control,
     events,
     health,
+    hooks,
     runs,
     stream,
     versions,
+    webhooks,
     workflows,
     workspace,
 )
@@ -47,6 +49,7 @@ _RESOURCES = (
     bulk,
     stream,
     events,
+    webhooks,
     connections,
     catalog,
     workspace,
@@ -83,6 +86,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(actor_of), Depends(check_address)])
     app.include_router(health.router)
     app.include_router(approval_pages.router)
+    app.include_router(hooks.router)
     app.include_router(problem_routes.router)
     return app
 
@@ -98,6 +102,8 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whom to believe about the client's address is `HOLDFAST_TRUSTED_PROXIES`' to say.
+        proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 

@@ -23,7 +23,7 @@ MALFORMED = "the signature is malformed"
 NO_MATCH = "the signature does not match"
 TOO_OLD = "the signature is too old"
 FROM_THE_FUTURE = "the signature is from the future"
-UNUSABLE_SECRET = "the webhook's secret is no Standard Webhooks secret (whsec_ and base64)"
+UNUSABLE = "the webhook's secret is no Standard Webhooks secret (whsec_ and base64)"
 
 HEADERS = frozenset(
     {"webhook-signature", "x-hub-signature", "x-hub-signature-256", "stripe-signature", "x-twilio-signature"}
@@ -62,7 +62,7 @@ class _Refused(Exception):
 
 
 def refusal(trigger: WebhookTrigger, signed: Signed, secrets: Sequence[str], now: datetime) -> str | None:
-    """Why the delivery is not to be trusted; None when one of the secrets has signed it, within the trigger's window."""
+    """Why the delivery is not to be trusted; None when a secret of these has signed it, within the trigger's window."""
     if trigger.scheme == "none":
         return None
     try:
@@ -71,7 +71,7 @@ def refusal(trigger: WebhookTrigger, signed: Signed, secrets: Sequence[str], now
         return str(error)
     made = [one for secret in secrets if (one := claim.make(secret)) is not None]
     if not made:
-        return UNUSABLE_SECRET
+        return UNUSABLE
     # All of them, whichever fits.
     fits = [_same(one, given) for one in made for given in claim.given]
     if not any(fits):

@@ -1,5 +1,5 @@
-"""The last part of a webhook's address, and the secrets its deliveries are signed with. Where they are kept is not known
-here.
+"""The last part of a webhook's address, and the secrets its deliveries are signed with. Where they are kept is not
+known here.
 
 `wh_<workspace>_<random>`: the workspace stands in it for the reason it stands in an API key. Where deliveries are not
 signed, who knows the token may deliver: it is looked up by its SHA-256 and never compared itself, and no log has it.
@@ -16,7 +16,7 @@ from app.security.api_keys import decode, encode
 
 TOKEN_BYTES = 20
 SECRET_BYTES = 32
-SECRET_PREFIX = "whsec_"
+PREFIX_OF_SECRETS = "whsec_"
 HIDDEN = "wh_..."
 
 
@@ -54,12 +54,12 @@ def digest(token: str) -> str:
 
 def generate_secret() -> str:
     """A new secret as Standard Webhooks write them: `whsec_` and base64."""
-    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    return PREFIX_OF_SECRETS + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def key_of(secret: str) -> bytes | None:
     """The key in a secret of Standard Webhooks, with or without its prefix; None for what is no base64."""
-    text = secret.removeprefix(SECRET_PREFIX).rstrip("=")
+    text = secret.removeprefix(PREFIX_OF_SECRETS).rstrip("=")
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):

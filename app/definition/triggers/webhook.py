@@ -81,7 +81,7 @@ class WebhookTrigger(Document):
     @property
     def hmac(self) -> HmacSignature:
         """How an HMAC of the sender's own making is written."""
-        return HmacSignature(type="hmac") if isinstance(self.signature, str) else self.signature  # type: ignore[call-arg]
+        return HmacSignature(type="hmac") if isinstance(self.signature, str) else self.signature
 
     @property
     def replay_window(self) -> timedelta:
