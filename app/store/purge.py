@@ -28,6 +28,10 @@ EXPIRED_EVENT: LiteralString = f"""
     workspace_id = %(workspace_id)s AND dispatched_at IS NOT NULL AND received_at < {_CUTOFF}
 """
 
+EXPIRED_DELIVERY: LiteralString = f"""
+    workspace_id = %(workspace_id)s AND received_at < {_CUTOFF}
+"""
+
 _EXPIRED_RUNS = f"SELECT id FROM runs AS old WHERE {EXPIRED_RUN} ORDER BY old.finished_at LIMIT %(limit)s"
 
 _KEYS: dict[str, LiteralString] = {
@@ -58,6 +62,13 @@ _DELETE_EVENTS = f"""
     RETURNING 1
 """
 
+_DELETE_DELIVERIES = f"""
+    WITH batch AS MATERIALIZED (
+        SELECT id FROM deliveries WHERE {EXPIRED_DELIVERY} ORDER BY received_at LIMIT %(limit)s)
+    DELETE FROM deliveries WHERE workspace_id = %(workspace_id)s AND id IN (SELECT id FROM batch)
+    RETURNING 1
+"""
+
 PARTS = tuple(_PARTS)
 """Tables of which a run may have very many rows."""
 
@@ -83,3 +94,7 @@ class Purge:
     def delete_events(self, limit: int) -> Statement:
         """Delete events that came too long ago and are dispatched, oldest first; answers one row for each."""
         return Statement(_DELETE_EVENTS, {**self._given, "limit": limit})
+
+    def delete_deliveries(self, limit: int) -> Statement:
+        """Delete deliveries to webhooks that came too long ago, oldest first; answers one row for each."""
+        return Statement(_DELETE_DELIVERIES, {**self._given, "limit": limit})
