@@ -87,7 +87,7 @@ async def replay(platform: Platform, workspace_id: UUID, delivery_id: UUID) -> R
         except Rejected as rejected:
             raise _refusal(rejected) from rejected
         if received is not None:
-            return received
+            return await receiving.hand_over(platform, received)
     raise Conflict("delivery_not_replayable", "The workflow changes too often at present: try again.")
 
 

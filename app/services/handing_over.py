@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.services.platform import Platform
 
 MOST_WAITING = 2000
-MOST_TOGETHER = 10
+MOST_TOGETHER = 40
 AT_ONCE_WAITED_FOR = 16
 """Events that are dispatched at once because somebody waits for what they start."""
 

@@ -4,6 +4,7 @@ What is refused before its signature was found right is kept so many times a min
 that, so that nobody fills the disk of others.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from app.store import webhooks
 from app.store.deliveries import Guard
 
 MOST_TOGETHER = 40
+JUDGED_AT_ONCE = 10
 COUNTED_TOGETHER = 1000
 REFUSED_A_MINUTE = 60
 """Refused deliveries of a webhook that are kept in a minute, in each process."""
@@ -59,6 +61,9 @@ class Deliveries:
         self._kept: Together[UUID, _Item, Kept | None] = Together(self._keep, most=MOST_TOGETHER)
         self._counted: Together[UUID, UUID, None] = Together(self._count, most=COUNTED_TOGETHER)
         self._refused: dict[UUID, tuple[int, int]] = {}
+        self.gate = asyncio.Semaphore(JUDGED_AT_ONCE)
+        """To be passed by each delivery on its way to be judged and kept: with a few at a time, those who ask for
+        something else find the process free every few milliseconds, however many wait here."""
 
     async def take(self, delivery: Delivery, event: JsonObject, guard: Guard) -> Kept | None:
         """Commit a delivery with its event; None when what it was judged by is no longer so. Raises `Unavailable`."""

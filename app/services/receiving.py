@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
@@ -53,12 +53,13 @@ class Received:
     run_id: str | None = None
     challenge: str | None = None
     event: JsonObject | None = None
+    replayed: bool = False
 
     @property
     def waits(self) -> bool:
         """Whether the answer is the run's to give."""
         trigger = self.hook.trigger
-        return self.challenge is None and trigger is not None and trigger.respond != "at_once"
+        return trigger is not None and trigger.respond != "at_once" and not self.replayed and self.challenge is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,12 @@ async def enter(platform: Platform, token: str, arrived: Arrived) -> WebhookTrig
 
 async def receive(platform: Platform, token: str, arrived: Arrived) -> Received:
     """Take a delivery, or keep that it was refused. Raises as `enter`."""
+    async with platform.deliveries.gate:
+        received = await _received(platform, token, arrived)
+    return received if received.waits else await hand_over(platform, received)
+
+
+async def _received(platform: Platform, token: str, arrived: Arrived) -> Received:
     for _ in range(TRIES):
         hook, judged = await _judged(platform, token, arrived, _whole)
         if (challenge := _challenge(judged)) is not None:
@@ -107,7 +114,7 @@ async def accept(
     *,
     replay_of: UUID | None = None,
 ) -> Received | None:
-    """Commit a delivery that is found good, with its event, and hand that over; None when the webhook or its workflow
+    """Commit a delivery that is found good, with its event; None when the webhook or its workflow
     is not as `hook` says any more. A replayed one is a delivery of its own. Raises `Rejected` and `Unavailable`."""
     trigger, delivery = judged.trigger, _row(hook, arrived, judged.headers)
     try:
@@ -133,12 +140,27 @@ async def accept(
     kept = await platform.deliveries.take(delivery, row, Guard(hook.revision, hook.version))
     if kept is None:
         return None
-    run_id = next(iter(kept.started), None)
-    if not waits and run_id is None:
-        run_id = await _begun(platform, hook.workspace_id, event)
     return Received(
-        hook=hook, delivery_id=delivery.id, duplicate=kept.status == "duplicate", run_id=run_id, event=event
+        hook=hook,
+        delivery_id=delivery.id,
+        duplicate=kept.status == "duplicate",
+        run_id=next(iter(kept.started), None),
+        event=event,
+        replayed=replay_of is not None,
     )
+
+
+async def hand_over(platform: Platform, received: Received) -> Received:
+    """Have the event of a delivery dispatched; answers with its run, where that is known in a moment."""
+    if received.event is None or received.run_id is not None:
+        return received
+    done = platform.handing_over.later(platform, received.hook.workspace_id, received.event, _ingest)
+    if done is None:
+        return received
+    await asyncio.wait([done], timeout=RUN_SECONDS)
+    if not done.done() or done.cancelled():
+        return received
+    return replace(received, run_id=next(iter(done.result()), None))
 
 
 async def answer_of(platform: Platform, received: Received) -> Run | None:
@@ -279,15 +301,6 @@ def _event(hook: Hook, delivery_id: UUID, key: str, data: Json) -> JsonObject:
         "deliveryid": str(delivery_id),
         "data": data,
     }
-
-
-async def _begun(platform: Platform, workspace_id: UUID, event: JsonObject) -> str | None:
-    """Have the event dispatched; the id of the run it starts, where that is known in a moment."""
-    done = platform.handing_over.later(platform, workspace_id, event, _ingest)
-    if done is None:
-        return None
-    await asyncio.wait([done], timeout=RUN_SECONDS)
-    return next(iter(done.result()), None) if done.done() and not done.cancelled() else None
 
 
 async def _ingest(platform: Platform, workspace_id: UUID, envelopes: list[JsonObject]) -> list[list[str]]:
