@@ -8,11 +8,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from app.definition.parse import parse
 from app.definition.problems import DefinitionInvalid
-from app.definition.triggers import WebhookTrigger
+from app.definition.triggers import AnyTrigger, WebhookTrigger
 from app.json import JsonObject
 from app.security import webhook_tokens
 from app.security.credentials import CredentialsError
@@ -55,14 +56,30 @@ def context(workspace_id: UUID, webhook_id: UUID) -> str:
     return f"webhook:{workspace_id}:{webhook_id}"
 
 
-def trigger_at(definition: JsonObject, position: int) -> WebhookTrigger | None:
-    """The webhook trigger at this place; None when there is none, or the definition is an unfinished draft."""
-    try:
-        triggers = parse(definition).all_triggers
-    except DefinitionInvalid:
-        return None
+@dataclass(frozen=True)
+class _Published:
+    digest: str
+    definition: JsonObject = field(compare=False, hash=False)
+
+
+def trigger_at(definition: JsonObject, position: int, *, digest: str | None) -> WebhookTrigger | None:
+    """The webhook trigger at this place; None when there is none, or the definition is an unfinished draft. One that
+    has a `digest` is a version's, which never changes, and is read once."""
+    triggers = _triggers(definition) if digest is None else _published_triggers(_Published(digest, definition))
     found = triggers[position] if position < len(triggers) else None
     return found if isinstance(found, WebhookTrigger) else None
+
+
+@lru_cache(maxsize=512)
+def _published_triggers(version: _Published) -> Sequence[AnyTrigger]:
+    return _triggers(version.definition)
+
+
+def _triggers(definition: JsonObject) -> Sequence[AnyTrigger]:
+    try:
+        return parse(definition).all_triggers
+    except DefinitionInvalid:
+        return ()
 
 
 async def remembered(platform: Platform, token: str) -> tuple[Hook, bool]:
@@ -108,7 +125,7 @@ def _hook(platform: Platform, workspace_id: UUID, kept: store.Kept) -> Hook:
         workflow_name=kept.workflow_name,
         workflow_status=kept.workflow_status,
         version=kept.version,
-        trigger=trigger_at(kept.definition, kept.position),
+        trigger=trigger_at(kept.definition, kept.position, digest=kept.digest),
         token=secrets["token"],
         secret=secrets["secret"],
         previous=secrets.get("previous"),

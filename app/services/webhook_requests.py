@@ -15,7 +15,7 @@ from uuid import UUID
 
 from python_multipart.multipart import parse_options_header
 
-from app.db.values import clean_text
+from app.db.values import as_kept, clean_text
 from app.definition.errors import ExpressionError
 from app.definition.expressions import evaluate
 from app.definition.run_limits import key_text
@@ -91,7 +91,7 @@ def shown_headers(headers: Mapping[str, str], token: str, trigger: WebhookTrigge
 def data_of(arrived: Arrived, headers: Mapping[str, str]) -> JsonObject:
     """What `trigger` holds. Raises `Rejected` (`malformed_json`, `malformed_form`, `nested_too_deep`)."""
     body, encoding, files = _content(arrived.content_type, arrived.body or b"")
-    return {
+    data = {
         "method": arrived.method,
         "headers": dict(headers),
         "query": _by_name(_pairs(arrived.query, "query")),
@@ -101,6 +101,8 @@ def data_of(arrived: Arrived, headers: Mapping[str, str]) -> JsonObject:
         "files": files,
         "remote_address": arrived.remote_address,
     }
+    # What cannot be kept is replaced now, so that key, event and run say the same.
+    return as_kept(data)  # type: ignore[no-any-return]
 
 
 def key_of(trigger: WebhookTrigger, data: JsonObject, own: UUID) -> str:

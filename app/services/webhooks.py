@@ -86,7 +86,7 @@ async def create(platform: Platform, workspace_id: UUID, workflow_id: UUID, give
         workflow = editing.there(await workflows.find(session, workspace_id, workflow_id))
         definition = await _definition(session, workflow)
         position = _position(workflow, definition, new.trigger)
-        trigger = trigger_at(definition, position)
+        trigger = trigger_at(definition, position, digest=None)
         secret = _secret(new.secret, trigger)
         token = webhook_tokens.generate(workspace_id)
         row = Webhook(
@@ -258,11 +258,11 @@ def _view(platform: Platform, webhook: Webhook, workflow: Workflow, version: Ver
         sealed = platform.keyring.decrypt(webhook.secrets, context=context(webhook.workspace_id, webhook.id))
     except CredentialsError:
         sealed = {"token": None}
-    definition = workflow.draft if version is None else version.definition
+    definition, digest = (workflow.draft, None) if version is None else (version.definition, version.digest)
     return View(
         webhook=webhook,
         workflow=workflow,
-        trigger=trigger_at(definition, webhook.position),
+        trigger=trigger_at(definition, webhook.position, digest=digest),
         token=sealed["token"],
     )
 

@@ -15,7 +15,7 @@ from app.json import JsonObject
 
 _FIND: LiteralString = """
     SELECT webhooks.id, webhooks.workflow_id, position, enabled, webhooks.revision, secrets, previous_until,
-           workflows.name, status, active_version, COALESCE(definition, draft)
+           workflows.name, status, active_version, digest, COALESCE(definition, draft)
     FROM webhooks
     JOIN workflows ON workflows.workspace_id = webhooks.workspace_id AND workflows.id = webhooks.workflow_id
     LEFT JOIN versions ON versions.workspace_id = webhooks.workspace_id
@@ -56,6 +56,7 @@ class Kept:
     workflow_name: str
     workflow_status: str
     version: int | None
+    digest: str | None
     definition: JsonObject
 
 
@@ -108,6 +109,6 @@ async def list_(
 
 
 async def locked(session: AsyncSession, workspace_id: UUID, webhook_id: UUID) -> Webhook | None:
-    """The webhook, which nobody else changes until the transaction ends; its counters may still be raised after it."""
+    """The webhook, which nobody else changes until the transaction ends."""
     statement = select(Webhook).where(Webhook.workspace_id == workspace_id, Webhook.id == webhook_id)
-    return await session.scalar(statement.with_for_update())
+    return await session.scalar(statement.with_for_update(key_share=True))

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +10,10 @@ import httpx
 import pytest
 
 from app.json import JsonObject
-from app.services.platform import Platform
-from tests.integration.api.calls import is_, made, problem
+from app.security import webhook_tokens
+from app.services.platform import Platform, open_platform
+from tests.conftest import TestWorkspace
+from tests.integration.api.calls import client_of, is_, made, problem
 from tests.support.hooks import a_hook, deliveries, sent, slack, standard, twilio
 from tests.support.waiting import eventually
 
@@ -307,3 +310,46 @@ async def test_slack_is_told_its_challenge_and_twilio_signs_the_public_address(
     signed = twilio(text["secret"], f"{platform.settings.resolved_public_url}{url}", fields)
     answer = await api_client.post(url, data=fields, headers={**signed, "host": "inside:1"})
     assert (answer.status_code, answer.text, answer.headers["content-type"]) == (200, "<Response/>", "text/xml")
+
+
+async def test_what_cannot_be_kept_is_replaced(api_client: httpx.AsyncClient) -> None:
+    hook = await a_hook(api_client, signature="none", respond="when_finished", idempotency_key="{{ body.id }}")
+    body = b'{"id": "a\\u0000b", "half": "\\ud800", "big": 12345678901234567890, "float": 1e300}'
+    answer = await api_client.post(
+        f"{hook['path']}?n=%00", content=body, headers={"content-type": "application/json", "x-odd": b"caf\xe9"}
+    )
+    assert answer.status_code == 200, answer.text
+    got = answer.json()
+    assert got["body"] == {"id": "a\ufffdb", "half": "\ufffd", "big": 12345678901234567890, "float": 1e300}
+    assert (got["query"], got["headers"]["x-odd"]) == ({"n": "\ufffd"}, "caf\xe9")
+
+
+async def test_a_trusted_proxy_is_believed_about_the_client(platform: Platform, workspace: TestWorkspace) -> None:
+    trusting = dataclasses.replace(
+        platform, settings=platform.settings.model_copy(update={"trusted_proxies": ("127.0.0.0/8",)})
+    )
+    async with client_of(trusting, workspace) as client:
+        hook = await a_hook(client, signature="none", allowed_ips=["192.0.2.0/24"])
+        path = hook["path"]
+        for header, status in (("192.0.2.9", 202), ("192.0.2.9, 198.51.100.1", 403), ("", 403)):
+            answer = await client.post(path, headers={"x-forwarded-for": header} if header else {})
+            assert answer.status_code == status, header
+        [first] = await deliveries(client, hook, status="accepted")
+        assert first["remote_address"] == "192.0.2.9"
+
+
+async def test_without_a_database_nothing_is_taken_and_no_log_has_the_address(
+    platform: Platform, workspace: TestWorkspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = platform.settings.model_copy(update={"database_url": "postgresql://nobody@127.0.0.1:1/none"})
+    path = f"/hooks/{webhook_tokens.generate(workspace.id)}"
+    with caplog.at_level("DEBUG"):
+        async with open_platform(away) as opened, client_of(opened, workspace) as client:
+            answer = await client.post(path, content="{}")
+        async with client_of(platform, workspace) as client:
+            problem(await client.post(path), 404, "webhook_not_found")
+    problem(answer, 503, "database_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    ours = [record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
+    assert any("/hooks/..." in text for text in ours)
+    assert not any(path in text for text in ours)
