@@ -23,6 +23,10 @@ WEBHOOK_PROBLEMS: dict[str, tuple[str, str]] = {
         "This delivery cannot be replayed",
         "What was refused before its signature was found right is not kept as a whole, so that it can never be taken.",
     ),
+    "too_many_deliveries": (
+        "Too many deliveries come at once",
+        "Others were before this one for half a minute. Nothing was taken; send it again later.",
+    ),
     "webhook_disabled": ("The webhook is switched off", "Its owner takes no deliveries at this address."),
     "webhook_without_trigger": (
         "Nothing takes deliveries here at present",
@@ -47,13 +51,14 @@ WEBHOOK_PROBLEMS: dict[str, tuple[str, str]] = {
         "be replayed.",
     ),
     "no_run_began": (
-        "No run has begun in time",
-        "The delivery is kept. Its run begins later, or a limit of the workflow refused it.",
+        "The delivery began no run",
+        "It is kept; a limit of the workflow refused its run, or the workflow was paused at that very moment. Its "
+        "owner can replay it.",
     ),
     "answer_timed_out": (
         "The run has not answered in time",
-        "The delivery is kept and its run goes on; `Holdfast-Run` names it. Sent again with the same delivery id, it "
-        "is answered with what that run has to say by then.",
+        "The delivery is kept and its run goes on; `Holdfast-Run` names it if it has begun. Sent again with the "
+        "same delivery id, it is answered with what that run has to say by then.",
     ),
     "run_not_completed": (
         "The run ended without an answer",

@@ -18,7 +18,7 @@ from app.db.models import Run
 from app.json import JsonObject
 from app.security.client_addresses import client_address
 from app.services import receiving, runs, webhook_facts
-from app.services.errors import NotFound
+from app.services.errors import Conflict, NotFound
 from app.services.platform import Platform
 from app.services.receiving import Received
 from app.services.webhook_refusals import Rejected
@@ -76,7 +76,10 @@ async def _delivered(token: str, request: Request) -> Response:
         return JSONResponse({"challenge": received.challenge})
     if not received.waits:
         return _taken(received)
-    answer = _answered(request, received, await receiving.answer_of(platform, received))
+    try:
+        answer = _answered(request, received, await receiving.answer_of(platform, received))
+    except Conflict as refusal:
+        answer = problems.answer(request, problems.status_of(refusal), refusal.code, refusal.detail)
     await receiving.note_answer(platform, received, arrived, answer.status_code)
     return answer
 
@@ -124,8 +127,8 @@ def _answered(request: Request, received: Received, run: Run | None) -> Response
     """What a run that was waited for answers, or why there is no answer."""
     delivery = f"The delivery is kept as {received.delivery_id}"
     if run is None:
-        detail = f"{delivery}; no run of it has begun so far. A limit of the workflow may have refused it."
-        return problems.answer(request, 504, "no_run_began", detail)
+        detail = f"{delivery}; its run had not begun within the trigger's timeout, and begins later."
+        return problems.answer(request, 504, "answer_timed_out", detail)
     named = {RUN_HEADER: str(run.id), "Location": f"/v1/runs/{run.id}"}
     if run.response is not None:
         return own_response(run, {})

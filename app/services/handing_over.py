@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from app.services.platform import Platform
 
 MOST_WAITING = 2000
+MOST_BYTES = 64 * 1024 * 1024
+"""Of all that waits, as it was sent."""
 MOST_TOGETHER = 40
+RUSH_SECONDS = 1.0
+RUSH_LOOKS = 20
 AT_ONCE_WAITED_FOR = 16
 """Events that are dispatched at once because somebody waits for what they start."""
 
@@ -36,6 +40,7 @@ class _Waiting:
     workspace_id: UUID
     event: JsonObject
     ingest: Ingest
+    size: int
     done: asyncio.Future[list[str]]
 
 
@@ -44,18 +49,21 @@ class HandingOver:
 
     def __init__(self) -> None:
         self._waiting: deque[_Waiting] = deque()
+        self._bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._gate = asyncio.Semaphore(AT_ONCE_WAITED_FOR)
 
     def later(
-        self, platform: "Platform", workspace_id: UUID, event: JsonObject, ingest: Ingest
+        self, platform: "Platform", workspace_id: UUID, event: JsonObject, ingest: Ingest, *, size: int
     ) -> asyncio.Future[list[str]] | None:
-        """Have an event dispatched in its turn. The ids of what it starts, where its turn is now; else None."""
+        """Have an event of so many bytes dispatched in its turn. The ids of what it starts, where its turn is now; else
+        None."""
         idle = self._task is None or self._task.done()
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
             return None
         done: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(platform, workspace_id, event, ingest, done))
+        self._waiting.append(_Waiting(platform, workspace_id, event, ingest, size, done))
+        self._bytes += size
         if idle:
             self._task = asyncio.create_task(self._work())
         return done if idle else None
@@ -68,6 +76,7 @@ class HandingOver:
     async def close(self) -> None:
         """Leave what waits to upkeep."""
         self._waiting.clear()
+        self._bytes = 0
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -76,9 +85,11 @@ class HandingOver:
     async def _work(self) -> None:
         while self._waiting:
             first = self._waiting[0]
+            await _after_the_rush(first.platform)
             together: list[_Waiting] = []
             while self._waiting and len(together) < MOST_TOGETHER and _alike(self._waiting[0], first):
                 together.append(self._waiting.popleft())
+            self._bytes -= sum(each.size for each in together)
             await self._dispatch(first, together)
 
     async def _dispatch(self, first: _Waiting, together: list[_Waiting]) -> None:
@@ -95,6 +106,14 @@ class HandingOver:
                     each.done.cancel()
                 else:
                     each.done.set_result(runs)
+
+
+async def _after_the_rush(platform: "Platform") -> None:
+    """While deliveries wait for their turn to be kept, what they start comes second, but not last."""
+    for _ in range(RUSH_LOOKS):
+        if not platform.deliveries.crowded:
+            return
+        await asyncio.sleep(RUSH_SECONDS / RUSH_LOOKS)
 
 
 def _alike(one: _Waiting, other: _Waiting) -> bool:

@@ -6,7 +6,8 @@ that, so that nobody fills the disk of others.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,6 +16,7 @@ import psycopg
 from app.db.engine import Database, Statement
 from app.db.models import Delivery
 from app.json import JsonObject
+from app.services.errors import Unavailable
 from app.services.together import Together
 from app.store import deliveries as store
 from app.store import webhooks
@@ -22,6 +24,7 @@ from app.store.deliveries import Guard
 
 MOST_TOGETHER = 40
 JUDGED_AT_ONCE = 10
+TURN_SECONDS = 30.0
 COUNTED_TOGETHER = 1000
 REFUSED_A_MINUTE = 60
 """Refused deliveries of a webhook that are kept in a minute, in each process."""
@@ -61,9 +64,26 @@ class Deliveries:
         self._kept: Together[UUID, _Item, Kept | None] = Together(self._keep, most=MOST_TOGETHER)
         self._counted: Together[UUID, UUID, None] = Together(self._count, most=COUNTED_TOGETHER)
         self._refused: dict[UUID, tuple[int, int]] = {}
-        self.gate = asyncio.Semaphore(JUDGED_AT_ONCE)
-        """To be passed by each delivery on its way to be judged and kept: with a few at a time, those who ask for
-        something else find the process free every few milliseconds, however many wait here."""
+        self._turns = asyncio.Semaphore(JUDGED_AT_ONCE)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether deliveries wait for their turn."""
+        return self._turns.locked()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The turn of a delivery to be judged and kept: with a few at a time, those who ask for something else find the
+        process free every few milliseconds, however many wait. Raises `Unavailable` when it does not come."""
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unavailable("too_many_deliveries", "Too many deliveries come at once; try again later.") from None
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     async def take(self, delivery: Delivery, event: JsonObject, guard: Guard) -> Kept | None:
         """Commit a delivery with its event; None when what it was judged by is no longer so. Raises `Unavailable`."""

@@ -5,6 +5,7 @@ sender is told the same; the reason is in the log alone.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -24,7 +25,7 @@ from app.security import webhook_tokens
 from app.security.client_addresses import may_deliver
 from app.security.webhook_signatures import Signed, refusal
 from app.services import answering, events, runs, subscribing, webhook_facts
-from app.services.errors import ServiceError, TooLarge, Unavailable
+from app.services.errors import Conflict, ServiceError, TooLarge, Unavailable
 from app.services.platform import Platform
 from app.services.webhook_facts import Hook
 from app.services.webhook_refusals import Rejected
@@ -42,6 +43,8 @@ VERIFIED_STATUS = 200
 
 T = TypeVar("T")
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
@@ -53,6 +56,7 @@ class Received:
     run_id: str | None = None
     challenge: str | None = None
     event: JsonObject | None = None
+    size: int = 0
     replayed: bool = False
 
     @property
@@ -82,7 +86,7 @@ async def enter(platform: Platform, token: str, arrived: Arrived) -> WebhookTrig
 
 async def receive(platform: Platform, token: str, arrived: Arrived) -> Received:
     """Take a delivery, or keep that it was refused. Raises as `enter`."""
-    async with platform.deliveries.gate:
+    async with platform.deliveries.turn():
         received = await _received(platform, token, arrived)
     return received if received.waits else await hand_over(platform, received)
 
@@ -114,8 +118,8 @@ async def accept(
     *,
     replay_of: UUID | None = None,
 ) -> Received | None:
-    """Commit a delivery that is found good, with its event; None when the webhook or its workflow
-    is not as `hook` says any more. A replayed one is a delivery of its own. Raises `Rejected` and `Unavailable`."""
+    """Commit a delivery that is found good, with its event; None when the webhook or its workflow is not as `hook` says
+    any more. A replayed one is a delivery of its own. Raises `Rejected` and `Unavailable`."""
     trigger, delivery = judged.trigger, _row(hook, arrived, judged.headers)
     try:
         key = str(delivery.id) if replay_of else key_of(trigger, judged.data, delivery.id)
@@ -146,6 +150,7 @@ async def accept(
         duplicate=kept.status == "duplicate",
         run_id=next(iter(kept.started), None),
         event=event,
+        size=delivery.size,
         replayed=replay_of is not None,
     )
 
@@ -154,7 +159,9 @@ async def hand_over(platform: Platform, received: Received) -> Received:
     """Have the event of a delivery dispatched; answers with its run, where that is known in a moment."""
     if received.event is None or received.run_id is not None:
         return received
-    done = platform.handing_over.later(platform, received.hook.workspace_id, received.event, _ingest)
+    done = platform.handing_over.later(
+        platform, received.hook.workspace_id, received.event, _ingest, size=received.size
+    )
     if done is None:
         return received
     await asyncio.wait([done], timeout=RUN_SECONDS)
@@ -165,20 +172,27 @@ async def hand_over(platform: Platform, received: Received) -> Received:
 
 async def answer_of(platform: Platform, received: Received) -> Run | None:
     """The run of a delivery that waits for its answer, once it has answered or ended, or as it is when the time for
-    that is over; None when it began none, as far as could be found out in that time."""
+    that is over; None when it had not begun by then. Raises `Conflict` (`no_run_began`) when none ever will."""
     trigger, event = received.hook.trigger, received.event
     assert trigger is not None
     assert event is not None
     workspace_id, clock = received.hook.workspace_id, asyncio.get_running_loop()
     until = clock.time() + trigger.answer_time.total_seconds()
-    with suppress(TimeoutError, ServiceError):
+    try:
         async with asyncio.timeout_at(until):
             started = await platform.handing_over.now(platform, workspace_id, event, _ingest)
             run_id = received.run_id or next(iter(started), None)
             run = None if run_id is None else await runs.get(platform, workspace_id, UUID(run_id), live=False)
-        if run is not None:
-            return await answering.wait_for_answer(platform, run, until - clock.time())
-    return None
+    except (TimeoutError, ServiceError) as error:
+        logger.warning("delivery %s is kept, and its run begins later: %s", received.delivery_id, error)
+        return None
+    if run is None:
+        raise Conflict(
+            "no_run_began",
+            f"The delivery is kept as {received.delivery_id} and began no run: a limit of the workflow refused it, or "
+            "the workflow was paused just then.",
+        )
+    return await answering.wait_for_answer(platform, run, until - clock.time())
 
 
 async def note_answer(platform: Platform, received: Received, arrived: Arrived, status: int) -> None:
@@ -262,13 +276,13 @@ def _challenge(judged: Judged) -> str | None:
 async def _verify(platform: Platform, hook: Hook, judged: Judged, arrived: Arrived, challenge: str) -> Received:
     delivery = _row(hook, arrived, judged.headers)
     delivery.status, delivery.answer_status, delivery.duration_ms = "verification", VERIFIED_STATUS, _since(arrived)
-    await platform.deliveries.add(delivery, bounded=True)
+    await platform.deliveries.add(delivery, bounded=False)
     return Received(hook=hook, delivery_id=delivery.id, challenge=challenge)
 
 
 async def _keep_refused(platform: Platform, hook: Hook, arrived: Arrived, rejected: Rejected) -> None:
     delivery = _row(hook, arrived, shown_headers(arrived.headers, hook.token, hook.trigger))
-    if not rejected.trusted:
+    if not rejected.keeps_body:
         delivery.body = None
     delivery.status, delivery.problem, delivery.reason = "refused", rejected.code, clean_text(rejected.reason)
     delivery.answer_status, delivery.duration_ms = rejected.status, _since(arrived)

@@ -25,7 +25,9 @@ UNTRUSTED = frozenset(
     {"invalid_signature", "address_not_allowed", "method_not_allowed", "webhook_without_trigger", "webhook_disabled"}
     | {"body_too_large", "unsupported_media_type", "bad_request"}
 )
-"""What is refused before the signature was found right: of these the body is not kept, and only so many of them."""
+"""What is refused before the signature was found right: only so many of these are kept, without bodies."""
+
+WITHOUT_BODY = UNTRUSTED | {"event_too_large"}
 
 
 class Rejected(Exception):
@@ -48,3 +50,8 @@ class Rejected(Exception):
     def trusted(self) -> bool:
         """Whether its sender had the webhook's secret."""
         return self.code not in UNTRUSTED
+
+    @property
+    def keeps_body(self) -> bool:
+        """Whether the body is kept, so that the delivery may be replayed."""
+        return self.code not in WITHOUT_BODY

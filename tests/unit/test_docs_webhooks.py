@@ -10,7 +10,7 @@ from app.definition.triggers.webhook import HmacSignature, SignatureName, Webhoo
 from app.services.webhook_refusals import STATUS
 from tests.support.documents import quoted, table
 
-OWN = {404: {"webhook_not_found"}, 503: {"database_unavailable"}}
+OWN = {404: {"webhook_not_found"}, 503: {"database_unavailable", "too_many_deliveries"}}
 
 
 def rows(model: type[Document]) -> list[list[str]]:

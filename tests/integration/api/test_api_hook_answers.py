@@ -63,7 +63,7 @@ async def test_a_delivery_whose_run_a_limit_refuses_is_kept_and_says_so(api_clie
     assert (await api_client.patch(workflow, json={"definition": limited})).status_code == 200
     assert (await api_client.post(f"{workflow}/publish")).is_success
     problem(await sent(api_client, hook, {}), 504, "answer_timed_out")
-    problem(await sent(api_client, hook, {}), 504, "no_run_began")
+    problem(await sent(api_client, hook, {}), 409, "no_run_began")
     assert [one["status"] for one in await deliveries(api_client, hook)] == ["accepted"] * 2
 
 
