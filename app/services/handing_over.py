@@ -34,12 +34,16 @@ Ingest = Callable[["Platform", UUID, list[JsonObject]], Awaitable[list[list[str]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
+@dataclass(frozen=True, slots=True)
+class _Where:
     platform: "Platform"
     workspace_id: UUID
-    event: JsonObject
     ingest: Ingest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    event: JsonObject
     size: int
     done: asyncio.Future[list[str]]
 
@@ -48,7 +52,9 @@ class HandingOver:
     """The events that wait for dispatch in this process."""
 
     def __init__(self) -> None:
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: dict[_Where, deque[_Waiting]] = {}
+        """Those of each workspace; the one whose turn is next first."""
+        self._count = 0
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._gate = asyncio.Semaphore(AT_ONCE_WAITED_FOR)
@@ -59,11 +65,12 @@ class HandingOver:
         """Have an event of so many bytes dispatched in its turn. The ids of what it starts, where its turn is now; else
         None."""
         idle = self._task is None or self._task.done()
-        if len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
+        if self._count >= MOST_WAITING or self._bytes + size > MOST_BYTES:
             return None
         done: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(platform, workspace_id, event, ingest, size, done))
-        self._bytes += size
+        where = _Where(platform, workspace_id, ingest)
+        self._waiting.setdefault(where, deque()).append(_Waiting(event, size, done))
+        self._count, self._bytes = self._count + 1, self._bytes + size
         if idle:
             self._task = asyncio.create_task(self._work())
         return done if idle else None
@@ -76,7 +83,7 @@ class HandingOver:
     async def close(self) -> None:
         """Leave what waits to upkeep."""
         self._waiting.clear()
-        self._bytes = 0
+        self._count = self._bytes = 0
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -84,18 +91,24 @@ class HandingOver:
 
     async def _work(self) -> None:
         while self._waiting:
-            first = self._waiting[0]
-            await _after_the_rush(first.platform)
-            together: list[_Waiting] = []
-            while self._waiting and len(together) < MOST_TOGETHER and _alike(self._waiting[0], first):
-                together.append(self._waiting.popleft())
-            self._bytes -= sum(each.size for each in together)
-            await self._dispatch(first, together)
+            where = next(iter(self._waiting))
+            await _after_the_rush(where.platform)
+            await self._dispatch(where, self._next(where))
 
-    async def _dispatch(self, first: _Waiting, together: list[_Waiting]) -> None:
+    def _next(self, where: _Where) -> list[_Waiting]:
+        """Some of a workspace's, whose turn comes again after all others."""
+        waiting = self._waiting.pop(where)
+        together = [waiting.popleft() for _ in range(min(MOST_TOGETHER, len(waiting)))]
+        if waiting:
+            self._waiting[where] = waiting
+        self._count -= len(together)
+        self._bytes -= sum(each.size for each in together)
+        return together
+
+    async def _dispatch(self, where: _Where, together: list[_Waiting]) -> None:
         started: list[list[str]] = []
         try:
-            started = await first.ingest(first.platform, first.workspace_id, [each.event for each in together])
+            started = await where.ingest(where.platform, where.workspace_id, [each.event for each in together])
         except Exception as error:
             logger.warning("%d events are dispatched later: %s", len(together), error or type(error).__name__)
         finally:
@@ -114,7 +127,3 @@ async def _after_the_rush(platform: "Platform") -> None:
         if not platform.deliveries.crowded:
             return
         await asyncio.sleep(RUSH_SECONDS / RUSH_LOOKS)
-
-
-def _alike(one: _Waiting, other: _Waiting) -> bool:
-    return (one.platform, one.workspace_id, one.ingest) == (other.platform, other.workspace_id, other.ingest)

@@ -98,7 +98,7 @@ class Deliveries:
         return await self._kept(delivery.workspace_id, _Item(delivery, None, None))
 
     def _has_room(self, webhook_id: UUID) -> bool:
-        minute = int(time.monotonic() // 60)
+        minute = _minute()
         then, so_far = self._refused.pop(webhook_id, (minute, 0))
         so_far = so_far + 1 if then == minute else 1
         self._refused[webhook_id] = (minute, so_far)
@@ -140,3 +140,7 @@ class Deliveries:
             *(webhooks.count_refused(workspace_id, each, webhook_ids.count(each)) for each in sorted(set(webhook_ids))),
         )
         return [None] * len(webhook_ids)
+
+
+def _minute() -> int:
+    return int(time.monotonic() // 60)

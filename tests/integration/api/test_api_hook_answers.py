@@ -1,14 +1,16 @@
 """Webhooks that answer with what their run says: when it ended, or by its `respond` step, within a time."""
 
-import json
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from app.json import JsonObject
+from app.services import events, handing_over
+from app.services.platform import Platform
+from tests.conftest import TestWorkspace
 from tests.integration.api.calls import WAIT, is_, problem
 from tests.support.hooks import a_hook, deliveries, sent
-from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -91,20 +93,12 @@ async def test_an_address_whose_trigger_is_gone_says_so(api_client: httpx.AsyncC
 
 
 async def test_an_event_that_was_kept_and_not_dispatched_is_done_by_upkeep(
-    api_client: httpx.AsyncClient, platform: object, workspace: object, monkeypatch: pytest.MonkeyPatch
+    api_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datetime import timedelta  # noqa: PLC0415
-
-    from app.services import events, handing_over  # noqa: PLC0415
-
     monkeypatch.setattr(handing_over, "MOST_WAITING", 0)
     hook = await a_hook(api_client)
-    answer = await sent(api_client, hook, json.loads("{}"))
+    answer = await sent(api_client, hook, {})
     assert (answer.status_code, "run_id" in answer.json()) == (202, False)
     assert (await deliveries(api_client, hook))[0]["run_ids"] == []
-    await events.dispatch_pending(platform, workspace.id, 10, older_than=timedelta(0))  # type: ignore[attr-defined,arg-type]
-
-    async def done() -> bool:
-        return len((await deliveries(api_client, hook))[0]["run_ids"]) == 1
-
-    await eventually(done)
+    assert await events.dispatch_pending(platform, workspace.id, 10, older_than=timedelta(0)) == 1
+    assert len((await deliveries(api_client, hook))[0]["run_ids"]) == 1
