@@ -59,6 +59,7 @@ bench:
 	.venv/bin/python -m benchmarks.long_loop
 	.venv/bin/python -m benchmarks.waiting_runs
 	.venv/bin/python -m benchmarks.events
+	.venv/bin/python -m benchmarks.webhook_burst
 	.venv/bin/python -m benchmarks.http_clients
 	.venv/bin/python -m benchmarks.startup
 

@@ -27,10 +27,12 @@ from api.routes import (
     form_pages,
     forms,
     health,
+    hooks,
     run_input,
     runs,
     stream,
     versions,
+    webhooks,
     workflows,
     workspace,
 )
@@ -54,6 +56,7 @@ _RESOURCES = (
     events,
     event_log,
     forms,
+    webhooks,
     connections,
     catalog,
     workspace,
@@ -91,6 +94,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(approval_pages.router)
     app.include_router(form_pages.router)
+    app.include_router(hooks.router)
     app.include_router(problem_routes.router)
     return app
 
@@ -106,6 +110,8 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whom to believe about the client's address is `HOLDFAST_TRUSTED_PROXIES`' to say.
+        proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 

@@ -31,6 +31,7 @@ TAGS: list[JsonObject] = [
         "name": "events",
         "description": "What happens elsewhere, as CloudEvents: starts workflows, wakes waiting runs.",
     },
+    {"name": "webhooks", "description": "Addresses at which workflows take requests of others, and what came in."},
     {"name": "connections", "description": "Credentials for providers. They are written, used, and never shown."},
     {"name": "catalog", "description": "What a step can do, and the schema of definitions."},
     {"name": "workspace", "description": "Your workspace and its settings."},

@@ -5,6 +5,8 @@ Every code that a service or the API raises has its entry here; a test holds tha
 
 from dataclasses import dataclass
 
+from api.webhook_problems import WEBHOOK_PROBLEMS
+
 
 @dataclass(frozen=True, slots=True)
 class ProblemPage:
@@ -398,4 +400,5 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "internal_error": ProblemPage(
         "Something broke here", "This is a mistake of the server. The log of the API holds the `request_id`."
     ),
+    **{code: ProblemPage(*page) for code, page in WEBHOOK_PROBLEMS.items()},
 }

@@ -22,6 +22,7 @@ from app.cli.replay import replay
 from app.cli.runs import run as start_run
 from app.cli.runs import runs_app
 from app.cli.setup import migrate, temporal_setup
+from app.cli.webhooks import webhooks_app
 from app.cli.workflows import workflows_app
 
 app = typer.Typer(
@@ -67,6 +68,7 @@ for _group, _name, _panel in (
     (workflows_app, "workflows", WORKFLOWS),
     (events_app, "events", WORKFLOWS),
     (forms_app, "forms", WORKFLOWS),
+    (webhooks_app, "webhooks", WORKFLOWS),
 ):
     app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
     for _command in _group.registered_commands:

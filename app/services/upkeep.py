@@ -117,7 +117,12 @@ async def _check_runs(platform: Platform, workspace_id: UUID) -> UpkeepReport:
 
 async def _purge(platform: Platform, workspace_id: UUID) -> UpkeepReport:
     purged = await purging.purge(platform, workspace_id)
-    return UpkeepReport(runs_purged=purged.runs, events_purged=purged.events, left_over=_left(Duty.PURGE, purged.more))
+    return UpkeepReport(
+        runs_purged=purged.runs,
+        events_purged=purged.events,
+        deliveries_purged=purged.deliveries,
+        left_over=_left(Duty.PURGE, purged.more),
+    )
 
 
 _DUTIES: Mapping[Duty, Callable[[Platform, UUID], Awaitable[UpkeepReport]]] = {

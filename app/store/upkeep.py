@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from app.db.engine import Statement
 from app.json import Json, JsonObject
-from app.store.purge import EXPIRED_EVENT, EXPIRED_RUN, EXPIRED_SENDER
+from app.store.purge import EXPIRED_DELIVERY, EXPIRED_EVENT, EXPIRED_RUN, EXPIRED_SENDER
 
 # Runs that nobody asked Temporal about for a while. Pending ones are not there yet.
 _UNCHECKED: LiteralString = """
@@ -57,6 +57,7 @@ _LOOK = f"""
             (SELECT true FROM runs AS old WHERE {EXPIRED_RUN} ORDER BY old.finished_at LIMIT 1),
             (SELECT true FROM events WHERE {EXPIRED_EVENT} ORDER BY received_at LIMIT 1),
             (SELECT true FROM form_senders WHERE {EXPIRED_SENDER} ORDER BY free_at LIMIT 1),
+            (SELECT true FROM deliveries WHERE {EXPIRED_DELIVERY} ORDER BY received_at LIMIT 1),
             false)
 """
 

@@ -96,6 +96,7 @@ class UpkeepReport:
     """Rows that were brought to how their run had ended in Temporal."""
     runs_purged: int = 0
     events_purged: int = 0
+    deliveries_purged: int = 0
     left_over: list[str] = field(default_factory=list)
     """Duties that hit a bound: the next pass goes on with them."""
     trouble: list[Trouble] = field(default_factory=list)
@@ -135,5 +136,6 @@ COUNTS = {
     "runs_ended": "runs ended as Temporal has them",
     "runs_purged": "runs purged",
     "events_purged": "events purged",
+    "deliveries_purged": "deliveries purged",
 }
 """The counts of a report, and how they read; what is only looked at is not worth a word."""

@@ -7,6 +7,7 @@ from app.db.models.base import Base
 from app.db.models.forms import FormSender
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.waiting import Approval, Event, Wait
+from app.db.models.webhooks import Delivery, Webhook
 from app.db.models.workflows import (
     ApiKey,
     Connection,
@@ -22,6 +23,7 @@ __all__ = [
     "Approval",
     "Base",
     "Connection",
+    "Delivery",
     "Event",
     "FormSender",
     "Journal",
@@ -32,6 +34,7 @@ __all__ = [
     "Subscription",
     "Version",
     "Wait",
+    "Webhook",
     "Workflow",
     "WorkflowVariable",
     "Workspace",

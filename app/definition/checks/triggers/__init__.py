@@ -9,7 +9,7 @@ from app.definition.checks.triggers.form import check_form, check_forms_apart
 from app.definition.checks.triggers.manual import check_manual
 from app.definition.checks.triggers.message import check_message
 from app.definition.checks.triggers.schedule import check_schedule
-from app.definition.checks.triggers.webhook import check_webhook
+from app.definition.checks.triggers.webhook import check_answers, check_webhook
 from app.definition.errors import Path
 from app.definition.model import Definition
 from app.definition.triggers import (
@@ -38,6 +38,7 @@ def check_triggers(definition: Definition, findings: Findings) -> None:
     for place, trigger in placed:
         _RULES[type(trigger)](trigger, place, findings)
     check_forms_apart([(place, trigger) for place, trigger in placed if isinstance(trigger, FormTrigger)], findings)
+    check_answers(definition, findings)
 
 
 def placed_triggers(definition: Definition) -> list[tuple[Path, AnyTrigger]]:
