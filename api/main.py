@@ -24,6 +24,7 @@ from api.routes import (
     control,
     events,
     health,
+    inbound,
     runs,
     stream,
     versions,
@@ -31,6 +32,7 @@ from api.routes import (
     workspace,
 )
 from api.routes import problems as problem_routes
+from api.routes.incoming import messages
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 
@@ -48,6 +50,7 @@ _RESOURCES = (
     stream,
     events,
     connections,
+    inbound,
     catalog,
     workspace,
 )
@@ -83,6 +86,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         app.include_router(resource.router, prefix="/v1", dependencies=[Depends(actor_of), Depends(check_address)])
     app.include_router(health.router)
     app.include_router(approval_pages.router)
+    app.include_router(messages.router)
     app.include_router(problem_routes.router)
     return app
 

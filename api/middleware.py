@@ -14,6 +14,8 @@ REQUEST_ID_HEADER = "X-Request-Id"
 
 logger = logging.getLogger(__name__)
 
+_SECRET = ("/approvals/", "/messages/")
+"""What follows is a secret: a link to an approval, an address that messages come in at."""
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -53,8 +55,8 @@ class RequestIdentity:
 
 
 def _shown(path: str) -> str:
-    """The path as a log may have it: the rest of a link to an approval is what opens it."""
-    return "/approvals/..." if path.startswith("/approvals/") else path
+    """The path as a log may have it: the rest of some addresses is what opens them."""
+    return next((f"{prefix}..." for prefix in _SECRET if path.startswith(prefix)), path)
 
 
 def _request_id(scope: Scope) -> str:

@@ -26,6 +26,8 @@ class Duty(StrEnum):
     CHILDREN = "children"
     CHECKS = "checks"
     PURGE = "purge"
+    MESSAGES = "messages"
+    """Last: it asks mail servers, which take their time."""
 
     @property
     def activity(self) -> str:
@@ -96,6 +98,8 @@ class UpkeepReport:
     """Rows that were brought to how their run had ended in Temporal."""
     runs_purged: int = 0
     events_purged: int = 0
+    messages_taken: int = 0
+    """Mails that were fetched, and calls of which nothing more was heard."""
     left_over: list[str] = field(default_factory=list)
     """Duties that hit a bound: the next pass goes on with them."""
     trouble: list[Trouble] = field(default_factory=list)
@@ -135,5 +139,6 @@ COUNTS = {
     "runs_ended": "runs ended as Temporal has them",
     "runs_purged": "runs purged",
     "events_purged": "events purged",
+    "messages_taken": "messages taken",
 }
 """The counts of a report, and how they read; what is only looked at is not worth a word."""

@@ -4,6 +4,7 @@ Columns only; queries live in `app/store`. Primary keys start with the workspace
 """
 
 from app.db.models.base import Base
+from app.db.models.messages import Call, Mailbox, MessageAddress
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.waiting import Approval, Event, Wait
 from app.db.models.workflows import (
@@ -20,9 +21,12 @@ __all__ = [
     "ApiKey",
     "Approval",
     "Base",
+    "Call",
     "Connection",
     "Event",
     "Journal",
+    "Mailbox",
+    "MessageAddress",
     "Run",
     "Step",
     "StepAttempt",
