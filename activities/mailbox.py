@@ -9,6 +9,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -74,7 +75,7 @@ class OpenMailbox:
             self._client.login(credentials.username, credentials.password)
             self._selected = self._client.select_folder(config.mailbox, readonly=config.after == "keep")
         except BaseException:
-            self._client.shutdown()
+            self._shut()
             raise
 
     @property
@@ -124,6 +125,10 @@ class OpenMailbox:
         try:
             self._client.logout()
         except (OSError, IMAPClientError):
+            self._shut()
+
+    def _shut(self) -> None:
+        with suppress(OSError):  # of a connection that is closed already
             self._client.shutdown()
 
     def _move(self, mails: str, to: str) -> None:
