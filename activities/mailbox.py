@@ -22,6 +22,9 @@ from app.catalog.messaging_connections import ImapConfig, ImapCredentials
 COMMAND_SECONDS = 15.0
 MOST_BYTES = 10 * 1024 * 1024
 """More of a mail is not fetched: its first parts are the letter."""
+MOST_ANSWER = MOST_BYTES + 4 * 1024 * 1024
+"""Bytes in answer to one command."""
+MOST_UID = 2**32 - 1
 DATES_AT_ONCE = 500
 
 # It tells its log every line that is sent and received.
@@ -38,11 +41,27 @@ class Fetched:
 
 
 class _Imap(imaplib.IMAP4):
-    """IMAP over a socket that is there already."""
+    """IMAP over a socket that is there already. A server may say so much in answer to one command, and no more: it may
+    be anybody's, and what it says is kept in memory."""
 
     def __init__(self, host: str, port: int, sock: socket.socket) -> None:
         self._given = sock
+        self.left = MOST_ANSWER
         super().__init__(host, port)
+
+    def read(self, size: int) -> bytes:
+        self._pay(size)
+        return super().read(size)
+
+    def readline(self) -> bytes:
+        line = super().readline()
+        self._pay(len(line))
+        return line
+
+    def _pay(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise self.abort(f"the answer is longer than {MOST_ANSWER:,} bytes")
 
     def _create_socket(self, timeout: float | None = None) -> socket.socket:
         return self._given
@@ -53,6 +72,10 @@ class _Client(IMAPClient):  # type: ignore[misc]
         self._given = sock
         super().__init__(host, port, ssl=False, timeout=SocketTimeout(COMMAND_SECONDS, COMMAND_SECONDS))
         self.normalise_times = False
+
+    def renew(self) -> None:
+        """Another answer begins."""
+        self._imap.left = MOST_ANSWER
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - the library's name for it
         return _Imap(self.host, self.port, self._given)
@@ -81,7 +104,7 @@ class OpenMailbox:
     @property
     def uid_validity(self) -> int:
         """What the numbers of its mails are good for."""
-        return int(self._selected.get(b"UIDVALIDITY", 0))
+        return min(int(self._selected.get(b"UIDVALIDITY", 0)), MOST_UID)
 
     def last_before(self, since: datetime) -> int:
         """The number of the last mail that came in before then, by the server's clock; those above it came later."""
@@ -89,22 +112,25 @@ class OpenMailbox:
         # The server compares dates of its own zone.
         uids = sorted(self._client.search(["SINCE", (second - timedelta(days=1)).date()]))
         for start in range(0, len(uids), DATES_AT_ONCE):
+            self._client.renew()
             dates = self._client.fetch(uids[start : start + DATES_AT_ONCE], ["INTERNALDATE"])
             later = [uid for uid, told in dates.items() if _utc(told.get(b"INTERNALDATE"), second) >= second]
             if later:
                 return int(min(later)) - 1
         if next_uid := self._selected.get(b"UIDNEXT"):
-            return int(next_uid) - 1
-        return max(map(int, self._client.search("ALL")), default=0)
+            return min(int(next_uid) - 1, MOST_UID)
+        return max((uid for uid in self._client.search("ALL") if uid <= MOST_UID), default=0)
 
     def new(self, taken: int) -> Sequence[int]:
         """The numbers above this one, in order."""
         # The range always names the last mail, even one that is not above.
-        return sorted(uid for uid in self._client.search(["UID", f"{taken + 1}:*"]) if uid > taken)
+        self._client.renew()
+        return sorted(uid for uid in self._client.search(["UID", f"{taken + 1}:*"]) if taken < uid <= MOST_UID)
 
     def fetch(self, uid: int) -> Fetched | None:
         """The mail; None when it is no longer there. It is not marked as seen."""
         wanted = ["RFC822.SIZE", "INTERNALDATE", f"BODY.PEEK[]<0.{MOST_BYTES}>"]
+        self._client.renew()
         told = self._client.fetch([uid], wanted).get(uid, {})
         raw = told.get(b"BODY[]<0>", told.get(b"BODY[]"))
         if raw is None:
@@ -114,6 +140,7 @@ class OpenMailbox:
 
     def tidy(self, first: int, last: int) -> None:
         """Do with the mails of these numbers what the connection says; done twice it does nothing more."""
+        self._client.renew()
         mails = f"{first}:{last}"
         if self._config.after == "seen":
             self._client.add_flags(mails, [SEEN], silent=True)
@@ -145,12 +172,12 @@ class OpenMailbox:
 def failure(config: ImapConfig, error: BaseException) -> str:
     """What kept the mailbox from being looked into, for people; no part of the password is in it."""
     server = f"{config.host}:{config.resolved_port}"
+    if isinstance(error, TimeoutError):
+        return f"{server} gave no answer in time"
     if known := network_failure(error):
         return f"mail server {server}: {known[1]}"
     if isinstance(error, LoginError):
         return f"{server} refused the user name or password: {_told(error)}"
-    if isinstance(error, TimeoutError):
-        return f"{server} gave no answer in time"
     if isinstance(error, IMAPClientError):
         return f"{server} refused: {_told(error)}"
     return f"{server}: the connection failed: {_told(error)}"

@@ -7,8 +7,9 @@ fails is asked less and less often.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -20,17 +21,19 @@ from activities.http_client import HttpClient
 from activities.mailbox import OpenMailbox, failure
 from app.inbound.mail import read_mail
 from app.services import calls, mailboxes
-from app.services.errors import Unavailable
+from app.services.errors import ServiceError, Unavailable
 from app.services.mailboxes import Due, Place
 from app.services.platform import Platform
 from app.temporal.upkeep import Duty, Trouble, UpkeepReport
 
 AT_ONCE = 8
 CALLS = 100
-MAILBOXES = 50
+MAILBOXES = 20
 """Most calls told, and mailboxes looked into, of a workspace in one pass."""
 BEGIN_SECONDS = 15.0
 """No further workspace, mailbox or mail is begun with after that."""
+LOOK_SECONDS = 30.0
+CLOSE_SECONDS = 3.0
 
 T = TypeVar("T")
 
@@ -88,18 +91,25 @@ class MessageDuty:
             await mailboxes.hand_back(self._platform, due)
             return 0, True
         try:
-            sock = await self._http.egress.connect(due.config.host, due.config.resolved_port)
-            try:
-                taken, more = await self._look_into(due, sock, until)
-            finally:
-                sock.close()
+            async with asyncio.timeout(LOOK_SECONDS):
+                sock = await self._http.egress.connect(due.config.host, due.config.resolved_port)
+                with _cut_at_the_end(sock):
+                    taken, more = await self._look_into(due, sock, until)
         except (OSError, IMAPClientError, UnicodeError) as problem:
-            error = failure(due.config, problem)
-            _log.warning("mailbox %s of workspace %s: %s", due.connection.name, due.box.workspace_id, error)
-            await mailboxes.failed(self._platform, due, error)
-            return 0, False
+            return await self._failed(due, failure(due.config, problem))
+        except ServiceError:
+            raise
+        except Exception:
+            # Whatever its server says: the others must not wait for it.
+            _log.exception("mailbox %s of workspace %s", due.connection.name, due.box.workspace_id)
+            return await self._failed(due, "what its server says cannot be understood; see the worker's log")
         await mailboxes.looked_into(self._platform, due, more=more)
         return taken, more
+
+    async def _failed(self, due: Due, error: str) -> tuple[int, bool]:
+        _log.warning("mailbox %s of workspace %s: %s", due.connection.name, due.box.workspace_id, error)
+        await mailboxes.failed(self._platform, due, error)
+        return 0, False
 
     async def _look_into(self, due: Due, sock: socket.socket, until: float) -> tuple[int, bool]:
         box = await self._call(lambda: OpenMailbox(sock, due.config, due.credentials, self._http.tls))
@@ -114,7 +124,9 @@ class MessageDuty:
                 )
             return taken, more
         finally:
-            await self._call(box.close)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._call(box.close)
 
     async def _place(self, due: Due, box: OpenMailbox) -> Place:
         """Where the last look ended; at the first one, or when the mails were numbered anew, where to begin."""
@@ -147,3 +159,17 @@ class MessageDuty:
 
     async def _call(self, do: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, do)
+
+
+@contextmanager
+def _cut_at_the_end(sock: socket.socket) -> Iterator[None]:
+    """Cut the connection in the end, under whatever thread still waits for it: a server that says a word every few
+    seconds would keep it for ever. TLS takes the socket itself away, so that another one for the same does it."""
+    line = sock.dup()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+        line.close()
+        sock.close()

@@ -8,6 +8,7 @@ import typer
 from typer._click.exceptions import ClickException
 
 from app.cli.apply import apply
+from app.cli.connections import connections_app
 from app.cli.demo import demo
 from app.cli.deploy import deploy_app
 from app.cli.dev import dev
@@ -65,6 +66,7 @@ for _group, _name, _panel in (
     (runs_app, "runs", WORKFLOWS),
     (workflows_app, "workflows", WORKFLOWS),
     (events_app, "events", WORKFLOWS),
+    (connections_app, "connections", WORKFLOWS),
 ):
     app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
     for _command in _group.registered_commands:

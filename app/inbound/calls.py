@@ -20,6 +20,9 @@ FOR_END = timedelta(minutes=1)
 FOR_TRANSCRIPT = timedelta(minutes=5)
 FOR_ANYTHING = timedelta(minutes=30)
 
+_LONGEST_ID, _LONGEST, _LONGEST_TRANSCRIPT = 64, 2_000, 50_000
+"""Characters; Twilio sends no such texts, and one that does not fit into an event could never be told."""
+
 _NOBODY = frozenset({"anonymous", "unavailable", "unknown", "restricted", "private", "blocked"})
 _NOBODYS_NUMBERS = frozenset({"+266696687", "+8656696", "+7378742833", "+2562533", "+86282452253"})
 """ANONYMOUS, UNKNOWN, RESTRICTED, BLOCKED and UNAVAILABLE as keys of a telephone, which Twilio gives as numbers."""
@@ -28,7 +31,7 @@ _NOBODYS_NUMBERS = frozenset({"+266696687", "+8656696", "+7378742833", "+2562533
 def call_id(form: Mapping[str, str]) -> str:
     """The id of the call that is told of. Raises `Unreadable`."""
     sid = form.get("CallSid")
-    if not sid:
+    if not sid or len(sid) > _LONGEST_ID:
         raise Unreadable("what is told of a call has its CallSid")
     return sid
 
@@ -46,14 +49,14 @@ def heard(form: Mapping[str, str], *, over: bool = False) -> JsonObject:
     told: JsonObject = {}
     for name, key in (("From", "caller"), ("To", "to"), ("CallerName", "profile_name"), ("RecordingUrl", "recording")):
         if form.get(name):
-            told[key] = form[name]
+            told[key] = form[name][:_LONGEST]
     for name, key in (("CallDuration", "duration"), ("RecordingDuration", "recorded")):
         if (seconds := form.get(name, "")).isdecimal() and len(seconds) < 8:
             told[key] = int(seconds)
     if "SpeechResult" in form:
-        told["transcript"] = form["SpeechResult"]
+        told["transcript"] = form["SpeechResult"][:_LONGEST_TRANSCRIPT]
     elif "TranscriptionStatus" in form or "TranscriptionText" in form:
-        told["transcript"] = form.get("TranscriptionText", "")
+        told["transcript"] = form.get("TranscriptionText", "")[:_LONGEST_TRANSCRIPT]
     if over and form.get("CallStatus") in ENDED:
         told["status"] = form["CallStatus"]
     return told

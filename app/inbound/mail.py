@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.message import Message
@@ -27,6 +27,10 @@ MOST_FILES = 100
 MOST_HTML = 200_000
 """Characters of HTML that are read for their text: what is beyond is no letter."""
 
+_BASE64 = 4
+"""Characters that three bytes become."""
+_LONGEST_ADDRESS = 320
+_LONGEST_NAME = 255
 _ID = re.compile(r"<[^<>\s]{1,900}>")
 
 
@@ -43,8 +47,8 @@ class File:
     def as_json(self) -> JsonObject:
         """Content as base64."""
         return {
-            "name": self.name,
-            "content_type": self.content_type,
+            "name": self.name and self.name[:_LONGEST_NAME],
+            "content_type": self.content_type[:_LONGEST_NAME],
             "size": self.size,
             "content_id": self.content_id,
             "content": None if self.content is None else base64.b64encode(self.content).decode(),
@@ -166,7 +170,8 @@ def _address(header: str) -> tuple[str | None, str]:
     """Name and address of whoever wrote; the address in lower case, so that it is the same in every mail."""
     found = getaddresses([header]) or [parseaddr(header)]
     name, address = next(((name, address) for name, address in found if "@" in address), ("", ""))
-    return name or None, address.strip().lower()
+    address = address.strip().lower()
+    return name[:_LONGEST_NAME] or None, address if len(address) <= _LONGEST_ADDRESS else ""
 
 
 def _parts(message: Message) -> Iterator[Message]:
@@ -249,13 +254,13 @@ def decoded(content: bytes, charset: str) -> str:
 def _fit(data: JsonObject, files: Sequence[File], limit: int) -> None:
     """Put the files in and keep everything below the limit: the largest files go without their content first, then HTML
     that has a text, then the end of the text."""
-    data["attachments"] = told = [File(f.name, f.content_type, f.size, None, f.content_id).as_json() for f in files]
+    data["attachments"] = told = [replace(file, content=None).as_json() for file in files]
     room = limit - _size(data)
     for place, file in sorted(enumerate(files), key=lambda each: each[1].size):
-        shown = file.as_json()
-        room -= _size(shown["content"])
-        if room >= 0:
-            told[place] = shown
+        room -= _BASE64 * file.size // 3 + _BASE64
+        if room < 0:
+            break
+        told[place] = file.as_json()
     if _size(data) > limit and data["html"]:
         data["html"], data["truncated"] = None, True
     if (over := _size(data) - limit) > 0:

@@ -44,8 +44,9 @@ class Message:
 
 
 def bounded_id(text: str) -> str:
-    """An id that an event may have; a longer one as its digest."""
-    return text if len(text.encode(errors="replace")) <= _LONGEST_ID else digest(text.encode(errors="replace"))
+    """An id that an event may have; a longer or stranger one as its digest."""
+    plain = len(text) <= _LONGEST_ID and text.isascii() and text.isprintable()
+    return text if plain else digest(text.encode(errors="replace"))
 
 
 def digest(content: bytes) -> str:

@@ -5,6 +5,7 @@ A mail's event is named by its Message-ID and is committed before the place in t
 the mail is read once more and does nothing more.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,9 +17,11 @@ from app.db.models import Mailbox
 from app.inbound.mail import Mail
 from app.services import connections, receiving
 from app.services.connections import ResolvedConnection
-from app.services.errors import Conflict
+from app.services.errors import Conflict, Invalid, TooLarge
 from app.services.platform import Platform
 from app.store import messages as store
+
+_log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
 """Longer than one look takes: nobody else looks into the mailbox meanwhile."""
@@ -85,7 +88,11 @@ async def claim(platform: Platform, workspace_id: UUID, limit: int) -> list[Due]
 async def take(platform: Platform, due: Due, mail: Mail, before: Place, place: Place) -> bool:
     """Make an event of the next mail, then note the place behind it; False when another process has been there."""
     message = mail.message(platform.settings.max_event_bytes - ENVELOPE_BYTES)
-    await receiving.take(platform, due.box.workspace_id, due.connection.name, [message])
+    try:
+        await receiving.take(platform, due.box.workspace_id, due.connection.name, [message])
+    except (TooLarge, Invalid) as refusal:
+        # Read again it would be the same, and nothing behind it would ever be taken.
+        _log.error("a mail of %s is no event: %s", due.connection.name, refusal.detail)
     return await keep(platform, due, before, place)
 
 

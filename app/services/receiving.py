@@ -6,6 +6,7 @@ nothing again. What a provider's request means is `app.inbound`'s.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -78,12 +79,13 @@ async def take_and_answer(platform: Platform, door: Door, message: Message) -> J
     [taken] = await take(platform, door.workspace_id, door.connection.name, [message])
     if not seconds:
         return None
-    for run_id in taken.started:
-        run = await runs.get(platform, door.workspace_id, UUID(run_id), live=False)
-        if run.workflow_id in seconds:
-            left = seconds[run.workflow_id] - (clock.time() - came)
-            run = await answering.wait_for_answer(platform, run, left)
-            return None if run.response is None else run.response["body"]
+    with suppress(Unavailable, NotFound):  # it is taken, whatever can be told of its run
+        for run_id in taken.started:
+            run = await runs.get(platform, door.workspace_id, UUID(run_id), live=False)
+            if run.workflow_id in seconds:
+                left = seconds[run.workflow_id] - (clock.time() - came)
+                run = await answering.wait_for_answer(platform, run, left)
+                return None if run.response is None else run.response["body"]
     return None
 
 

@@ -1,7 +1,9 @@
 """A mailbox that is looked into: each new mail once, from the mail server to a finished run."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -236,6 +238,43 @@ async def test_the_server_must_prove_who_it_is(looking: Looking, tmp_path: Path,
         assert await looking.look() == 1
     _, connection = await looking.state()
     assert connection.last_error is None
+
+
+async def talks(*lines: bytes) -> asyncio.Server:
+    """A server that says these lines and then nothing, whatever it is told."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for line in lines:
+            writer.write(line)
+            await reader.readline()
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    return await asyncio.start_server(serve, "127.0.0.1", 0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([b"* OK ready\r\n", b"* CAPABILITY {99999999999}\r\n"], "longer than"),
+        ([b"* OK " + b"x" * 2_000_000 + b"\r\n"], "more than"),
+        ([b"* OK ready\r\n"], "no answer in time"),
+        ([b"hello\r\n"], "refused"),
+        ([b"* BYE go away\r\n"], "refused"),
+    ],
+    ids=["literal", "line", "silence", "no IMAP", "bye"],
+)
+async def test_a_server_that_does_as_it_likes_is_left(
+    looking: Looking, monkeypatch: pytest.MonkeyPatch, lines: list[bytes], told: str
+) -> None:
+    monkeypatch.setattr("activities.messages.LOOK_SECONDS", 1.0)
+    async with await talks(*lines) as server:
+        host, port = server.sockets[0].getsockname()
+        await looking.open(ImapServer(host, port))
+        await looking.look()
+    _, connection = await looking.state()
+    assert told in (connection.last_error or "")
 
 
 async def test_a_broken_mail_keeps_no_other_from_being_taken(looking: Looking, server: ImapServer) -> None:
