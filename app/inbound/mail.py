@@ -4,7 +4,6 @@ Mails come from anywhere: whatever is wrong with one costs that part of it, noth
 """
 
 import base64
-import email
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +13,8 @@ from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
-from email.policy import compat32, default
-from email.utils import getaddresses, parseaddr, parsedate_to_datetime
+from email.policy import Compat32
+from email.utils import getaddresses, parsedate_to_datetime
 
 from app.inbound.html_text import html_to_text
 from app.inbound.message import Message as Received
@@ -24,6 +23,13 @@ from app.json import Json, JsonObject
 
 MOST_FILES = 100
 """Files of one mail that are told of."""
+MOST_HEADER = 10_000
+"""Characters of one header."""
+MOST_HEAD = 500_000
+"""Bytes of all headers of a mail."""
+MOST_PARTS = 5_000
+MOST_LINES = 5_000_000
+"""Lines times the parts that may hold parts: some seconds of reading."""
 MOST_HTML = 200_000
 """Characters of HTML that are read for their text: what is beyond is no letter."""
 
@@ -31,6 +37,7 @@ _BASE64 = 4
 """Characters that three bytes become."""
 _LONGEST_ADDRESS = 320
 _LONGEST_NAME = 255
+_HEAD_ENDS = re.compile(rb"\r?\n\r?\n|\r\r")
 _ID = re.compile(r"<[^<>\s]{1,900}>")
 
 
@@ -57,7 +64,8 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """The parts of a mail. `id` is its Message-ID, or a digest of it where it has none."""
+    """The parts of a mail. `id` is its Message-ID, or a digest of it where it has none; `sender` the header as it is
+    written, since a name in encoded words may look like an address."""
 
     id: str
     sender: str
@@ -93,17 +101,25 @@ class Mail:
 
 
 def read_mail(raw: bytes, received: datetime, *, truncated: bool = False) -> Mail:
-    """The mail. `truncated`: these are only its first bytes."""
+    """The mail. `truncated`: these are only its first bytes. One that cannot be read is its own only file."""
+    try:
+        return _read(raw, received, truncated=truncated)
+    except Exception:
+        whole = File("message.eml", "message/rfc822", len(raw), raw)
+        return Mail(id=digest(raw), sender="", subject="", text="", html=None, at=received, to="", files=[whole])
+
+
+def _read(raw: bytes, received: datetime, *, truncated: bool) -> Mail:
     parsed = _parsed(raw)
     text, html = _bodies(parsed)
     return Mail(
         id=id_in(_header(parsed, "Message-ID")) or digest(raw),
         sender=_header(parsed, "From"),
-        subject=_header(parsed, "Subject"),
+        subject=_words_of(_header(parsed, "Subject")),
         text=text if text is not None else text_of(html),
         html=html,
         at=date_of(_header(parsed, "Date"), received),
-        to=_header(parsed, "To"),
+        to=_words_of(_header(parsed, "To")),
         in_reply_to=id_in(_header(parsed, "In-Reply-To")),
         references=ids_in(_header(parsed, "References")),
         files=_files(parsed),
@@ -114,7 +130,7 @@ def read_mail(raw: bytes, received: datetime, *, truncated: bool = False) -> Mai
 def read_headers(text: str) -> Callable[[str], str]:
     """Headers that stand by themselves, as a function from name to value; an absent one is empty."""
     parsed = _parsed(text.encode(errors="replace") + b"\r\n\r\n")
-    return lambda name: _header(parsed, name)
+    return lambda name: _words_of(_header(parsed, name))
 
 
 def id_in(header: str) -> str | None:
@@ -142,35 +158,47 @@ def text_of(html: str | None) -> str:
     return html_to_text(html[:MOST_HTML]) if html else ""
 
 
+class _Plain(Compat32):
+    """Headers as texts of bounded length: what makes sense of them may take the square of it."""
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        return decoded(value[:MOST_HEADER].encode("utf-8", errors="surrogateescape"), "utf-8")
+
+
+_PLAIN = _Plain()
+
+
 def _parsed(raw: bytes) -> Message:
-    try:
-        return email.message_from_bytes(raw, policy=default)
-    except Exception:
-        # Headers the parser fails at, parts nested without end: what the head says is left.
-        return BytesParser(policy=compat32).parsebytes(raw, headersonly=True)
+    """The mail. Of one that is made to keep the parser busy, which pays for each line at each level, the head alone; raises
+    `ValueError` when that is endless too."""
+    if not _HEAD_ENDS.search(raw, 0, MOST_HEAD) and len(raw) > MOST_HEAD:
+        raise ValueError("the head has no end")
+    levels = raw.lower().count(b"multipart/") + 1
+    endless = raw.count(b"\n") * levels > MOST_LINES or raw.count(b"\n--") > MOST_PARTS
+    return BytesParser(policy=_PLAIN).parsebytes(raw, headersonly=endless)
 
 
 def _header(message: Message, name: str) -> str:
-    """The header, decoded, on one line; what cannot be decoded as it stands."""
-    try:
-        value = str(message.get(name, ""))
-    except Exception:
-        value = _as_it_stands(message, name)
+    """The header on one line, as it is written."""
+    return " ".join(str(message.get(name, "")).split())
+
+
+def _words_of(value: str) -> str:
+    """A header's text with its encoded words (RFC 2047) decoded; as it stands where they cannot be."""
     if "=?" in value:
-        with suppress(Exception):  # it stays as it is written
+        with suppress(Exception):
             value = str(make_header(decode_header(value)))
     return " ".join(value.split())
 
 
-def _as_it_stands(message: Message, name: str) -> str:
-    return next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
-
-
 def _address(header: str) -> tuple[str | None, str]:
     """Name and address of whoever wrote; the address in lower case, so that it is the same in every mail."""
-    found = getaddresses([header]) or [parseaddr(header)]
+    try:
+        found = getaddresses([header[:MOST_HEADER]])
+    except RecursionError:  # comments in comments
+        return None, ""
     name, address = next(((name, address) for name, address in found if "@" in address), ("", ""))
-    address = address.strip().lower()
+    name, address = _words_of(name), address.strip().lower()
     return name[:_LONGEST_NAME] or None, address if len(address) <= _LONGEST_ADDRESS else ""
 
 
@@ -218,9 +246,10 @@ def _disposition(part: Message) -> str | None:
 
 def _file_name(part: Message) -> str | None:
     try:
-        return part.get_filename()
+        name = part.get_filename()
     except Exception:
         return None
+    return _words_of(name) if name else None
 
 
 def _nested(part: Message) -> bytes:

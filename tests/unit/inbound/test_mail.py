@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
@@ -132,6 +133,32 @@ def test_a_mail_of_endless_headers_fits_into_an_event() -> None:
     assert "subject" not in event
 
 
+def test_a_name_that_looks_like_an_address_is_a_name() -> None:
+    written = "=?utf-8?q?boss=40shop.example_=3Cboss=40shop.example=3E=2C?= <eve@example.com>"
+    data = read_mail(mail(From="").as_bytes().replace(b"To:", f"From: {written}\r\nTo:".encode(), 1), NOW).message(
+        LIMIT
+    )
+    assert (data.contact, data.data["profile_name"]) == ("eve@example.com", "boss@shop.example <boss@shop.example>,")
+
+
+def test_a_mail_that_cannot_be_read_is_its_own_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: bytes) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr("app.inbound.mail._parsed", fail)
+    event = read_mail(b"odd", NOW).message(LIMIT).envelope("m")
+    [file] = event["data"]["attachments"]
+    assert (event["id"][:7], base64.b64decode(file["content"])) == ("sha256:", b"odd")
+
+
+@pytest.mark.parametrize("odd", ["<!--", "<a ", "<![x>", "<", "<ul><li>", "<a>x", "&#", "<a b='"])
+def test_html_that_never_ends_is_read_at_once(odd: str) -> None:
+    began = time.perf_counter()
+    raw = b"From: a@b.example\r\nContent-Type: text/html\r\n\r\n" + (odd * 200_000)[:200_000].encode()
+    read_mail(raw, NOW).message(LIMIT)
+    assert time.perf_counter() - began < 5
+
+
 def test_an_id_too_long_for_an_event_is_its_digest() -> None:
     raw = b"Message-ID: <" + b"x" * 800 + b"@y>\r\nFrom: a@b.example\r\n\r\nx"
     event = read_mail(raw, NOW).message(LIMIT).envelope("m")
@@ -161,6 +188,7 @@ def test_a_date_nobody_can_believe_is_when_it_came_in(date: str) -> None:
         b"Content-Disposition: attachment; filename*=utf-8''%ff%\r\n\r\nx",
         b"Message-ID: \xff<\xe4@x>\r\nFrom: \xe4\xf6@x.example\r\nSubject: \xe4\r\n\r\n\xe4",
         NESTED,
+        b"From: " + b"(" * 5000 + b"\r\nDate: " + b"(" * 5000 + b"\r\n\r\nx",
     ],
 )
 def test_whatever_is_wrong_with_a_mail_it_becomes_a_message(raw: bytes) -> None:
