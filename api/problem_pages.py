@@ -3,16 +3,8 @@
 Every code that a service or the API raises has its entry here; a test holds that.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemPage:
-    """Title of the problem document, and what its page says."""
-
-    title: str
-    explanation: str
-
+from api.message_problem_pages import MESSAGE_PAGES
+from api.problem_page import ProblemPage
 
 PROBLEM_PAGES: dict[str, ProblemPage] = {
     # Reading the request
@@ -56,14 +48,6 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "invalid_api_key": ProblemPage(
         "Unknown API key", "The key is misspelt, was revoked, or belongs to another server."
     ),
-    "message_not_signed": ProblemPage(
-        "The signature is missing or wrong",
-        "Messages are taken from their provider alone, who signs them. If it is the provider, check the connection's "
-        "secret, and that `HOLDFAST_PUBLIC_URL` is the address the provider calls.",
-    ),
-    "message_not_verified": ProblemPage(
-        "The verify token is another", "`GET /v1/connections/{id}/inbound` says which one to enter at Meta."
-    ),
     # Not there
     "not_found": ProblemPage("There is nothing here", "No resource has this address, or it is not yours to see."),
     "method_not_allowed": ProblemPage(
@@ -84,14 +68,6 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "run_not_found": ProblemPage("No such run", "No run of this workspace has this id."),
     "connection_not_found": ProblemPage("No such connection", "No connection of this workspace has this id or name."),
     "action_not_found": ProblemPage("No such action", "The catalog has no such action: `GET /v1/catalog/actions`."),
-    "address_not_found": ProblemPage(
-        "No messages are taken here",
-        "The address is misspelt, was rotated more than a day ago, or its connection is gone or takes no more.",
-    ),
-    "inbound_not_found": ProblemPage(
-        "No messages come in over the connection",
-        "`POST /v1/connections/{id}/inbound` gives it an address, or has its mailbox looked into.",
-    ),
     "problem_not_found": ProblemPage("No such problem", "No kind of problem has this code."),
     # The state does not allow it
     "workflow_active": ProblemPage(
@@ -128,18 +104,6 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     ),
     "connection_wrong_kind": ProblemPage(
         "The connection is of another kind", "The action needs credentials of another provider than this connection's."
-    ),
-    "connection_takes_no_messages": ProblemPage(
-        "No messages come in over such a connection",
-        "They come in over connections to Twilio, Messenger, WhatsApp, SendGrid and mailboxes (IMAP).",
-    ),
-    "mailbox_has_no_address": ProblemPage(
-        "A mailbox has no address to rotate", "Mails are fetched from it. Change the connection's password instead."
-    ),
-    "connection_unusable": ProblemPage(
-        "The connection cannot be used just now",
-        "Its credentials cannot be read: bring their key back into `HOLDFAST_ENCRYPTION_KEYS`, or enter them again. "
-        "Nothing was taken; send it again later.",
     ),
     "credentials_unreadable": ProblemPage(
         "The credentials cannot be decrypted",
@@ -335,10 +299,6 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "Events follow CloudEvents 1.0: `id`, `source`, `type` and `specversion` are needed. As plain JSON without "
         "`specversion` only `type` is. `errors` says what is missing, for each event of the list. Nothing was taken.",
     ),
-    "invalid_message": ProblemPage(
-        "This is no message",
-        "What came in is not what the provider of this address sends. `detail` says what is missing.",
-    ),
     "invalid_definition": ProblemPage(
         "The definition has problems",
         "`errors` lists all of them, each with its JSON path and, where it is known, the way out. "
@@ -397,4 +357,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "internal_error": ProblemPage(
         "Something broke here", "This is a mistake of the server. The log of the API holds the `request_id`."
     ),
+    **MESSAGE_PAGES,
 }
+
+__all__ = ["PROBLEM_PAGES", "ProblemPage"]

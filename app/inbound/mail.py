@@ -169,8 +169,8 @@ _PLAIN = _Plain()
 
 
 def _parsed(raw: bytes) -> Message:
-    """The mail. Of one that is made to keep the parser busy, which pays for each line at each level, the head alone; raises
-    `ValueError` when that is endless too."""
+    """The mail. Of one that is made to keep the parser busy, which pays for each line at each level, the head alone;
+    raises `ValueError` when that is endless too."""
     if not _HEAD_ENDS.search(raw, 0, MOST_HEAD) and len(raw) > MOST_HEAD:
         raise ValueError("the head has no end")
     levels = raw.lower().count(b"multipart/") + 1
