@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zlib import crc32
 
 from imapclient import SEEN, IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError, LoginError
@@ -88,6 +89,7 @@ class OpenMailbox:
         self, sock: socket.socket, config: ImapConfig, credentials: ImapCredentials, tls: ssl.SSLContext
     ) -> None:
         self._config = config
+        self._whose = crc32("\n".join((config.host, credentials.username, config.mailbox)).encode()) >> 1
         sock.settimeout(COMMAND_SECONDS)
         if config.security == "tls":
             sock = tls.wrap_socket(sock, server_hostname=config.host)
@@ -103,8 +105,9 @@ class OpenMailbox:
 
     @property
     def uid_validity(self) -> int:
-        """What the numbers of its mails are good for."""
-        return min(int(self._selected.get(b"UIDVALIDITY", 0)), MOST_UID)
+        """What the numbers of its mails are good for: the server's UIDVALIDITY, and which mailbox of whom it is, since two
+        made in the same second may have the same."""
+        return min(int(self._selected.get(b"UIDVALIDITY", 0)), MOST_UID) << 31 | self._whose
 
     def last_before(self, since: datetime) -> int:
         """The number of the last mail that came in before then, by the server's clock; those above it came later."""

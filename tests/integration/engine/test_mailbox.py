@@ -198,6 +198,21 @@ async def test_a_mailbox_numbered_anew_is_read_from_the_last_look(looking: Looki
     assert await looking.subjects() == ["Order 1", "Order 2"]
 
 
+async def test_another_mailbox_of_the_connection_is_read_from_now_on(looking: Looking, server: ImapServer) -> None:
+    await server.make("Other")
+    await looking.open(server)
+    await server.put(mail(1))
+    await looking.look()
+    await server.put(mail(2), mailbox="Other", date="01-Feb-2020 10:00:00 +0000")
+    await server.put(mail(3), mailbox="Other")
+    _, connection = await looking.state()
+    engine = looking.engine
+    change = {"config": {"mailbox": "Other"}}
+    await connections.update(engine.platform, engine.workspace_id, connection.id, change)
+    await looking.look()
+    assert await looking.subjects() == ["Order 1", "Order 3"]
+
+
 @pytest.mark.parametrize(
     ("config", "told"),
     [
