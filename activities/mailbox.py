@@ -105,8 +105,8 @@ class OpenMailbox:
 
     @property
     def uid_validity(self) -> int:
-        """What the numbers of its mails are good for: the server's UIDVALIDITY, and which mailbox of whom it is, since two
-        made in the same second may have the same."""
+        """What the numbers of its mails are good for: the server's UIDVALIDITY, and which mailbox of whom it is, since
+        two that were made in the same second may have the same."""
         return min(int(self._selected.get(b"UIDVALIDITY", 0)), MOST_UID) << 31 | self._whose
 
     def last_before(self, since: datetime) -> int:

@@ -2,13 +2,16 @@
 
 from copy import deepcopy
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from app.inbound.message import Unreadable
 from app.inbound.meta import read_messenger, read_whatsapp
 
+CONTRACT = Path(__file__).resolve().parents[4] / "shared" / "contracts" / "whatsapp_cloud_v23.yaml"
 NOW = datetime(2030, 1, 31, 9, tzinfo=UTC)
 PAGE = "106540352242922"
 
@@ -165,3 +168,26 @@ def test_the_body_of_another_product_is_said(body: Any) -> None:
     for read in (read_messenger, read_whatsapp):
         with pytest.raises(Unreadable):
             read(body, PAGE, NOW)
+
+
+def published() -> list[Body]:
+    """The messages that Meta's published description of its webhooks shows."""
+    schemas = yaml.load(CONTRACT.read_text(), Loader=yaml.CSafeLoader)["components"]["schemas"]
+    text = [part for schema in schemas.values() for part in [schema, *schema.get("allOf", [])]]
+    shown = [part["example"] for part in text if isinstance(part.get("example"), dict)]
+    return [each for each in shown if {"from", "id", "timestamp", "type"} <= each.keys()]
+
+
+@pytest.mark.skipif(not CONTRACT.exists(), reason=f"Meta's description is not here ({CONTRACT})")
+def test_the_messages_metas_own_description_shows_are_read() -> None:
+    found = published()
+    assert {"text", "image", "button", "interactive"} <= {each["type"] for each in found}
+    for told in found:
+        messages = read_whatsapp(account(value(told)), PAGE, NOW)
+        if told["type"] in ("reaction", "system"):
+            assert messages == []
+            continue
+        [message] = messages
+        assert (message.id, message.contact) == (told["id"], f"+{told['from']}")
+        assert message.at.year >= 2024
+        assert message.data["message_text"] or told["type"] not in ("text", "button", "interactive")
