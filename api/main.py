@@ -28,6 +28,7 @@ from api.routes import (
     forms,
     health,
     hooks,
+    inbound,
     run_input,
     runs,
     stream,
@@ -37,6 +38,7 @@ from api.routes import (
     workspace,
 )
 from api.routes import problems as problem_routes
+from api.routes.incoming import messages
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 
@@ -58,6 +60,7 @@ _RESOURCES = (
     forms,
     webhooks,
     connections,
+    inbound,
     catalog,
     workspace,
 )
@@ -95,6 +98,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     app.include_router(approval_pages.router)
     app.include_router(form_pages.router)
     app.include_router(hooks.router)
+    app.include_router(messages.router)
     app.include_router(problem_routes.router)
     return app
 

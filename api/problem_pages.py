@@ -3,18 +3,9 @@
 Every code that a service or the API raises has its entry here; a test holds that.
 """
 
-from dataclasses import dataclass
-
+from api.message_problem_pages import MESSAGE_PAGES
+from api.problem_page import ProblemPage
 from api.webhook_problems import WEBHOOK_PROBLEMS
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemPage:
-    """Title of the problem document, and what its page says."""
-
-    title: str
-    explanation: str
-
 
 PROBLEM_PAGES: dict[str, ProblemPage] = {
     # Reading the request
@@ -401,4 +392,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "Something broke here", "This is a mistake of the server. The log of the API holds the `request_id`."
     ),
     **{code: ProblemPage(*page) for code, page in WEBHOOK_PROBLEMS.items()},
+    **MESSAGE_PAGES,
 }
+
+__all__ = ["PROBLEM_PAGES", "ProblemPage"]

@@ -37,7 +37,7 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": 'Bearer realm="holdfast"'},
     503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
 }
-_SECRET_PATHS = ("/approvals/", "/hooks/")
+_SECRET_PATHS = ("/approvals/", "/hooks/", "/messages/")
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 
 

@@ -8,6 +8,7 @@ import typer
 from typer._click.exceptions import ClickException
 
 from app.cli.apply import apply
+from app.cli.connections import connections_app
 from app.cli.demo import demo
 from app.cli.deploy import deploy_app
 from app.cli.dev import dev
@@ -69,6 +70,7 @@ for _group, _name, _panel in (
     (events_app, "events", WORKFLOWS),
     (forms_app, "forms", WORKFLOWS),
     (webhooks_app, "webhooks", WORKFLOWS),
+    (connections_app, "connections", WORKFLOWS),
 ):
     app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
     for _command in _group.registered_commands:

@@ -75,8 +75,18 @@ def _listen(workflow_id: UUID, position: int, trigger: AnyTrigger) -> Listen | N
                 position=position,
                 kind="message",
                 event=trigger.event,
+                source=trigger.source,
                 filter=trigger.filter,
-                options={"connection": trigger.connection, "conversation": trigger.conversation},
+                options=_of_message(trigger),
             )
         case _:
             return None
+
+
+def _of_message(trigger: MessageTrigger) -> JsonObject:
+    """What else the trigger says; how its messages are answered only where it says so."""
+    answered = {name: getattr(trigger, name) for name in ("timeout", "greeting", "language", "max_seconds")}
+    if trigger.respond != "at_once":
+        answered["respond"] = trigger.respond
+    said = {name: value for name, value in answered.items() if value is not None}
+    return {"connection": trigger.connection, "conversation": trigger.conversation, **said}

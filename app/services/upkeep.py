@@ -24,7 +24,7 @@ LOOKS_AT_ONCE = 4
 DUTY_SECONDS = 60.0
 """A duty that took this long begins with no further workspace."""
 
-_LOOKED_FOR = (Duty.EVENTS, Duty.STARTS, Duty.CHILDREN, Duty.CHECKS, Duty.PURGE)
+_LOOKED_FOR = (Duty.EVENTS, Duty.STARTS, Duty.CHILDREN, Duty.CHECKS, Duty.PURGE, Duty.MESSAGES)
 
 _log = logging.getLogger(__name__)
 
@@ -132,6 +132,7 @@ _DUTIES: Mapping[Duty, Callable[[Platform, UUID], Awaitable[UpkeepReport]]] = {
     Duty.CHECKS: _check_runs,
     Duty.PURGE: _purge,
 }
+"""Those done here; messages are fetched by `activities.messages`."""
 
 
 def _left(duty: Duty, more: bool) -> list[str]:

@@ -58,6 +58,12 @@ _LOOK = f"""
             (SELECT true FROM events WHERE {EXPIRED_EVENT} ORDER BY received_at LIMIT 1),
             (SELECT true FROM form_senders WHERE {EXPIRED_SENDER} ORDER BY free_at LIMIT 1),
             (SELECT true FROM deliveries WHERE {EXPIRED_DELIVERY} ORDER BY received_at LIMIT 1),
+            false),
+        COALESCE(
+            (SELECT true FROM mailboxes
+             WHERE workspace_id = %(workspace_id)s AND due_at <= now() ORDER BY due_at LIMIT 1),
+            (SELECT true FROM calls
+             WHERE workspace_id = %(workspace_id)s AND told_at IS NULL AND due_at <= now() ORDER BY due_at LIMIT 1),
             false)
 """
 
@@ -103,7 +109,7 @@ def look(
     check_after: timedelta,
     retention_days: int,
 ) -> Statement:
-    """Whether there is work: one row `(events, starts, children, checks, purge)`, each true or false."""
+    """Whether there is work: one row `(events, starts, children, checks, purge, messages)`, each true or false."""
     return Statement(
         _LOOK,
         {

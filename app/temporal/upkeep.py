@@ -26,6 +26,8 @@ class Duty(StrEnum):
     CHILDREN = "children"
     CHECKS = "checks"
     PURGE = "purge"
+    MESSAGES = "messages"
+    """Last: it asks mail servers, which take their time."""
 
     @property
     def activity(self) -> str:
@@ -97,6 +99,8 @@ class UpkeepReport:
     runs_purged: int = 0
     events_purged: int = 0
     deliveries_purged: int = 0
+    messages_taken: int = 0
+    """Mails that were fetched, and calls of which nothing more was heard."""
     left_over: list[str] = field(default_factory=list)
     """Duties that hit a bound: the next pass goes on with them."""
     trouble: list[Trouble] = field(default_factory=list)
@@ -137,5 +141,6 @@ COUNTS = {
     "runs_purged": "runs purged",
     "events_purged": "events purged",
     "deliveries_purged": "deliveries purged",
+    "messages_taken": "messages taken",
 }
 """The counts of a report, and how they read; what is only looked at is not worth a word."""

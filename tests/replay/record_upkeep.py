@@ -50,9 +50,17 @@ UNTOLD = """
 """
 """A child whose parent was not told of its end."""
 
+A_MAILBOX = """
+    INSERT INTO connections (workspace_id, id, kind, name)
+    SELECT workspace_id, workspace_id, 'imap', 'support-mail' FROM workspaces;
+    INSERT INTO mailboxes (workspace_id, connection_id) SELECT workspace_id, id FROM connections;
+"""
+"""A mailbox that is due."""
+
 
 async def main() -> None:
-    """Record all of them: an idle pass, one after it that does much, one in which a duty fails, one about children."""
+    """Record all of them: an idle pass, one after it that does much, one in which a duty fails, one about children, one
+    about a mailbox."""
     with tempfile.TemporaryDirectory(prefix="holdfast-record-", ignore_cleanup_errors=True) as folder:
         async with servers(Path(folder)) as settings, open_platform(settings) as platform, _worker(platform) as client:
             await ensure_upkeep(client, timedelta(hours=1))
@@ -65,6 +73,8 @@ async def main() -> None:
             await _record(client, "failing")
             await _run(Engine(platform, workspace.workspace_id), UNTOLD)
             await _record(client, "children")
+            await _run(Engine(platform, workspace.workspace_id), A_MAILBOX)
+            await _record(client, "messages")
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ Columns only; queries live in `app/store`. Primary keys start with the workspace
 
 from app.db.models.base import Base
 from app.db.models.forms import FormSender
+from app.db.models.messages import Call, Mailbox, MessageAddress
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.waiting import Approval, Event, Wait
 from app.db.models.webhooks import Delivery, Webhook
@@ -22,11 +23,14 @@ __all__ = [
     "ApiKey",
     "Approval",
     "Base",
+    "Call",
     "Connection",
     "Delivery",
     "Event",
     "FormSender",
     "Journal",
+    "Mailbox",
+    "MessageAddress",
     "Run",
     "Step",
     "StepAttempt",
