@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.models import Event
 from app.services.envelopes import run_key
 from app.services.platform import Platform
-from app.services.responding import OnItsWay, hears, start
+from app.services.reacting import OnItsWay, hears, start
 from app.services.starting import ConversationUnderWay
 from app.store import conversations as store
 from app.store import events, listening, runs, waits

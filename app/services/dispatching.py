@@ -19,7 +19,7 @@ from app.services.errors import Unavailable
 from app.services.launching import TEMPORAL_ERRORS, handle_of
 from app.services.listening import SINCE_TOLERANCE, Listening, look
 from app.services.platform import Platform
-from app.services.responding import OnItsWay, fits, start
+from app.services.reacting import OnItsWay, fits, start
 from app.store import events as store
 from app.store import waits
 from app.store.events import Dispatched

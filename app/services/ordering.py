@@ -7,7 +7,6 @@ those of earlier events before; to start a run twice changes nothing.
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -18,14 +17,12 @@ from app.definition.ordering import order_key
 from app.json import JsonObject
 from app.services.envelopes import run_key
 from app.services.platform import Platform
-from app.services.responding import OnItsWay, hears, start
+from app.services.reacting import OnItsWay, hears, start
 from app.store import events as store
 from app.store import listening, runs
 from app.store.listening import Heard
 
 MOST_AT_ONCE = 500
-
-logger = logging.getLogger(__name__)
 
 Place = tuple[OnItsWay, Heard]
 
