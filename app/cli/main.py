@@ -20,6 +20,7 @@ from app.cli.processes import api, health, worker
 from app.cli.replay import replay
 from app.cli.runs import run as start_run
 from app.cli.runs import runs_app
+from app.cli.schedules import schedules_app
 from app.cli.setup import migrate, temporal_setup
 from app.cli.workflows import workflows_app
 
@@ -65,6 +66,7 @@ for _group, _name, _panel in (
     (runs_app, "runs", WORKFLOWS),
     (workflows_app, "workflows", WORKFLOWS),
     (events_app, "events", WORKFLOWS),
+    (schedules_app, "schedules", WORKFLOWS),
 ):
     app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
     for _command in _group.registered_commands:

@@ -34,6 +34,14 @@ class Started:
     created: bool
 
 
+@dataclass(frozen=True, slots=True)
+class BySchedule:
+    """The schedule that starts a run, and the id of the Temporal workflow that is told of its end."""
+
+    schedule_id: UUID
+    waiting: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
     workspace_id: UUID
@@ -45,6 +53,7 @@ class _Request:
     trigger_type: str
     event: JsonObject | None
     parent: Parent | None
+    schedule: BySchedule | None
     digest: str | None
     """Of what was asked for, where a repeat must ask for the same."""
 
@@ -61,22 +70,23 @@ async def start(
     trigger_type: str = "manual",
     event: JsonObject | None = None,
     parent: Parent | None = None,
+    schedule: BySchedule | None = None,
     noted_later: bool = False,
 ) -> Started:
     """Start a run of the workflow's active version, or of `version`. `event` is the envelope of what triggers it,
-    `parent` the step of another run that asks for it.
+    `parent` the step of another run that asks for it, `schedule` whose moment has come.
 
     The run is committed as pending before Temporal hears of it, so that nothing can lose it. The same idempotency key
     gives the same run. Its workflow's limits may have it wait, or answer with the run of an earlier start; what they
-    refuse of an event is a run that never began. With `noted_later` the caller sees to `launching.note`, should the run
-    not end at once.
+    refuse of an event or a schedule is a run that never began. With `noted_later` the caller sees to `launching.note`,
+    should the run not end at once.
 
     Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
     unknown variables, `invalid_limit_key`), `TooLarge` and `TooMany`; of a parent also `Conflict` (`parent_ended`,
     `runs_nested_too_deep`).
     """
     _check_size(platform, input)
-    asked = idempotency_key is not None and event is None and parent is None
+    asked = idempotency_key is not None and event is None and parent is None and schedule is None
     request = _Request(
         workspace_id=workspace_id,
         workflow_id=workflow_id,
@@ -87,6 +97,7 @@ async def start(
         trigger_type=trigger_type,
         event=event,
         parent=parent,
+        schedule=schedule,
         digest=_digest(input, version, variables) if asked else None,
     )
     active = platform.actives.get((workspace_id, workflow_id)) if version is None and parent is None else None
@@ -144,7 +155,7 @@ async def _add(session: AsyncSession, request: _Request) -> Started | tuple[Run,
     kept = await workflow_variables.kept(session, workspace_id, workflow_id)
     run = _new_run(request, workflow.name, definition, variables={**kept, **(request.variables or {})}, depth=depth)
     _check_whole(active.facts, run)
-    noting = request.event is not None
+    noting = request.event is not None or request.schedule is not None
     added = await admission.add(session, run, limits, workspace_name=workspace_name, noting=noting)
     if added is run:
         return run, active
@@ -157,7 +168,7 @@ async def _add(session: AsyncSession, request: _Request) -> Started | tuple[Run,
 
 
 def _new_run(request: _Request, name: str, version: Version, *, variables: JsonObject, depth: int = 0) -> Run:
-    event, parent = request.event, request.parent
+    event, parent, schedule = request.event, request.parent, request.schedule
     return Run(
         workspace_id=request.workspace_id,
         id=uuid7(),
@@ -178,6 +189,8 @@ def _new_run(request: _Request, name: str, version: Version, *, variables: JsonO
         parent_path=parent.path if parent else None,
         parent_waits=parent is not None and parent.waits,
         depth=depth,
+        schedule_id=schedule.schedule_id if schedule else None,
+        told_workflow=schedule.waiting if schedule else None,
         response=None,
         retry_of=None,
         attempt=1,

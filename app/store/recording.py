@@ -156,8 +156,9 @@ _OVER = """
     WITH closed AS (
         UPDATE waits SET closed_at = now()
         WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND closed_at IS NULL)
-    SELECT workflow_id, concurrency_key FROM runs
-    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND concurrency_key IS NOT NULL
+    SELECT workflow_id, concurrency_key, told_workflow FROM runs
+    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s
+      AND (concurrency_key IS NOT NULL OR told_workflow IS NOT NULL)
 """
 
 _CLOSE_WAITS = """
@@ -304,8 +305,8 @@ class RunRecords:
         return Statement(_REPORT_RUN, {**self._run, **state})
 
     def over(self) -> Statement:
-        """The run has ended: its waits are over. Gives the place that it had if it has a concurrency key:
-        `(workflow_id, concurrency_key)`, or nothing."""
+        """The run has ended: its waits are over. Gives the place that it had if it has a concurrency key, and the
+        Temporal workflow that waits for it if there is one: `(workflow_id, concurrency_key, told_workflow)`."""
         return Statement(_OVER, self._run)
 
     def close_waits(self, paths: Sequence[str]) -> Statement:

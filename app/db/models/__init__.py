@@ -5,6 +5,7 @@ Columns only; queries live in `app/store`. Primary keys start with the workspace
 
 from app.db.models.base import Base
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
+from app.db.models.schedules import Schedule
 from app.db.models.waiting import Approval, Event, Wait
 from app.db.models.workflows import (
     ApiKey,
@@ -24,6 +25,7 @@ __all__ = [
     "Event",
     "Journal",
     "Run",
+    "Schedule",
     "Step",
     "StepAttempt",
     "StoredPayload",
