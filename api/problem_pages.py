@@ -224,13 +224,13 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     ),
     "schedule_not_found": ProblemPage(
         "There is no such schedule",
-        "`GET /v1/schedules` lists those of your workspace. A schedule goes when its workflow is archived or deleted, or "
+        "`GET /v1/schedules` lists those of your workspace. A schedule goes when its workflow is archived, deleted or "
         "published without its trigger; one that is published again has another id.",
     ),
     "invalid_backfill": ProblemPage(
         "This period cannot be filled in",
-        "A period begins before it ends, ends in the past, and has at most 1,000 moments of the schedule. `detail` says "
-        "how far the first thousand reach.",
+        "A period begins before it ends, ends in the past, and has at most 1,000 moments of the schedule. `detail` "
+        "says how far the first thousand reach.",
     ),
     "approval_not_found": ProblemPage(
         "There is no such approval", "`GET /v1/approvals?status=all` lists those of your workspace."

@@ -100,8 +100,8 @@ async def trigger_now(
     actor: ActorDep,
     response: Response,
 ) -> TriggeredAnswer:
-    """As if a moment of the schedule had come, also of one that is paused. Answers with the run once it has begun; while
-    no worker is there, or when `overlap` leaves it out, `run` is null."""
+    """As if a moment of the schedule had come, also of one that is paused. Answers with the run once it has begun;
+    while no worker is there, or when `overlap` leaves it out, `run` is null."""
     triggered = await schedules.trigger_now(platform, actor.workspace_id, schedule_id, overlap=body.overlap)
     run, note = triggered.run, None
     if run is None:
