@@ -4,7 +4,6 @@ Temporal's server is asked itself. What it names beyond what it was told lies wh
 when it starts (`Timetable.has`).
 """
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -25,8 +24,8 @@ LINES = ["30 2 * * *", "45 1 * * *", "15 * * * *", "0 */2 * * *", "*/20 * * * su
 
 
 @pytest.fixture
-async def client(platform: Platform) -> AsyncIterator[Client]:
-    yield await platform.temporal.client()
+async def client(platform: Platform) -> Client:
+    return await platform.temporal.client()
 
 
 def wanted(trigger: ScheduleTrigger) -> Wanted:
@@ -80,7 +79,7 @@ async def test_temporal_acts_at_the_moments_of_the_timetable(client: Client, zon
     "trigger",
     [
         {"cron": ["0 9 * * mon#2", "0 0 13 * fri"], "timezone": "Asia/Tokyo"},
-        {"cron": "5-20/5,40 8-18 1,15 * mon-fri", "timezone": "UTC"},
+        {"cron": "5-15/5,40 8,18 1,15 * mon-fri", "timezone": "UTC"},
         {"cron": "0 12 */9 feb,mar sun", "timezone": "Asia/Kolkata"},
         {"cron": "@yearly"},
         {"every": "7h"},

@@ -111,18 +111,15 @@ async def test_a_schedule_keeps_its_id_and_its_pause_through_versions(engine: En
     nine, hourly = await rows(engine, workflow_id)
     assert (nine.position, hourly.position) == (1, 2)
     await schedules.pause(engine.platform, engine.workspace_id, hourly.id, reason="audit", by="Ada")
-    await put(
-        engine,
-        workflow_id,
-        {"triggers": [two[1], {"type": "schedule", "cron": "0 10 * * *"}], "steps": daily()["steps"]},
-    )
+    ten = {"type": "schedule", "cron": "0 10 * * *"}
+    await put(engine, workflow_id, {**definition, "triggers": [two[1], ten]})
     first, second = await rows(engine, workflow_id)
     assert (first.id, first.status, first.paused_reason, second.id) == (hourly.id, "paused", "audit", nine.id)
     assert second.trigger["cron"] == "0 10 * * *"
     found = await there(engine, second)
     assert found is not None
     assert [each.hour[0].start for each in found.schedule.spec.calendars] == [10]
-    await put(engine, workflow_id, {"triggers": [two[1]], "steps": daily()["steps"]})
+    await put(engine, workflow_id, {**definition, "triggers": [two[1]]})
     assert [row.id for row in await rows(engine, workflow_id)] == [hourly.id]
     assert await there(engine, nine) is None
     copy = await workflows.duplicate(engine.platform, engine.workspace_id, workflow_id)
