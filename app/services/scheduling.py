@@ -1,9 +1,8 @@
 """Schedules in step: rows with what is published, in its transaction, and then Temporal's schedules with the rows.
 
 A row is written before Temporal hears of it, so that nothing is lost when it is away: what could not be told is left
-for upkeep, which also asks now and then whether all is as it should be. Temporal is asked what it has before the row is
-read, and takes no change by somebody who has not seen the one before: so of two who bring a schedule up to date at
-once, the later row wins.
+for upkeep, which also asks now and then whether all is as it should be. Of two who bring a schedule up to date at once
+the later row wins: whoever told Temporal of a row that has changed meanwhile does so again.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from temporalio.client import Client
+from temporalio.client import Client, ScheduleDescription
 from temporalio.service import RPCError, RPCStatusCode
 from uuid_utils.compat import uuid7
 
@@ -163,10 +162,10 @@ def state_of(row: Schedule) -> tuple[bool, str | None]:
 
 
 async def _sync(platform: Platform, client: Client, workspace_id: UUID, schedule_id: UUID, resume: bool) -> bool:
-    fresh = True
+    # Of one that is new it is known that Temporal has none, and what is to be paused need not be looked at before.
+    look = resume
     for _ in range(TRIES):
-        # Of one that is new it is known that Temporal has none: it need not be asked.
-        there = None if fresh else await run_schedules.describe(client, str(schedule_id))
+        there = await run_schedules.describe(client, str(schedule_id)) if look else None
         async with platform.database.transaction(workspace_id) as session:
             row = await store.find(session, workspace_id, schedule_id)
         if row is None or row.deleted_at is not None:
@@ -174,25 +173,33 @@ async def _sync(platform: Platform, client: Client, workspace_id: UUID, schedule
             async with platform.database.transaction(workspace_id) as session:
                 await store.remove(session, workspace_id, schedule_id)
             return True
-        if fresh and row.synced is not None:
-            fresh = False
+        wanted, now = wanted_of(row), datetime.now(UTC)
+        behind = row.synced != row.revision
+        if there is None and row.synced is not None and not look and not (wanted.paused and behind):
+            look = True
             continue
-        fresh = False
-        wanted, now, pause = wanted_of(row), datetime.now(UTC), None
-        if there is None:
-            if not await run_schedules.create(client, wanted, now):
-                continue
+        if there is None and (look or row.synced is None):
+            done = await run_schedules.create(client, wanted, now)
+        elif there is None or behind or resume:
+            done = await run_schedules.update(client, wanted, there, now, resume=resume)
         else:
-            if not (row.synced == row.revision and not resume and run_schedules.is_as_wanted(there, wanted, now)):
-                if row.synced == row.revision and not resume:
-                    _log.warning("schedule %s was changed in Temporal: it is as it was published again", schedule_id)
-                if not await run_schedules.update(client, wanted, there, now, resume=resume):
-                    continue
-            pause = None if wanted.paused or resume else run_schedules.own_pause(there)
+            done = await _as_it_was(client, wanted, there, now)
+        look = True
+        if not done:
+            continue
+        pause = None if there is None or wanted.paused or resume else run_schedules.own_pause(there)
         async with platform.database.transaction(workspace_id) as session:
             if await store.note_synced(session, workspace_id, schedule_id, row.revision, paused_in_temporal=pause):
                 return True
     return False
+
+
+async def _as_it_was(client: Client, wanted: Wanted, there: ScheduleDescription, now: datetime) -> bool:
+    """Put right what somebody else changed, and name the moments around the next changes of clocks."""
+    if run_schedules.is_as_wanted(there, wanted, now):
+        return True
+    _log.info("schedule %s is not as it should be in Temporal, and made so again", wanted.schedule_id)
+    return await run_schedules.update(client, wanted, there, now, resume=False)
 
 
 def wanted_of(row: Schedule) -> Wanted:

@@ -102,18 +102,23 @@ async def describe(client: Client, schedule_id: str) -> ScheduleDescription | No
     return None
 
 
-async def update(client: Client, wanted: Wanted, there: ScheduleDescription, now: datetime, *, resume: bool) -> bool:
-    """Bring the schedule to what is wanted; False when it is gone. Somebody's own pause stays unless it is to `resume`.
-    What somebody changed since it was described stays as well: Temporal takes nothing then. Raises `RPCError`."""
+async def update(
+    client: Client, wanted: Wanted, there: ScheduleDescription | None, now: datetime, *, resume: bool
+) -> bool:
+    """Bring the schedule to what is wanted; False when it is gone. Raises `RPCError`.
+
+    With what is `there` somebody's own pause stays unless it is to `resume`, and Temporal takes nothing if somebody
+    changed it since.
+    """
     schedule = _schedule(wanted, now)
-    if not wanted.paused and not resume and (note := own_pause(there)) is not None:
+    if there is not None and not wanted.paused and not resume and (note := own_pause(there)) is not None:
         schedule.state = ScheduleState(paused=True, note=note)
     request = UpdateScheduleRequest(
         namespace=client.namespace,
         schedule_id=names.schedule_id(wanted.schedule_id),
         # The client's own `update` tells the server nothing about what it has seen.
         schedule=await schedule._to_proto(client),
-        conflict_token=there.raw_description.conflict_token,
+        conflict_token=b"" if there is None else there.raw_description.conflict_token,
         identity=client.identity,
         request_id=str(uuid4()),
     )
