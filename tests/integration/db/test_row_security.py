@@ -40,6 +40,7 @@ def rows_of(workspace: UUID) -> dict[str, dict[str, Any]]:
     """One row for every table, in the order they can be inserted."""
     ids = {"workspace_id": workspace, "id": workspace, "workflow_id": workspace, "run_id": workspace}
     ids |= {"parent_run_id": workspace, "retry_of": workspace, "replaced_by": workspace}
+    ids |= {"schedule_id": workspace, "last_run_id": workspace}
     return {table.name: {column.name: a_value(column, ids) for column in table.columns} for table in TABLES}
 
 
