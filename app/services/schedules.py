@@ -167,7 +167,7 @@ async def backfill(
     if not moments:
         return 0
     await _in_step(platform, workspace_id, schedule_id)
-    behind = next(table.after(moments[-1]))
+    behind = next(table.after(moments[-1]), moments[-1] + timedelta(minutes=1))
     await _ask(run_schedules.backfill(await _client(platform), str(schedule_id), moments[0], behind, overlap))
     return len(moments)
 

@@ -1,8 +1,8 @@
 """A timetable in Temporal's words: calendars, intervals, and single moments where clocks are moved.
 
 Temporal reads calendars in a zone as well, and errs on the days on which clocks are moved: it leaves moments out, and
-adds some that no calendar names. So the moments near such a change are named one by one, for longer than a year ahead,
-and what comes too much is for who is started by it to recognise (`Timetable.has`). Pure: nothing is asked of a server.
+adds some that no calendar names. So the moments near such a change are named one by one, for longer than a year back
+and ahead, and what comes too much is for who is started by it to recognise (`Timetable.has`). Pure: no server is asked.
 """
 
 import itertools
@@ -14,8 +14,9 @@ from temporalio.client import ScheduleCalendarSpec, ScheduleIntervalSpec, Schedu
 from app.definition.cron import Cron, Days
 from app.definition.timetable import EPOCH, Timetable, around, changes, offset
 
-AHEAD = timedelta(days=400)
-"""How far ahead changes of clocks are looked for. Upkeep does so again and again."""
+AROUND = timedelta(days=400)
+"""How far back and ahead changes of clocks are looked for: back, for periods that are filled in. Upkeep does so again
+and again."""
 _HOUR = timedelta(hours=1)
 
 
@@ -23,7 +24,7 @@ def spec(table: Timetable, jitter: timedelta | None, now: datetime) -> ScheduleS
     """When Temporal shall start something, as far as can be said now."""
     if table.every is not None:
         return ScheduleSpec(intervals=[ScheduleIntervalSpec(every=table.every, offset=timedelta())], jitter=jitter)
-    moved = changes(table.zone, now - timedelta(days=1), now + AHEAD)
+    moved = changes(table.zone, now - AROUND, now + AROUND)
     by_clock = [line for line in table.crons if moved and _is_every_hour(line) and _whole_hours(table, moved)]
     rest = Timetable(tuple(line for line in table.crons if line not in by_clock), table.zone)
     return ScheduleSpec(
