@@ -288,13 +288,11 @@ async def _ask(asked: Awaitable[None]) -> None:
     try:
         async with asyncio.timeout(TEMPORAL_SECONDS):
             await asked
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            detail = "Temporal does not have the schedule at present; it is made again within minutes. Try again then."
-            raise Unavailable("temporal_unavailable", detail) from error
-        raise _away() from error
     except TEMPORAL_ERRORS as error:
-        raise _away() from error
+        detail = "Temporal did not answer; what was asked for may still take effect: look at the schedule's runs first."
+        if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+            detail = "Temporal does not have the schedule at present; it is made again within minutes. Try again then."
+        raise Unavailable("temporal_unavailable", detail) from error
 
 
 def _away() -> Unavailable:

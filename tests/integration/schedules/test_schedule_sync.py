@@ -18,6 +18,7 @@ from app.db.models import Schedule
 from app.embedded.ports import free_port
 from app.json import JsonObject
 from app.services import schedules, scheduling, upkeep, workflows
+from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.settings import Settings
 from app.temporal import names, run_schedules
@@ -153,6 +154,8 @@ async def test_a_schedule_that_is_lost_or_edited_in_temporal_is_repaired(engine:
     assert await tended(engine)
     assert (await handle.describe()).info.last_updated_at is None, "what is as it should be is not touched"
     await handle.delete()
+    with pytest.raises(Unavailable, match="it is made again"):
+        await schedules.trigger_now(engine.platform, engine.workspace_id, row.id)
     assert await tended(engine)
     assert await there(engine, row) is not None
 
