@@ -41,6 +41,7 @@ class UpkeepActivities:
             self.events,
             self.starts,
             self.children,
+            self.schedules,
             self.checks,
             self.purge,
             self.messages,
@@ -76,6 +77,11 @@ class UpkeepActivities:
     async def children(self, workspace_ids: list[str]) -> UpkeepReport:
         """Tell runs of their children's ends, and cancel children whose parents have ended."""
         return await self._tend(Duty.CHILDREN, workspace_ids)
+
+    @activity.defn(name=Duty.SCHEDULES.activity)
+    async def schedules(self, workspace_ids: list[str]) -> UpkeepReport:
+        """Bring Temporal's schedules in step, and tell schedules of their runs' ends."""
+        return await self._tend(Duty.SCHEDULES, workspace_ids)
 
     @activity.defn(name=Duty.CHECKS.activity)
     async def checks(self, workspace_ids: list[str]) -> UpkeepReport:

@@ -32,6 +32,7 @@ TAGS: list[JsonObject] = [
         "description": "What happens elsewhere, as CloudEvents: starts workflows, wakes waiting runs.",
     },
     {"name": "webhooks", "description": "Addresses at which workflows take requests of others, and what came in."},
+    {"name": "schedules", "description": "What starts runs at moments: when, and what became of it."},
     {"name": "connections", "description": "Credentials for providers. They are written, used, and never shown."},
     {"name": "catalog", "description": "What a step can do, and the schema of definitions."},
     {"name": "workspace", "description": "Your workspace and its settings."},

@@ -19,6 +19,7 @@ from activities.http_client import HttpClient
 from activities.messages import MessageDuty
 from activities.record import RecordActivities
 from activities.runner import ActionRunner
+from activities.scheduled import ScheduledActivities
 from activities.upkeep import UpkeepActivities
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
@@ -62,6 +63,7 @@ def build_worker(
             *RecordActivities(platform).activities(),
             *ChildActivities(platform).activities(),
             *UpkeepActivities(platform, MessageDuty(platform, http)).activities(),
+            *ScheduledActivities(platform).activities(),
         ],
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.
         workflow_runner=Watched(workflow_runner or UnsandboxedWorkflowRunner(), first_tasks),

@@ -22,6 +22,7 @@ from app.cli.processes import api, health, worker
 from app.cli.replay import replay
 from app.cli.runs import run as start_run
 from app.cli.runs import runs_app
+from app.cli.schedules import schedules_app
 from app.cli.setup import migrate, temporal_setup
 from app.cli.webhooks import webhooks_app
 from app.cli.workflows import workflows_app
@@ -71,6 +72,7 @@ for _group, _name, _panel in (
     (forms_app, "forms", WORKFLOWS),
     (webhooks_app, "webhooks", WORKFLOWS),
     (connections_app, "connections", WORKFLOWS),
+    (schedules_app, "schedules", WORKFLOWS),
 ):
     app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
     for _command in _group.registered_commands:

@@ -21,6 +21,7 @@ from app.definition.event_keys import EventKey, key_of
 from app.json import JsonObject
 from app.services import approval_links, queues
 from app.services.platform import Platform
+from app.services.telling import tell_schedule
 from app.store import approvals, children, events, recording, waits, workflow_variables
 from app.store.recording import RunRecords
 from app.store.run_state import ENDED
@@ -155,8 +156,10 @@ async def record_batch(platform: Platform, batch: RecordBatch) -> None:
         return
     written = await _write(platform, batch, *statements, _records(batch).over())
     platform.news.tell(UUID(batch.run_id))
-    for workflow_id, key in written[-1] if written is not None else ():
+    for workflow_id, key, waiting in written[-1] if written is not None else ():
         await queues.release(platform, UUID(batch.workspace_id), workflow_id, key)
+        if waiting is not None:
+            await tell_schedule(platform, UUID(batch.run_id), waiting)
 
 
 async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:

@@ -41,6 +41,14 @@ class Started:
     created: bool
 
 
+@dataclass(frozen=True, slots=True)
+class BySchedule:
+    """The schedule that starts a run, and the id of the Temporal workflow that is told of its end."""
+
+    schedule_id: UUID
+    waiting: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
     workspace_id: UUID
@@ -54,6 +62,7 @@ class _Request:
     parent: Parent | None
     received_at: datetime | None
     conversation: str | None
+    schedule: BySchedule | None
     digest: str | None
     """Of what was asked for, where a repeat must ask for the same."""
 
@@ -72,23 +81,24 @@ async def start(
     parent: Parent | None = None,
     received_at: datetime | None = None,
     conversation: str | None = None,
+    schedule: BySchedule | None = None,
     noted_later: bool = False,
 ) -> Started:
     """Start a run of the workflow's active version, or of `version`. `event` is the envelope of what triggers it,
     `received_at` when that came, if runs have to keep this order. `conversation` is the contact the run is in
-    conversation with, `parent` the step of another run that asks for it.
+    conversation with, `parent` the step of another run that asks for it, `schedule` whose moment has come.
 
     The run is committed as pending before Temporal hears of it, so that nothing can lose it. The same idempotency key
     gives the same run. Its workflow's limits may have it wait, or answer with the run of an earlier start; what they
-    refuse of an event is a run that never began. With `noted_later` the caller sees to `launching.note`, should the run
-    not end at once.
+    refuse of an event or a schedule is a run that never began. With `noted_later` the caller sees to `launching.note`,
+    should the run not end at once.
 
     Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
     unknown variables, `invalid_limit_key`), `TooLarge` and `TooMany`; of a conversation also
     `ConversationUnderWay`, of a parent `Conflict` (`parent_ended`, `runs_nested_too_deep`).
     """
     _check_size(platform, input)
-    asked = idempotency_key is not None and event is None and parent is None
+    asked = idempotency_key is not None and event is None and parent is None and schedule is None
     request = _Request(
         workspace_id=workspace_id,
         workflow_id=workflow_id,
@@ -101,6 +111,7 @@ async def start(
         parent=parent,
         received_at=received_at,
         conversation=conversation,
+        schedule=schedule,
         digest=_digest(input, version, variables) if asked else None,
     )
     plain = version is None and parent is None and conversation is None
@@ -162,7 +173,7 @@ async def _add(session: AsyncSession, request: _Request) -> Started | tuple[Run,
     run = _new_run(request, workflow.name, definition, variables={**kept, **(request.variables or {})}, depth=depth)
     run.cause_depth = max(run.cause_depth, cause_depth)
     _check_whole(active.facts, run)
-    noting = request.event is not None
+    noting = request.event is not None or request.schedule is not None
     added = await admission.add(session, run, limits, workspace_name=workspace_name, noting=noting)
     if added is run:
         return run, active
@@ -180,7 +191,7 @@ async def _claim(session: AsyncSession, workspace_id: UUID, workflow_id: UUID, c
 
 
 def _new_run(request: _Request, name: str, version: Version, *, variables: JsonObject, depth: int = 0) -> Run:
-    event, parent = request.event, request.parent
+    event, parent, schedule = request.event, request.parent, request.schedule
     return Run(
         workspace_id=request.workspace_id,
         id=uuid7() if request.received_at is None else id_since(request.received_at),
@@ -203,6 +214,8 @@ def _new_run(request: _Request, name: str, version: Version, *, variables: JsonO
         depth=depth,
         cause_depth=depth_of(event.get("caused_by")) if event else 0,
         conversation=request.conversation,
+        schedule_id=schedule.schedule_id if schedule else None,
+        told_workflow=schedule.waiting if schedule else None,
         response=None,
         retry_of=None,
         attempt=1,

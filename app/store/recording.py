@@ -172,8 +172,9 @@ _OVER = """
     due AS (
         UPDATE events SET tried_at = NULL FROM held
         WHERE events.workspace_id = %(workspace_id)s AND events.source = held.source AND events.id = held.id)
-    SELECT workflow_id, concurrency_key FROM runs
-    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND concurrency_key IS NOT NULL
+    SELECT workflow_id, concurrency_key, told_workflow FROM runs
+    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s
+      AND (concurrency_key IS NOT NULL OR told_workflow IS NOT NULL)
 """
 
 _CLOSE_WAITS = """
@@ -324,8 +325,8 @@ class RunRecords:
         return Statement(_REPORT_RUN, {**self._run, **state})
 
     def over(self) -> Statement:
-        """The run has ended: its waits are over. Gives the place that it had if it has a concurrency key:
-        `(workflow_id, concurrency_key)`, or nothing."""
+        """The run has ended: its waits are over. Gives the place that it had if it has a concurrency key, and the
+        Temporal workflow that waits for it if there is one: `(workflow_id, concurrency_key, told_workflow)`."""
         return Statement(_OVER, self._run)
 
     def close_waits(self, paths: Sequence[str]) -> Statement:

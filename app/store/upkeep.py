@@ -50,6 +50,19 @@ _LOOK = f"""
              ORDER BY id LIMIT 1),
             false),
         COALESCE(
+            (SELECT true FROM schedules
+             WHERE workspace_id = %(workspace_id)s AND (synced IS DISTINCT FROM revision OR deleted_at IS NOT NULL)
+               AND updated_at < now() - %(behind_for)s
+               AND (checked_at IS NULL OR checked_at < now() - %(behind_for)s) ORDER BY updated_at LIMIT 1),
+            (SELECT true FROM schedules
+             WHERE workspace_id = %(workspace_id)s AND checked_at < now() - %(schedule_check_after)s
+             ORDER BY checked_at LIMIT 1),
+            (SELECT true FROM runs
+             WHERE workspace_id = %(workspace_id)s AND told_workflow IS NOT NULL
+               AND finished_at < now() - %(untold_for)s
+               AND (told_at IS NULL OR told_at < now() - %(untold_again_after)s) ORDER BY id LIMIT 1),
+            false),
+        COALESCE(
             (SELECT true FROM runs WHERE {_NEVER_CHECKED} ORDER BY checked_at LIMIT 1),
             (SELECT true FROM runs WHERE {_LONG_UNCHECKED} ORDER BY checked_at LIMIT 1),
             false),
@@ -107,9 +120,14 @@ def look(
     undispatched_for: timedelta,
     pending_for: timedelta,
     check_after: timedelta,
+    behind_for: timedelta,
+    schedule_check_after: timedelta,
+    untold_for: timedelta,
+    untold_again_after: timedelta,
     retention_days: int,
 ) -> Statement:
-    """Whether there is work: one row `(events, starts, children, checks, purge, messages)`, each true or false."""
+    """Whether there is work: one row `(events, starts, children, schedules, checks, purge, messages)`, each true or
+    false."""
     return Statement(
         _LOOK,
         {
@@ -117,6 +135,10 @@ def look(
             "undispatched_for": undispatched_for,
             "pending_for": pending_for,
             "check_after": check_after,
+            "behind_for": behind_for,
+            "schedule_check_after": schedule_check_after,
+            "untold_for": untold_for,
+            "untold_again_after": untold_again_after,
             "retention_days": retention_days,
         },
     )

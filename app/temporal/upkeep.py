@@ -24,6 +24,7 @@ class Duty(StrEnum):
     EVENTS = "events"
     STARTS = "starts"
     CHILDREN = "children"
+    SCHEDULES = "schedules"
     CHECKS = "checks"
     PURGE = "purge"
     MESSAGES = "messages"
@@ -92,6 +93,10 @@ class UpkeepReport:
     runs_started: int = 0
     children_settled: int = 0
     """Runs whose parents were told of their end, or that were cancelled because their parents had ended."""
+    schedules_checked: int = 0
+    """Schedules that were brought in step with Temporal, or made sure of."""
+    schedules_told: int = 0
+    """Runs whose schedules were told of their end."""
     runs_checked: int = 0
     """Runs under way that Temporal was asked about."""
     runs_ended: int = 0
@@ -134,9 +139,11 @@ class UpkeepReport:
 COUNTS = {
     "workspaces": "",
     "runs_checked": "",
+    "schedules_checked": "",
     "events_dispatched": "events dispatched",
     "runs_started": "runs started",
     "children_settled": "children settled",
+    "schedules_told": "ends told to schedules",
     "runs_ended": "runs ended as Temporal has them",
     "runs_purged": "runs purged",
     "events_purged": "events purged",

@@ -7,6 +7,7 @@ from app.db.models.base import Base
 from app.db.models.forms import FormSender
 from app.db.models.messages import Call, Mailbox, MessageAddress
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
+from app.db.models.schedules import Schedule
 from app.db.models.waiting import Approval, Event, Wait
 from app.db.models.webhooks import Delivery, Webhook
 from app.db.models.workflows import (
@@ -32,6 +33,7 @@ __all__ = [
     "Mailbox",
     "MessageAddress",
     "Run",
+    "Schedule",
     "Step",
     "StepAttempt",
     "StoredPayload",

@@ -213,6 +213,10 @@ async def test_what_upkeep_asks_for_is_answered_from_indexes(
         undispatched_for=timedelta(0),
         pending_for=timedelta(0),
         check_after=timedelta(0),
+        behind_for=timedelta(0),
+        schedule_check_after=timedelta(0),
+        untold_for=timedelta(0),
+        untold_again_after=timedelta(0),
         retention_days=90,
     )
     ended_before, came_before, unchecked = r"finished_at < \(InitPlan", r"received_at < \(InitPlan", "checked_at"

@@ -44,6 +44,9 @@ async def test_what_is_left_lying_is_found(platform: Platform, workspace: TestWo
     assert await needs(platform, workspace.id) == {Duty.EVENTS, Duty.STARTS, Duty.CHECKS}
     child = {"parent_run_id": uuid4(), "parent_waits": True}
     await a_run(platform, workspace.id, status="completed", finished_at=func.now(), **child)
+    assert await needs(platform, workspace.id) == set(Duty) - {Duty.SCHEDULES, Duty.PURGE, Duty.MESSAGES}
+    yesterday = func.now() - timedelta(days=1)
+    await a_run(platform, workspace.id, status="failed", finished_at=yesterday, told_workflow="schedule-untold")
     assert await needs(platform, workspace.id) == set(Duty) - {Duty.PURGE, Duty.MESSAGES}
     await a_run(platform, workspace.id, status="completed", finished_at=long_ago)
     assert await needs(platform, workspace.id) == set(Duty) - {Duty.MESSAGES}
