@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from api import problems
 from api.dependencies import platform_of
+from api.openapi import problem_answers
 from api.own_responses import RUN_HEADER, own_response
 from api.problems import Refused
 from api.reading import read_body
@@ -33,7 +34,14 @@ _BODY: JsonObject = {
 }
 
 
-@router.post("/{token}", summary="Deliver to a webhook", response_model=None, status_code=202, openapi_extra=_BODY)
+@router.post(
+    "/{token}",
+    summary="Deliver to a webhook",
+    response_model=None,
+    status_code=202,
+    openapi_extra=_BODY,
+    responses=problem_answers(400, 403, 404, 405, 409, 410, 413, 504),
+)
 async def deliver(token: str, request: Request) -> Response:
     """Takes a delivery to the webhook of this address; needs no API key, but what the workflow's trigger asks for:
     method, address, signature. The delivery is kept before it is answered.

@@ -69,7 +69,10 @@ async def test_a_delivery_whose_run_a_limit_refuses_is_kept_and_says_so(api_clie
     assert [one["status"] for one in await deliveries(api_client, hook)] == ["accepted"] * 2
 
 
-async def test_a_version_published_meanwhile_counts_for_the_next_delivery(api_client: httpx.AsyncClient) -> None:
+async def test_a_version_published_meanwhile_counts_for_the_next_delivery(
+    api_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.receiving.LOOK_AGAIN_SECONDS", 0.0)
     hook = await a_hook(api_client, respond="when_finished")
     assert (await sent(api_client, hook, {})).status_code == 200
     workflow = f"/v1/workflows/{hook['workflow_id']}"
