@@ -58,6 +58,9 @@ bench:
 	.venv/bin/python -m benchmarks.outcome_rows
 	.venv/bin/python -m benchmarks.long_loop
 	.venv/bin/python -m benchmarks.waiting_runs
+	.venv/bin/python -m benchmarks.events
+	.venv/bin/python -m benchmarks.webhook_burst
+	.venv/bin/python -m benchmarks.schedules
 	.venv/bin/python -m benchmarks.http_clients
 	.venv/bin/python -m benchmarks.startup
 

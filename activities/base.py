@@ -1,7 +1,8 @@
 """How an action is written: a function over an `Invocation`, bound to its catalog entry by `@action`.
 
 Actions see validated inputs, a resolved connection and the one HTTP client. They see neither Temporal nor the database:
-keeping outcomes, retrying and timing out are `runner.py`'s.
+keeping outcomes, retrying and timing out are `runner.py`'s. One that changes our own records hands the transaction it
+is given to a service.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from app.catalog.errors import ErrorType
 from app.catalog.registry import ACTIONS
 from app.json import JsonObject
 from app.services.connections import ResolvedConnection
+from app.services.local_changes import LocalChange
 from app.settings import Settings
 
 InputsT = TypeVar("InputsT", bound=ActionModel)
@@ -50,6 +52,14 @@ class Invocation(Generic[InputsT]):
     step: str
     attempt: int
     started_at: datetime
+    local: LocalChange | None = None
+    """The transaction of an action whose entry says `where="local"`: its outcome is committed in it."""
+
+    @property
+    def change(self) -> LocalChange:
+        """`local`, for an action that has it."""
+        assert self.local is not None, "the catalog says that the action is local"
+        return self.local
 
 
 ActionFunction = Callable[[Invocation[Any]], Awaitable[ActionModel]]

@@ -12,8 +12,8 @@ from email.message import EmailMessage
 from email.policy import EmailPolicy
 from typing import Any
 
-from activities.html_text import has_tags, html_to_text
 from app.catalog.email import EmailSendInputs, parse_addresses
+from app.inbound.html_text import has_tags, html_to_text
 
 _LONGEST_LINE = 900
 """Characters, safely below the 998 a line may have (RFC 5322, 2.1.1)."""

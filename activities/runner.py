@@ -2,14 +2,15 @@
 
 The order is the promise: look for the stored outcome (where there can be one), do the effect, commit the outcome,
 answer. A death between effect and commit is the only window in which an effect can happen twice, and the provider has
-its key. Actions themselves live in their category's module.
+its key. An effect on our own database has no such window: it is committed with its outcome. Actions themselves live in
+their category's module.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -20,9 +21,11 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 import activities.email
+import activities.event
 import activities.http
 import activities.webhook  # noqa: F401  (importing registers their actions)
 from activities.answers import answer, brief, too_large
+from activities.attempts import after, finished, heartbeats, until_available
 from activities.base import REGISTERED, ActionError, Invocation, RegisteredAction
 from activities.connection_use import ConnectionUse
 from activities.first_tasks import FirstTasks
@@ -30,17 +33,18 @@ from activities.http_client import HttpClient
 from app.catalog.base import ActionModel
 from app.catalog.errors import ErrorType
 from app.json import Json, JsonObject
-from app.services import approval_links, connections, records
+from app.services import approval_links, connections, local_changes, records
 from app.services.connections import ResolvedConnection
 from app.services.errors import NotFound, ServiceError, Unavailable
+from app.services.local_changes import Afterwards, LocalChange
 from app.services.platform import Platform
 from app.temporal import names
 from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan
 
-HEARTBEAT_SECONDS = 2.0
 SLOW_SECONDS = 1.0
 """After this long an attempt under way is written down, so that people see what a run is doing."""
-LAST_COMMIT_SECONDS = 10.0
+FOLLOWING_SECONDS = 2.0
+"""How long a run waits for what follows a change of our own database, which upkeep would do as well."""
 LONGEST_LOCAL_COMMIT = 60.0
 """Seconds in which a local activity keeps its outcome; then the run gets it as it is, and writes the row later."""
 LONGEST_RETRY_AFTER = 24 * 3600.0
@@ -61,6 +65,7 @@ class ActionRunner:
         self._first_tasks = first_tasks or FirstTasks()
         self._database_answers = True
         self._use = ConnectionUse(platform)
+        self._following: set[asyncio.Task[ActionOutcome]] = set()
 
     def activities(self) -> list[Callable[..., Any]]:
         """One activity per registered action, named by its catalog id."""
@@ -69,13 +74,14 @@ class ActionRunner:
     def _bind(self, registered: RegisteredAction) -> Callable[[ActionCall], Awaitable[ActionOutcome]]:
         @activity.defn(name=registered.entry.id)
         async def attempt(call: ActionCall) -> ActionOutcome:
-            async with _heartbeats():
+            async with heartbeats():
                 return await self._attempt(registered, call)
 
         return attempt
 
     async def _attempt(self, registered: RegisteredAction, call: ActionCall) -> ActionOutcome:
-        stored = None if self._is_new(call) else await self._stored(call)
+        is_change = registered.entry.where == "local" and not call.kept
+        stored = None if is_change or self._is_new(call) else await self._stored(call)
         if stored is not None:
             return answer(replace(stored, repeated=True), local=activity.info().is_local)
         if call.kept:
@@ -85,24 +91,17 @@ class ActionRunner:
         number = call.previous_attempts + activity.info().attempt
         started_at = datetime.now(UTC)
         try:
-            async with _after(SLOW_SECONDS, lambda: self._show(registered, call, number)):
-                output = await self._perform(registered, call, number, started_at)
-            outcome = ActionOutcome(
-                output=output,
-                inputs=registered.mask(call.inputs),
-                attempt=number,
-                started_at=_text(started_at),
-                finished_at=_text(datetime.now(UTC)),
-            )
-            if (reason := too_large(outcome, call.largest_output)) is not None:
-                raise ActionError(ErrorType.RESPONSE_TOO_LARGE, f"{call.name}: {reason}")
+            async with after(SLOW_SECONDS, lambda: self._show(registered, call, number)):
+                if is_change:
+                    return await self._changed(registered, call, number, started_at)
+                outcome = await self._outcome(registered, call, number, started_at)
         except ActionError as error:
             # What caused it stays here: the text of a library's error may repeat a secret, and Temporal keeps causes.
             raise await self._failed(registered, call, error, number, started_at) from None
         local = activity.info().is_local
         answered = answer(outcome, local=local)
-        kept = await _finished(
-            _until_available(lambda: self._commit(call, outcome)),
+        kept = await finished(
+            until_available(lambda: self._commit(call, outcome)),
             patience=LONGEST_LOCAL_COMMIT if local and not answered.kept else None,
         )
         if not kept:
@@ -110,6 +109,65 @@ class ActionRunner:
         if call.connection is not None and registered.entry.connection is not None:
             await self._use.note(UUID(call.workspace_id), call.connection, None)
         return answered
+
+    async def _outcome(
+        self,
+        registered: RegisteredAction,
+        call: ActionCall,
+        number: int,
+        started_at: datetime,
+        local: LocalChange | None = None,
+    ) -> ActionOutcome:
+        """Make the effect; what it gave. Raises ActionError."""
+        output = await self._perform(registered, call, number, started_at, local)
+        outcome = ActionOutcome(
+            output=output,
+            inputs=registered.mask(call.inputs),
+            attempt=number,
+            started_at=_text(started_at),
+            finished_at=_text(datetime.now(UTC)),
+        )
+        if (reason := too_large(outcome, call.largest_output)) is not None:
+            raise ActionError(ErrorType.RESPONSE_TOO_LARGE, f"{call.name}: {reason}")
+        return outcome
+
+    async def _changed(
+        self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime
+    ) -> ActionOutcome:
+        """An effect on our own database, with its outcome in the same transaction; then what is to follow it."""
+
+        async def change(local: LocalChange) -> ActionOutcome:
+            return await self._outcome(registered, call, number, started_at, local)
+
+        outcome, afterwards = await self._asked(call, lambda: local_changes.make(self._platform, call, change))
+        if afterwards is None:
+            outcome = replace(outcome, repeated=True)
+        elif afterwards:
+            outcome = await self._followed(call, outcome, afterwards)
+        return answer(outcome, local=activity.info().is_local)
+
+    async def _followed(
+        self, call: ActionCall, outcome: ActionOutcome, afterwards: Sequence[Afterwards]
+    ) -> ActionOutcome:
+        """Do what follows a change. What takes long goes on beside the run, and the outcome says nothing of it."""
+
+        async def follow() -> ActionOutcome:
+            output = dict(outcome.output)
+            for each in afterwards:
+                output |= await each(self._platform)
+            await records.tell_more(self._platform, call, output)
+            return replace(outcome, output=output)
+
+        task = asyncio.create_task(follow())
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
+        await asyncio.wait([task], timeout=FOLLOWING_SECONDS)
+        if not task.done():
+            return outcome
+        if (error := task.exception()) is not None:
+            _log.warning("what follows %s of run %s is done later: %s", call.path, call.run_id, error)
+            return outcome
+        return task.result()
 
     async def _show(self, registered: RegisteredAction, call: ActionCall, number: int) -> None:
         """Give an attempt that takes its time a row while it is under way: a run that makes it as a local activity
@@ -142,12 +200,16 @@ class ActionRunner:
             self._first_tasks.end(activity.info().workflow_run_id or "")
 
     async def _stored(self, call: ActionCall) -> ActionOutcome | None:
-        """The outcome that is kept under the call's key. A local activity does not wait for a database that is away:
-        it would add to the run's history all the time, which a regular one does not."""
+        """The outcome that is kept under the call's key."""
+        return await self._asked(call, lambda: records.stored_outcome(self._platform, call))
+
+    async def _asked(self, call: ActionCall, ask: Callable[[], Awaitable[T]]) -> T:
+        """What the database answers before anything is done. A local activity does not wait for a database that is
+        away: it would add to the run's history all the time, which a regular one does not."""
         try:
             if not activity.info().is_local:
-                return await _until_available(lambda: self._available(records.stored_outcome(self._platform, call)))
-            return await self._available(records.stored_outcome(self._platform, call))
+                return await until_available(lambda: self._available(ask()))
+            return await self._available(ask())
         except records.RunEnded:
             ended = f"{call.name}: not done, the run has ended"
             raise ApplicationError(ended, type=ErrorType.TERMINATED.value, non_retryable=True) from None
@@ -155,7 +217,14 @@ class ActionRunner:
             away = f"{call.name}: not tried, {error.detail}"
             raise ApplicationError(away, type=names.NOT_TRIED, non_retryable=True) from error
 
-    async def _perform(self, registered: RegisteredAction, call: ActionCall, number: int, started_at: datetime) -> Json:
+    async def _perform(
+        self,
+        registered: RegisteredAction,
+        call: ActionCall,
+        number: int,
+        started_at: datetime,
+        local: LocalChange | None,
+    ) -> Json:
         # What is kept and shown, of the call and of its answer, has marks where the provider gets links.
         links = approval_links.Links(self._platform.settings, UUID(call.workspace_id))
         with _marked(links):
@@ -170,6 +239,7 @@ class ActionRunner:
             step=call.name,
             attempt=number,
             started_at=started_at,
+            local=local,
         )
         try:
             with _marked(links):
@@ -187,7 +257,7 @@ class ActionRunner:
             return output.model_dump(mode="json", by_alias=True)
         except TimeoutError:
             raise ActionError(ErrorType.TIMEOUT, f"{call.name}: no answer within {call.timeout:g} seconds") from None
-        except ActionError:
+        except (ActionError, Unavailable):
             raise
         except Exception as error:
             _log.exception("action %s failed unexpectedly in run %s at %s", call.action, call.run_id, call.path)
@@ -201,7 +271,7 @@ class ActionRunner:
             return None
         name, workspace = call.connection, UUID(call.workspace_id)
         try:
-            return await _until_available(lambda: connections.resolve(self._platform, workspace, name, kind))
+            return await until_available(lambda: connections.resolve(self._platform, workspace, name, kind))
         except ServiceError as error:
             type = ErrorType.CONNECTION_MISSING if isinstance(error, NotFound) else ErrorType.CONNECTION_INVALID
             raise ActionError(type, f"{call.name}: {error.detail}") from error
@@ -282,76 +352,6 @@ def _validated(registered: RegisteredAction, call: ActionCall) -> ActionModel:
             f"inputs.{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()
         )
         raise ActionError(ErrorType.INVALID_INPUT, f"{call.name}: {told}") from error
-
-
-async def _until_available(call: Callable[[], Awaitable[T]]) -> T:
-    """Wait for the database as long as it is away: doing an effect without its outcome row could do it twice."""
-    pause = 0.1
-    while True:
-        try:
-            return await call()
-        except Unavailable as error:
-            _log.warning("database unavailable, trying again in %.1f s: %s", pause, error.detail)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
-
-
-async def _finished(commit: Coroutine[Any, Any, None], *, patience: float | None) -> bool:
-    """See a commit through. The effect has happened, so a cancellation that comes now is too late to be one.
-
-    While the database is away a cancelled attempt (its worker stops, say) waits only so long; the next one has the key.
-    False when it was not done within `patience` seconds: Temporal lets a local activity go on for half an hour and then
-    has it made again.
-    """
-    task = asyncio.create_task(commit)
-    try:
-        done, _ = await asyncio.wait([task], timeout=patience)
-        if not done:
-            task.cancel()
-            await asyncio.wait([task])
-            return not task.cancelled() and task.exception() is None
-        task.result()
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=LAST_COMMIT_SECONDS)
-        if not task.done():
-            task.cancel()
-            raise
-        task.result()
-    return True
-
-
-@asynccontextmanager
-async def _after(seconds: float, call: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Make the call beside the block once that has taken so long; it is over when the block is. A block that is quick
-    costs no task."""
-    tasks: list[asyncio.Task[None]] = []
-    timer = asyncio.get_running_loop().call_later(seconds, lambda: tasks.append(asyncio.create_task(call())))
-    try:
-        yield
-    finally:
-        timer.cancel()
-        for task in tasks:
-            task.cancel()
-            await asyncio.wait([task])
-
-
-@asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
-    """Tell Temporal that the attempt is alive, so that a dead worker is noticed within its heartbeat timeout."""
-
-    async def beat() -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            activity.heartbeat()
-
-    if activity.info().is_local:
-        yield
-        return
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()
 
 
 def _text(value: datetime) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.messages import MessageDuty
 from app.services import reconciling, upkeep
 from app.services.platform import Platform
 from app.temporal.upkeep import (
@@ -27,8 +28,9 @@ HEARTBEAT_SECONDS = 5.0
 class UpkeepActivities:
     """Bound to the process's platform. All of them may run twice: the services make that harmless."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, messages: MessageDuty) -> None:
         self._platform = platform
+        self._messages = messages
 
     def activities(self) -> list[Callable[..., Any]]:
         """Everything here, for the worker."""
@@ -39,8 +41,10 @@ class UpkeepActivities:
             self.events,
             self.starts,
             self.children,
+            self.schedules,
             self.checks,
             self.purge,
+            self.messages,
         ]
 
     @activity.defn(name=LOOK_ACTIVITY)
@@ -74,6 +78,11 @@ class UpkeepActivities:
         """Tell runs of their children's ends, and cancel children whose parents have ended."""
         return await self._tend(Duty.CHILDREN, workspace_ids)
 
+    @activity.defn(name=Duty.SCHEDULES.activity)
+    async def schedules(self, workspace_ids: list[str]) -> UpkeepReport:
+        """Bring Temporal's schedules in step, and tell schedules of their runs' ends."""
+        return await self._tend(Duty.SCHEDULES, workspace_ids)
+
     @activity.defn(name=Duty.CHECKS.activity)
     async def checks(self, workspace_ids: list[str]) -> UpkeepReport:
         """Ask Temporal about the runs longest unchecked."""
@@ -83,6 +92,12 @@ class UpkeepActivities:
     async def purge(self, workspace_ids: list[str]) -> UpkeepReport:
         """Delete what is kept no longer."""
         return await self._tend(Duty.PURGE, workspace_ids)
+
+    @activity.defn(name=Duty.MESSAGES.activity)
+    async def messages(self, workspace_ids: list[str]) -> UpkeepReport:
+        """Look into mailboxes, and tell of calls that nothing more is heard of."""
+        async with _heartbeats():
+            return await self._messages.tend(workspace_ids)
 
     async def _tend(self, duty: Duty, workspace_ids: list[str]) -> UpkeepReport:
         async with _heartbeats():

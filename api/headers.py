@@ -10,7 +10,7 @@ from app.services.errors import Invalid
 
 MAX_WAIT_SECONDS = 60
 MAX_KEY_LENGTH = 255
-OWN_KEY_PREFIXES = ("event:", "run:")
+OWN_KEY_PREFIXES = ("event:", "run:", "schedule:")
 
 _ETAG = re.compile(r'"([\x21\x23-\x7e]*)"')
 _WAIT = re.compile(r'wait\s*=\s*"?([0-9]+)"?', re.IGNORECASE)

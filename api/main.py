@@ -27,14 +27,19 @@ from api.routes import (
     form_pages,
     forms,
     health,
+    hooks,
+    inbound,
     run_input,
     runs,
+    schedules,
     stream,
     versions,
+    webhooks,
     workflows,
     workspace,
 )
 from api.routes import problems as problem_routes
+from api.routes.incoming import messages
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 
@@ -54,7 +59,10 @@ _RESOURCES = (
     events,
     event_log,
     forms,
+    webhooks,
+    schedules,
     connections,
+    inbound,
     catalog,
     workspace,
 )
@@ -91,6 +99,8 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(approval_pages.router)
     app.include_router(form_pages.router)
+    app.include_router(hooks.router)
+    app.include_router(messages.router)
     app.include_router(problem_routes.router)
     return app
 
@@ -106,6 +116,8 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whom to believe about the client's address is `HOLDFAST_TRUSTED_PROXIES`' to say.
+        proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 

@@ -46,15 +46,10 @@ class RequestIdentity:
         try:
             await self.app(scope, receive, send_named)
         except Exception:
-            logger.exception("%s %s failed (request %s)", scope["method"], _shown(scope["path"]), request_id)
+            logger.exception("%s %s failed (request %s)", scope["method"], problems.shown(scope["path"]), request_id)
             if started:
                 raise
             await _answer_broken(request_id, send_named)
-
-
-def _shown(path: str) -> str:
-    """The path as a log may have it: the rest of a link to an approval is what opens it."""
-    return "/approvals/..." if path.startswith("/approvals/") else path
 
 
 def _request_id(scope: Scope) -> str:

@@ -31,6 +31,8 @@ TAGS: list[JsonObject] = [
         "name": "events",
         "description": "What happens elsewhere, as CloudEvents: starts workflows, wakes waiting runs.",
     },
+    {"name": "webhooks", "description": "Addresses at which workflows take requests of others, and what came in."},
+    {"name": "schedules", "description": "What starts runs at moments: when, and what became of it."},
     {"name": "connections", "description": "Credentials for providers. They are written, used, and never shown."},
     {"name": "catalog", "description": "What a step can do, and the schema of definitions."},
     {"name": "workspace", "description": "Your workspace and its settings."},
@@ -40,14 +42,18 @@ TAGS: list[JsonObject] = [
 _PROBLEMS = {
     400: "The request could not be read",
     401: "No API key, or a wrong one",
+    403: "Not taken from this address",
     404: "Not there, or not yours to see",
+    405: "A method this address does not take; `Allow` says which it takes",
     409: "The state does not allow it; `detail` says which state and the way out",
+    410: "It was there, and is closed or switched off",
     412: "`If-Match` is stale",
     413: "Larger than the limit",
     415: "A content type this call does not read",
     422: "It does not validate; `errors` says where",
     429: "A limit of the workflow takes no more runs now; `Retry-After` says when to try again",
     503: "A part is down; `detail` says which",
+    504: "There was no answer in the time there is for one",
 }
 
 

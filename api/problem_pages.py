@@ -3,16 +3,10 @@
 Every code that a service or the API raises has its entry here; a test holds that.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemPage:
-    """Title of the problem document, and what its page says."""
-
-    title: str
-    explanation: str
-
+from api.message_problem_pages import MESSAGE_PAGES
+from api.problem_page import ProblemPage
+from api.trigger_problem_pages import TRIGGER_PAGES
+from api.webhook_problem_pages import WEBHOOK_PAGES
 
 PROBLEM_PAGES: dict[str, ProblemPage] = {
     # Reading the request
@@ -57,21 +51,6 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "Unknown API key", "The key is misspelt, was revoked, or belongs to another server."
     ),
     # Not there
-    "form_not_found": ProblemPage(
-        "The address leads to no form",
-        "It was copied only in part, or the form is gone: its workflow was deleted, or no longer has a form of this "
-        "`form_id`.",
-    ),
-    "form_closed": ProblemPage(
-        "The form is closed", "Its workflow is not active. What is sent meanwhile is not taken; activate the workflow."
-    ),
-    "invalid_submission": ProblemPage(
-        "What was filled in does not fit the form", "`errors` says what is wrong with which field: `fields.email`."
-    ),
-    "too_many_submissions": ProblemPage(
-        "Too many submissions from one address",
-        "The form's `max_per_minute` says how many one address may send. `Retry-After` says when one is taken again.",
-    ),
     "not_found": ProblemPage("There is nothing here", "No resource has this address, or it is not yours to see."),
     "method_not_allowed": ProblemPage(
         "This method is not taken here", "The address exists; the header `Allow` lists the methods it takes."
@@ -398,4 +377,9 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "internal_error": ProblemPage(
         "Something broke here", "This is a mistake of the server. The log of the API holds the `request_id`."
     ),
+    **TRIGGER_PAGES,
+    **WEBHOOK_PAGES,
+    **MESSAGE_PAGES,
 }
+
+__all__ = ["PROBLEM_PAGES", "ProblemPage"]

@@ -37,6 +37,7 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": 'Bearer realm="holdfast"'},
     503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
 }
+_SECRET_PATHS = ("/approvals/", "/hooks/", "/messages/")
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 
 
@@ -102,10 +103,16 @@ async def problem_answer(request: Request, error: errors.ServiceError | Refused)
     return await (_refused(request, error) if isinstance(error, Refused) else _service_error(request, error))
 
 
+def shown(path: str) -> str:
+    """The path as a log may have it: the rest of some addresses is what opens them."""
+    secret = next((start for start in _SECRET_PATHS if path.startswith(start)), None)
+    return path if secret is None else f"{secret}..."
+
+
 async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
     status = status_of(error)
     if status == 503:
-        logger.warning("%s %s: %s (%r)", request.method, request.url.path, error.detail, error.__cause__)
+        logger.warning("%s %s: %s (%r)", request.method, shown(request.url.path), error.detail, error.__cause__)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.TooMany) else None
     return answer(request, status, error.code, error.detail, problems=error.problems, headers=headers)
 

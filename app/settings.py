@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts, addresses or networks outgoing calls may reach though they are private."
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses or networks of proxies whose X-Forwarded-For is believed."
+    )
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Largest request body the API takes.")
     max_event_bytes: int = Field(512 * 1024, ge=1024, description="Largest event data or run input.")
     max_response_bytes: int = Field(1_000_000, ge=1024, description="Largest answer an action takes from a provider.")
@@ -80,7 +83,7 @@ class Settings(BaseSettings):
     upkeep_interval_seconds: int = Field(10, ge=1, le=3600, description="Seconds from one pass of upkeep to the next.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("encryption_keys", "egress_allow", mode="before")
+    @field_validator("encryption_keys", "egress_allow", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -93,6 +96,14 @@ class Settings(BaseSettings):
         for entry in value:
             if not _HOST.fullmatch(entry) and not _is_network(entry):
                 raise ValueError(f"{entry!r} is no host name, address or network (10.0.0.0/8)")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if not _is_network(entry):
+                raise ValueError(f"{entry!r} is no address or network (10.0.0.0/8)")
         return value
 
     @field_validator("deployment_name")

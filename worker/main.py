@@ -16,8 +16,10 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 from activities.children import ChildActivities
 from activities.first_tasks import FirstTasks
 from activities.http_client import HttpClient
+from activities.messages import MessageDuty
 from activities.record import RecordActivities
 from activities.runner import ActionRunner
+from activities.scheduled import ScheduledActivities
 from activities.upkeep import UpkeepActivities
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
@@ -49,7 +51,8 @@ def build_worker(
     """
     shorten()
     first_tasks = FirstTasks()
-    runner = ActionRunner(platform, http or HttpClient(platform.settings), first_tasks)
+    http = http or HttpClient(platform.settings)
+    runner = ActionRunner(platform, http, first_tasks)
     return Worker(
         client,
         task_queue=task_queue,
@@ -59,7 +62,8 @@ def build_worker(
             *runner.activities(),
             *RecordActivities(platform).activities(),
             *ChildActivities(platform).activities(),
-            *UpkeepActivities(platform).activities(),
+            *UpkeepActivities(platform, MessageDuty(platform, http)).activities(),
+            *ScheduledActivities(platform).activities(),
         ],
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.
         workflow_runner=Watched(workflow_runner or UnsandboxedWorkflowRunner(), first_tasks),

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 from app.temporal import names
 from workflows.automation import Automation
+from workflows.scheduled import Scheduled
 from workflows.upkeep import Upkeep
 
-WORKFLOWS: Mapping[str, type] = {names.AUTOMATION_WORKFLOW: Automation, names.UPKEEP_WORKFLOW: Upkeep}
+WORKFLOWS: Mapping[str, type] = {
+    names.AUTOMATION_WORKFLOW: Automation,
+    names.UPKEEP_WORKFLOW: Upkeep,
+    names.SCHEDULED_WORKFLOW: Scheduled,
+}
 """Temporal's name of a workflow to its class."""

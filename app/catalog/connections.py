@@ -1,29 +1,23 @@
-"""The kinds of connection: what of each is configuration and what is secret. Where either is kept is not known here."""
+"""The kinds of connection: what of each is configuration and what is secret. Where either is kept is not known here.
+
+Those that messages come in over stand in `messaging_connections.py`.
+"""
 
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from app.catalog.connection_base import ConnectionKind, ConnectionModel, NoConfig
 from app.catalog.email import OneAddress
+from app.catalog.messaging_connections import MESSAGING_KINDS
 from app.catalog.web import Auth, Headers, NoAuth, Text, check_headers
 
 _DEFAULT_PORTS = {"none": 25, "starttls": 587, "tls": 465}
-
-
-class ConnectionModel(BaseModel):
-    """Base of configurations and credentials. Errors never show what was entered, since it may be a secret."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, hide_input_in_errors=True)
-
-
-class NoConfig(ConnectionModel):
-    """Nothing to configure."""
 
 
 class SmtpConfig(ConnectionModel):
@@ -135,16 +129,6 @@ class WebhookCredentials(ConnectionModel):
         return value.strip()
 
 
-@dataclass(frozen=True)
-class ConnectionKind:
-    """One kind of connection: what it is called, and the models of its two halves."""
-
-    kind: str
-    title: str
-    config: type[ConnectionModel]
-    credentials: type[ConnectionModel]
-
-
 CONNECTION_KINDS: Mapping[str, ConnectionKind] = MappingProxyType(
     {
         kind.kind: kind
@@ -152,6 +136,9 @@ CONNECTION_KINDS: Mapping[str, ConnectionKind] = MappingProxyType(
             ConnectionKind("smtp", "Mail server (SMTP)", SmtpConfig, SmtpCredentials),
             ConnectionKind("http", "HTTP API", HttpConfig, HttpCredentials),
             ConnectionKind("webhook", "Webhook receiver", NoConfig, WebhookCredentials),
+            *MESSAGING_KINDS,
         )
     }
 )
+
+__all__ = ["CONNECTION_KINDS", "ConnectionKind", "ConnectionModel"]

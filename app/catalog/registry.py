@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from app.catalog import email, transform, web
+from app.catalog import email, emitting, transform, web
 from app.catalog.base import Action
 
 
@@ -19,7 +19,7 @@ def _index(entries: tuple[Action, ...]) -> tuple[Mapping[str, Action], Mapping[s
     return MappingProxyType(by_id), MappingProxyType(named)
 
 
-ACTIONS, LOOKUP = _index((*email.ACTIONS, *web.ACTIONS, *transform.ACTIONS))
+ACTIONS, LOOKUP = _index((*email.ACTIONS, *emitting.ACTIONS, *web.ACTIONS, *transform.ACTIONS))
 
 
 def resolve(name: str) -> Action | None:

@@ -8,6 +8,7 @@ import typer
 from typer._click.exceptions import ClickException
 
 from app.cli.apply import apply
+from app.cli.connections import connections_app
 from app.cli.demo import demo
 from app.cli.deploy import deploy_app
 from app.cli.dev import dev
@@ -21,7 +22,9 @@ from app.cli.processes import api, health, worker
 from app.cli.replay import replay
 from app.cli.runs import run as start_run
 from app.cli.runs import runs_app
+from app.cli.schedules import schedules_app
 from app.cli.setup import migrate, temporal_setup
+from app.cli.webhooks import webhooks_app
 from app.cli.workflows import workflows_app
 
 app = typer.Typer(
@@ -67,6 +70,9 @@ for _group, _name, _panel in (
     (workflows_app, "workflows", WORKFLOWS),
     (events_app, "events", WORKFLOWS),
     (forms_app, "forms", WORKFLOWS),
+    (webhooks_app, "webhooks", WORKFLOWS),
+    (connections_app, "connections", WORKFLOWS),
+    (schedules_app, "schedules", WORKFLOWS),
 ):
     app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
     for _command in _group.registered_commands:

@@ -4,7 +4,7 @@ Row-level security shows a transaction only the rows of the workspace it names. 
 would see all tenants at once, so a connection of such a role is refused before its first query.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -121,6 +121,26 @@ class Database:
                 # (`description` would make an object of each column to say the same.)
                 return [await cursor.fetchall() if cursor.rownumber is not None else [] for cursor in cursors]
 
+    async def run_in_turn(
+        self, workspace_id: UUID, *transactions: Sequence[Statement]
+    ) -> list[list[list[tuple[Any, ...]]]]:
+        """As `run`, for several transactions one after the other, sent in one round trip all the same: each is
+        committed before the next one begins. Answers with the rows of each one's statements. Where one fails the later
+        ones are done and what they gave is lost: they only look, or may be repeated."""
+        with self._translated():
+            async with self._lean.connection() as connection:
+                cursors: list[list[Any]] = []
+                async with connection.pipeline() as pipeline:
+                    for statements in transactions:
+                        if cursors:
+                            await pipeline.sync()
+                        await connection.execute(_SET_WORKSPACE, (str(workspace_id),))
+                        cursors.append([await connection.execute(each.sql, each.parameters) for each in statements])
+                return [
+                    [await cursor.fetchall() if cursor.rownumber is not None else [] for cursor in each]
+                    for each in cursors
+                ]
+
     async def notify(self, channel: str, message: str) -> None:
         """Send a message of less than 8,000 bytes to all who listen to the channel."""
         with self._translated():
@@ -171,6 +191,14 @@ class Database:
             raise self._on_failure(
                 "The database cannot be reached, or takes no work now; try again in a moment."
             ) from error
+
+
+async def execute(session: AsyncSession, statement: Statement) -> list[tuple[Any, ...]]:
+    """A statement inside a transaction of `Database.transaction`, after what the session has to write; its rows."""
+    await session.flush()
+    driver: Any = (await (await session.connection()).get_raw_connection()).driver_connection
+    cursor = await driver.execute(statement.sql, statement.parameters)
+    return await cursor.fetchall() if cursor.rownumber is not None else []
 
 
 def _is_down(error: DBAPIError | psycopg.Error) -> bool:

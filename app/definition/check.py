@@ -14,6 +14,7 @@ from app.definition.checks.kinds import check_kind
 from app.definition.checks.limits import check_limits
 from app.definition.checks.names import Names, check_condition, check_match, check_value
 from app.definition.checks.triggers import check_triggers
+from app.definition.checks.triggers.message import check_messages
 from app.definition.errors import ExpressionError, Path
 from app.definition.limits import MAX_DEFINITION_TOKENS
 from app.definition.model import Definition
@@ -48,6 +49,7 @@ def check(
         names = Names.of(definition, flow.steps)
         check_triggers(definition, findings)
         check_event_types(definition, events, findings)
+        check_messages(definition, connections, findings)
         check_compensation(definition, findings)
         check_answering(definition, findings)
         _check_head(definition, names, findings)

@@ -176,6 +176,14 @@ class ErrorType(StrEnum):
         "The run that `run_workflow` started was cancelled or terminated.",
         "Look into that run, which the message names.",
     )
+    # What became of an event that the step emitted.
+    EVENT_CHAIN_TOO_DEEP = (
+        "event_chain_too_deep",
+        False,
+        "The event would be the 21st of a chain in which each was caused by the one before: workflows start or wake "
+        "each other without end.",
+        "Break the circle: give a trigger a `filter`, or emit the event only when something has changed.",
+    )
     # What the walk itself decides.
     REJECTED = (
         "rejected",

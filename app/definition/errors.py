@@ -6,6 +6,7 @@ ExpressionError         an expression cannot be read or evaluated
 ├── ConditionError      a condition compares what cannot be compared
 └── ItemsError          a loop, filter or aggregate got something that is no list, or an item that does not fit
 DurationError           a duration, moment or time zone that cannot be read
+└── CronError           a line of cron that cannot be read, or that never comes
 ResponseError           an answer to an HTTP call that cannot be sent
 """
 
@@ -69,6 +70,10 @@ class DurationError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class CronError(DurationError):
+    """A line that is no cron, that this language does not take, or that never comes."""
 
 
 class ResponseError(ValueError):

@@ -5,6 +5,7 @@ Whether a run may begin is decided where the runs are counted, not here.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +18,7 @@ from app.json import Json
 
 if TYPE_CHECKING:
     from app.definition.model import Settings
+    from app.definition.triggers.event import EventTrigger
 
 MAX_RUNS_PER_HOUR = 1_000_000
 MAX_CONCURRENT = 1_000
@@ -52,17 +54,22 @@ class RunLimits:
     """What is more than `per_hour` is refused, not delayed."""
     once_per: str | None
     concurrency: Concurrency | None
+    ordered: tuple["EventTrigger", ...] = ()
+    """All triggers by events, where one of them asks for an order."""
 
     @classmethod
-    def of(cls, settings: "Settings") -> "RunLimits | None":
-        """Those that settings ask for; None when they ask for none."""
-        if settings.max_runs_per_hour is None and settings.run_once_per is None and settings.concurrency is None:
+    def of(cls, settings: "Settings", events: Sequence["EventTrigger"] = ()) -> "RunLimits | None":
+        """Those that settings, and triggers by events, ask for; None when they ask for none."""
+        ordered = any(trigger.ordered_by is not None for trigger in events)
+        limited = (settings.max_runs_per_hour, settings.run_once_per, settings.concurrency)
+        if not ordered and limited == (None, None, None):
             return None
         return cls(
             per_hour=settings.max_runs_per_hour,
             rejects=settings.excess == "reject",
             once_per=settings.run_once_per,
             concurrency=settings.concurrency,
+            ordered=tuple(events) if ordered else (),
         )
 
 

@@ -29,7 +29,7 @@ class ReadKey:
 
 def generate(workspace_id: UUID) -> str:
     """A new key of this workspace."""
-    return f"hf_{_encode(workspace_id.bytes)}_{_encode(secrets.token_bytes(SECRET_BYTES))}"
+    return f"hf_{encode(workspace_id.bytes)}_{encode(secrets.token_bytes(SECRET_BYTES))}"
 
 
 def read(key: str) -> ReadKey | None:
@@ -38,7 +38,7 @@ def read(key: str) -> ReadKey | None:
     if len(parts) != 3 or parts[0] != "hf":
         return None
     try:
-        workspace, secret = _decode(parts[1]), _decode(parts[2])
+        workspace, secret = decode(parts[1]), decode(parts[2])
     except ValueError:
         return None
     if len(workspace) != 16 or len(secret) != SECRET_BYTES:
@@ -51,9 +51,11 @@ def matches(presented: ReadKey, stored_hash: str) -> bool:
     return hmac.compare_digest(presented.hash, stored_hash)
 
 
-def _encode(data: bytes) -> str:
+def encode(data: bytes) -> str:
+    """Bytes as they stand in a key: base32, small letters, no padding."""
     return base64.b32encode(data).decode().rstrip("=").lower()
 
 
-def _decode(text: str) -> bytes:
+def decode(text: str) -> bytes:
+    """Back again. Raises `ValueError`."""
     return base64.b32decode(text.upper() + "=" * (-len(text) % 8))

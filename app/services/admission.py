@@ -6,6 +6,7 @@ How those who wait are let in is `queues`' subject.
 """
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -16,8 +17,10 @@ from app.db.models import Run
 from app.definition.durations import format_moment
 from app.definition.errors import ExpressionError
 from app.definition.expressions import evaluate
+from app.definition.ordering import order_key, trigger_for
 from app.definition.problems import Problem
 from app.definition.run_limits import Concurrency, RunLimits, key_text
+from app.definition.triggers import EventTrigger
 from app.json import JsonObject
 from app.services.errors import Invalid, ServiceError, TooMany
 from app.services.published import published
@@ -95,6 +98,8 @@ async def _admit(session: AsyncSession, run: Run, limits: RunLimits, workspace_n
     concurrency = limits.concurrency
     if concurrency is not None:
         run.concurrency_key = _key("*" if concurrency.key is None else concurrency.key, names, _CONCURRENCY_KEY)
+    elif limits.ordered:
+        concurrency, run.concurrency_key = ONE_BY_ONE, _order(limits.ordered, run)
     if run.concurrency_key is None:
         concurrency = None
     if concurrency is None and limits.per_hour is None:
@@ -110,6 +115,8 @@ async def _admit(session: AsyncSession, run: Run, limits: RunLimits, workspace_n
 
 
 _CONCURRENCY_KEY = "settings.concurrency.key"
+ONE_BY_ONE = Concurrency(limit=1)
+"""How runs begin that have an order."""
 
 
 def _take_place(run: Run, concurrency: Concurrency, counts: Counts) -> None:
@@ -195,9 +202,25 @@ def _names(run: Run, workspace_name: str) -> JsonObject:
     }
 
 
+def _order(triggers: Sequence[EventTrigger], run: Run) -> str | None:
+    """The key of the order the run has its place in; None for one that no event started, or none that has an order."""
+    if run.trigger_type != "event" or run.trigger_event is None:
+        return None
+    event = {**run.trigger_event, "data": run.input}
+    trigger = trigger_for(triggers, event)
+    try:
+        return order_key(trigger.ordered_by, event) if trigger is not None else None
+    except ExpressionError as error:
+        raise _invalid("ordered_by", error) from error
+
+
 def _key(template: str, names: JsonObject, field: str) -> str | None:
     try:
         return key_text(evaluate(template, names))
     except ExpressionError as error:
-        hint = error.hint or "let the trigger have it, or give it a value: default(...)"
-        raise Invalid("invalid_limit_key", f"{field}: {error}", [Problem(field, error.message, hint)]) from error
+        raise _invalid(field, error) from error
+
+
+def _invalid(field: str, error: ExpressionError) -> Invalid:
+    hint = error.hint or "let the trigger have it, or give it a value: default(...)"
+    return Invalid("invalid_limit_key", f"{field}: {error}", [Problem(field, error.message, hint)])

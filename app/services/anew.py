@@ -142,6 +142,8 @@ async def add_run(session: AsyncSession, original: Original, request: tuple[str 
             "waiting_for": None,
             "parent_run_id": None,
             "depth": old.depth,
+            "cause_depth": old.cause_depth,
+            "conversation": old.conversation,
             "response": None,
             "retry_of": old.id,
             "attempt": old.attempt + 1,

@@ -141,12 +141,17 @@ async def resolve(platform: Platform, workspace_id: UUID, name: str, kind: str) 
         raise Conflict(
             "connection_wrong_kind", f"The connection {name!r} is of kind {row.kind}; one of kind {kind} is needed."
         )
+    return opened(platform, row)
+
+
+def opened(platform: Platform, row: Connection) -> ResolvedConnection:
+    """The connection with its credentials readable. Raises `Conflict` (`credentials_unreadable`)."""
     try:
         credentials = (
             {} if row.credentials is None else platform.keyring.decrypt(row.credentials, context=_context(row))
         )
     except CredentialsError as error:
-        raise Conflict("credentials_unreadable", f"The connection {name!r} cannot be used: {error}.") from error
+        raise Conflict("credentials_unreadable", f"The connection {row.name!r} cannot be used: {error}.") from error
     return ResolvedConnection(row.name, row.kind, row.config, credentials)
 
 

@@ -29,6 +29,10 @@ class Expiring(Generic[K, V]):
         while len(self._entries) > self._size:
             del self._entries[next(iter(self._entries))]
 
+    def forget(self, key: K) -> None:
+        """Keep nothing under `key`."""
+        self._entries.pop(key, None)
+
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()

@@ -22,13 +22,14 @@ class Parent:
     waits: bool
 
 
-async def depth_below(session: AsyncSession, workspace_id: UUID, parent: Parent | None) -> int:
-    """How many runs are above a child of this run, which does not end before the transaction does.
+async def depths_below(session: AsyncSession, workspace_id: UUID, parent: Parent | None) -> tuple[int, int]:
+    """How many runs are above a child of this run, which does not end before the transaction does, and how many events
+    led to it.
 
     Raises `Conflict` (`parent_ended`, `runs_nested_too_deep`).
     """
     if parent is None:
-        return 0
+        return 0, 0
     run = await children.parent(session, workspace_id, parent.run_id)
     if run is None or has_ended(run):
         raise Conflict("parent_ended", f"run {parent.run_id}, which asks for it, has ended.")
@@ -38,4 +39,4 @@ async def depth_below(session: AsyncSession, workspace_id: UUID, parent: Parent 
             f"there are {MAX_DEPTH} runs above it already, each started by the one before: "
             "a workflow must not run itself, not by way of others either.",
         )
-    return run.depth + 1
+    return run.depth + 1, run.cause_depth

@@ -13,7 +13,7 @@ from app.definition.parse import parse
 from app.definition.run_limits import RunLimits
 from app.definition.steps import RunWorkflowStep
 from app.definition.tree import walk, walk_paths
-from app.definition.triggers import FormTrigger, ManualTrigger
+from app.definition.triggers import EventTrigger, FormTrigger, ManualTrigger
 from app.json import JsonObject
 
 
@@ -48,12 +48,13 @@ def _read(version: _ByDigest) -> Published:
     definition = parse(version.definition)
     manual = [trigger.input_schema for trigger in definition.all_triggers if isinstance(trigger, ManualTrigger)]
     schemas = [schema for schema in manual if schema is not None]
+    events = [trigger for trigger in definition.all_triggers if isinstance(trigger, EventTrigger)]
     return Published(
         variables=frozenset(definition.variables),
         input_schemas=tuple(schemas) if len(schemas) == len(manual) else (),
         steps_total=sum(1 for _ in walk(definition)),
         size=len(json.dumps(version.definition)),
-        limits=RunLimits.of(definition.settings),
+        limits=RunLimits.of(definition.settings, events),
         runs=tuple(dict.fromkeys(name for _place, name in runs_by_name(definition))),
         forms=tuple(
             (place, trigger)

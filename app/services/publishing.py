@@ -1,7 +1,8 @@
 """From draft to version and back, and which version runs: publish, activate, pause, archive, restore.
 
-A workflow's subscriptions always are those of the version new runs take, and there are none unless it is active.
-Status, version and subscriptions change in one transaction under a lock on the workflow.
+A workflow's subscriptions always are those of the version new runs take, and there are none unless it is active. Its
+schedules are that version's as well; they rest while it is paused, and go when it is archived. Status, version,
+subscriptions and schedules change in one transaction under a lock on the workflow; Temporal hears of schedules after.
 """
 
 from uuid import UUID
@@ -18,7 +19,7 @@ from app.definition.model import Definition
 from app.definition.parse import digest, parse
 from app.definition.problems import DefinitionInvalid, Problem
 from app.json import Json
-from app.services import editing, queues, subscribing
+from app.services import editing, queues, scheduling, subscribing
 from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, whole_number
 from app.services.platform import Platform
@@ -81,6 +82,7 @@ async def publish(
         workflow = await editing.locked(session, workspace_id, workflow_id)
         made = await publish_draft(session, workflow, comment=comment, activate=activate, published_by=published_by)
     if activate:
+        await scheduling.sync_workflow(platform, workspace_id, workflow_id)
         await queues.wake(platform, workspace_id, workflow_id)
     return made
 
@@ -132,6 +134,7 @@ async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) ->
             raise editing.invalid_definition(errors)
         if await _run_version(session, workflow, latest):
             editing.touch(workflow)
+    await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     await queues.wake(platform, workspace_id, workflow_id)
     return workflow
 
@@ -147,7 +150,8 @@ async def pause(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Wo
                 f'The workflow "{workflow.name}" has the status {workflow.status}; only an active one can be paused.',
             )
         await _rest(session, workflow, "paused")
-        return workflow
+    await scheduling.sync_workflow(platform, workspace_id, workflow_id)
+    return workflow
 
 
 async def archive(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Workflow:
@@ -155,7 +159,8 @@ async def archive(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> 
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
         await _rest(session, workflow, "archived")
-        return workflow
+    await scheduling.sync_workflow(platform, workspace_id, workflow_id)
+    return workflow
 
 
 async def versions(
@@ -206,7 +211,8 @@ async def _version(session: AsyncSession, workflow: Workflow, number: int) -> Ve
 
 
 async def _run_version(session: AsyncSession, workflow: Workflow, chosen: Version) -> bool:
-    """Whether that is news."""
+    """Whether that is news. Schedules that were paused after failures run again either way."""
+    await scheduling.follow(session, workflow, parse(chosen.definition))
     if (workflow.status, workflow.active_version) == ("active", chosen.number):
         return False
     listens = subscribing.listens(workflow.id, parse(chosen.definition))
@@ -218,5 +224,6 @@ async def _run_version(session: AsyncSession, workflow: Workflow, chosen: Versio
 async def _rest(session: AsyncSession, workflow: Workflow, status: str) -> None:
     if workflow.status != status:
         await subscriptions.replace(session, workflow.workspace_id, workflow.id, [])
+        await (scheduling.rest if status == "paused" else scheduling.retire)(session, workflow)
         workflow.status = status
         editing.touch(workflow)

@@ -1,4 +1,5 @@
-"""Deleting what is older than it is kept: runs that ended, with all that hangs on them, events, senders to forms.
+"""Deleting what is older than it is kept: runs that ended, with all that hangs on them, events, deliveries, senders to
+forms.
 
 How long that is: the workspace's setting `retention_days`, else HOLDFAST_RETENTION_DAYS; 0 is for ever. Bounded, and
 safe to stop anywhere: a run loses its steps before its row, so that what is left of it is found again.
@@ -26,6 +27,7 @@ class Purged:
     runs: int
     events: int
     more: bool
+    deliveries: int = 0
 
 
 async def purge(platform: Platform, workspace_id: UUID) -> Purged:
@@ -35,9 +37,10 @@ async def purge(platform: Platform, workspace_id: UUID) -> Purged:
         await work.delete_runs()
         await work.delete_events()
         await work.delete_senders()
+        await work.delete_deliveries()
     except _Enough:
-        return Purged(work.runs, work.events, more=True)
-    return Purged(work.runs, work.events, more=False)
+        return Purged(work.runs, work.events, more=True, deliveries=work.deliveries)
+    return Purged(work.runs, work.events, more=False, deliveries=work.deliveries)
 
 
 class _Enough(Exception):
@@ -54,6 +57,7 @@ class _Purge:
         self._left = STATEMENTS
         self.runs = 0
         self.events = 0
+        self.deliveries = 0
 
     async def delete_runs(self) -> None:
         while run_ids := [id_ for (id_,) in await self._do(self._statements.expired_runs(RUNS_TOGETHER))]:
@@ -69,6 +73,10 @@ class _Purge:
     async def delete_senders(self) -> None:
         while await self._do(self._statements.delete_senders(ROWS_TOGETHER)):
             pass
+
+    async def delete_deliveries(self) -> None:
+        while gone := await self._do(self._statements.delete_deliveries(ROWS_TOGETHER)):
+            self.deliveries += len(gone)
 
     async def _do(self, statement: Statement) -> list[tuple[Any, ...]]:
         if self._left == 0:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.db.models import Run, Version
+from app.definition.ordering import ORDERED
 from app.services.admission import limits_while_active, replaced_error, waiting_for
 from app.services.errors import ServiceError, Unavailable
 from app.services.launching import PENDING_FOR, TEMPORAL_ERRORS, launch, tell_to_cancel
@@ -102,14 +103,17 @@ async def _let_in(platform: Platform, workspace_id: UUID, workflow_id: UUID, key
         places = concurrency.limit if concurrency is not None else NO_LIMIT
         await store.lock(session, workspace_id, workflow_id)
         if keys is None:
-            keys = await store.free_keys(session, workspace_id, workflow_id, places=places, most=MOST)
+            keys = await store.free_keys(
+                session, workspace_id, workflow_id, places=places, one_by_one=ORDERED, most=MOST
+            )
         hour = None
         if per_hour is not None and keys:
             hour = waiting_for("rate", await store.opens_at(session, workspace_id, workflow_id, per_hour))
         room = MOST
         for key in keys:
+            own = 1 if key.startswith(ORDERED) else places
             moved = await store.give_places(
-                session, workspace_id, workflow_id, key, places=places, waiting=hour, most=room
+                session, workspace_id, workflow_id, key, places=own, waiting=hour, most=room
             )
             room -= len(moved)
             begun += [run for run in moved if run.queue is None]

@@ -14,14 +14,15 @@ from uuid import UUID
 import psycopg
 from sqlalchemy.exc import IntegrityError
 
-from app.db.engine import Statement
+from app.db.engine import Statement, execute
 from app.db.values import as_kept
 from app.definition import conditions
 from app.definition.event_keys import EventKey, key_of
 from app.json import JsonObject
 from app.services import approval_links, queues
 from app.services.platform import Platform
-from app.store import approvals, children, events, workflow_variables
+from app.services.telling import tell_schedule
+from app.store import approvals, children, events, recording, waits, workflow_variables
 from app.store.recording import RunRecords
 from app.store.run_state import ENDED
 from app.temporal.messages import ActionCall, ActionOutcome, StepRecord
@@ -53,8 +54,17 @@ async def stored_outcome(platform: Platform, call: ActionCall) -> ActionOutcome 
     Raises `RunEnded` where it was not and the run has ended: a worker hears late that a run was terminated, and another
     run may go on in its place by then.
     """
-    statement = _records(call).outcome(call.path, call.key)
-    (found,) = await platform.database.run(UUID(call.workspace_id), statement)
+    (found,) = await platform.database.run(UUID(call.workspace_id), outcome_of(call))
+    return read_outcome(found)
+
+
+def outcome_of(call: ActionCall) -> Statement:
+    """The statement that looks for it, to be read with `read_outcome`."""
+    return _records(call).outcome(call.path, call.key)
+
+
+def read_outcome(found: Sequence[Sequence[Any]]) -> ActionOutcome | None:
+    """As `stored_outcome`, of what the statement gave."""
     if not found:
         return None
     ended, committed, inputs, output, attempt, started_at, finished_at = found[0]
@@ -84,20 +94,21 @@ async def lost_effects(platform: Platform, asked: LostEffects) -> list[LostEffec
 async def commit_outcome(platform: Platform, call: ActionCall, outcome: ActionOutcome) -> bool:
     """Keep what an effect gave, as its step's record. The first outcome under a key stays. True when the run has ended
     or is gone, so that nothing more must be done in its name."""
-    row = _row_of(call) | {
-        "status": "completed",
-        "effect_key": call.key,
-        "attempt": outcome.attempt,
-        "inputs": outcome.inputs,
-        "output": outcome.output,
-        "started_at": call.started_at or outcome.started_at,
-        "finished_at": outcome.finished_at,
-    }
     try:
-        return await platform.commits.keep(UUID(call.workspace_id), UUID(call.run_id), row)
+        return await platform.commits.keep(UUID(call.workspace_id), UUID(call.run_id), _completed(call, outcome))
     except psycopg.errors.ForeignKeyViolation:
         _let_go(call)
         return True
+
+
+def commit_of(call: ActionCall, outcome: ActionOutcome) -> Statement:
+    """The statement that keeps an outcome, for the transaction of what it is the outcome of."""
+    return recording.commit(UUID(call.workspace_id), [(UUID(call.run_id), _completed(call, outcome))])
+
+
+async def tell_more(platform: Platform, call: ActionCall, output: JsonObject) -> None:
+    """Have a kept outcome say what became of it afterwards."""
+    await platform.database.run(UUID(call.workspace_id), _records(call).tell_more(call.path, call.key, output))
 
 
 async def record_running(platform: Platform, call: ActionCall, *, attempt: int, inputs: JsonObject) -> None:
@@ -145,8 +156,10 @@ async def record_batch(platform: Platform, batch: RecordBatch) -> None:
         return
     written = await _write(platform, batch, *statements, _records(batch).over())
     platform.news.tell(UUID(batch.run_id))
-    for workflow_id, key in written[-1] if written is not None else ():
+    for workflow_id, key, waiting in written[-1] if written is not None else ():
         await queues.release(platform, UUID(batch.workspace_id), workflow_id, key)
+        if waiting is not None:
+            await tell_schedule(platform, UUID(batch.run_id), waiting)
 
 
 async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
@@ -179,6 +192,9 @@ async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
         async for event in events.received(session, workspace_id, wait.event, since=since, until=until):
             envelope = events.envelope(event)
             if conditions.event_matches(wait.match, envelope, wait.context):
+                if await waits.is_told(session, event, UUID(wait.batch.run_id), wait.path):
+                    continue  # a conversation goes on with what is said next
+                await execute(session, events.taken(workspace_id, UUID(wait.batch.run_id), event))
                 return OpenedWait(since=_text(since), found=envelope)
     return OpenedWait(since=_text(since))
 
@@ -278,6 +294,18 @@ def _key(wait: OpenWait) -> EventKey | None:
     """By what an event finds the wait: made of the match as it will be read again."""
     match, context = as_kept([wait.match, wait.context])
     return key_of(match, context)
+
+
+def _completed(call: ActionCall, outcome: ActionOutcome) -> JsonObject:
+    return _row_of(call) | {
+        "status": "completed",
+        "effect_key": call.key,
+        "attempt": outcome.attempt,
+        "inputs": outcome.inputs,
+        "output": outcome.output,
+        "started_at": call.started_at or outcome.started_at,
+        "finished_at": outcome.finished_at,
+    }
 
 
 def _row_of(call: ActionCall) -> JsonObject:

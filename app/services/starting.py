@@ -4,7 +4,9 @@
 
 import hashlib
 import json
+import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,14 +18,19 @@ from app.json import Json, JsonObject
 from app.services import admission, queues
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError, TooLarge
 from app.services.input_schema import check_input
-from app.services.parents import Parent, depth_below
+from app.services.parents import Parent, depths_below
 from app.services.platform import Platform
 from app.services.published import Active, Published, published
+from app.store import conversations, starting, workflow_variables
 from app.store import runs as store
-from app.store import starting, workflow_variables
+from app.store.events import depth_of
 
 MAX_RUN_BYTES = 1_800_000
 """Temporal takes two megabytes as a workflow's input; the rest is room for what else stands in it."""
+
+
+class ConversationUnderWay(Exception):
+    """A run of the workflow is in conversation with the contact already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,14 @@ class Started:
 
     run: Run
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BySchedule:
+    """The schedule that starts a run, and the id of the Temporal workflow that is told of its end."""
+
+    schedule_id: UUID
+    waiting: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +60,9 @@ class _Request:
     trigger_type: str
     event: JsonObject | None
     parent: Parent | None
+    received_at: datetime | None
+    conversation: str | None
+    schedule: BySchedule | None
     digest: str | None
     """Of what was asked for, where a repeat must ask for the same."""
 
@@ -61,22 +79,26 @@ async def start(
     trigger_type: str = "manual",
     event: JsonObject | None = None,
     parent: Parent | None = None,
+    received_at: datetime | None = None,
+    conversation: str | None = None,
+    schedule: BySchedule | None = None,
     noted_later: bool = False,
 ) -> Started:
     """Start a run of the workflow's active version, or of `version`. `event` is the envelope of what triggers it,
-    `parent` the step of another run that asks for it.
+    `received_at` when that came, if runs have to keep this order. `conversation` is the contact the run is in
+    conversation with, `parent` the step of another run that asks for it, `schedule` whose moment has come.
 
     The run is committed as pending before Temporal hears of it, so that nothing can lose it. The same idempotency key
     gives the same run. Its workflow's limits may have it wait, or answer with the run of an earlier start; what they
-    refuse of an event is a run that never began. With `noted_later` the caller sees to `launching.note`, should the run
-    not end at once.
+    refuse of an event or a schedule is a run that never began. With `noted_later` the caller sees to `launching.note`,
+    should the run not end at once.
 
     Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
-    unknown variables, `invalid_limit_key`), `TooLarge` and `TooMany`; of a parent also `Conflict` (`parent_ended`,
-    `runs_nested_too_deep`).
+    unknown variables, `invalid_limit_key`), `TooLarge` and `TooMany`; of a conversation also
+    `ConversationUnderWay`, of a parent `Conflict` (`parent_ended`, `runs_nested_too_deep`).
     """
     _check_size(platform, input)
-    asked = idempotency_key is not None and event is None and parent is None
+    asked = idempotency_key is not None and event is None and parent is None and schedule is None
     request = _Request(
         workspace_id=workspace_id,
         workflow_id=workflow_id,
@@ -87,9 +109,13 @@ async def start(
         trigger_type=trigger_type,
         event=event,
         parent=parent,
+        received_at=received_at,
+        conversation=conversation,
+        schedule=schedule,
         digest=_digest(input, version, variables) if asked else None,
     )
-    active = platform.actives.get((workspace_id, workflow_id)) if version is None and parent is None else None
+    plain = version is None and parent is None and conversation is None
+    active = platform.actives.get((workspace_id, workflow_id)) if plain else None
     run = await _add_as_before(platform, request, active) if active is not None else None
     if active is None or run is None:
         async with platform.database.transaction(workspace_id) as session:
@@ -140,11 +166,14 @@ async def _add(session: AsyncSession, request: _Request) -> Started | tuple[Run,
     if definition.number != workflow.active_version:
         limits = await admission.limits_of(session, workspace_id, workflow_id)
     _check_request(active.facts, request)
-    depth = await depth_below(session, workspace_id, request.parent)
+    depth, cause_depth = await depths_below(session, workspace_id, request.parent)
+    if request.conversation is not None:
+        await _claim(session, workspace_id, workflow_id, request.conversation)
     kept = await workflow_variables.kept(session, workspace_id, workflow_id)
     run = _new_run(request, workflow.name, definition, variables={**kept, **(request.variables or {})}, depth=depth)
+    run.cause_depth = max(run.cause_depth, cause_depth)
     _check_whole(active.facts, run)
-    noting = request.event is not None
+    noting = request.event is not None or request.schedule is not None
     added = await admission.add(session, run, limits, workspace_name=workspace_name, noting=noting)
     if added is run:
         return run, active
@@ -156,11 +185,16 @@ async def _add(session: AsyncSession, request: _Request) -> Started | tuple[Run,
     return Started(_same_request(existing, request.digest), created=False)
 
 
+async def _claim(session: AsyncSession, workspace_id: UUID, workflow_id: UUID, contact: str) -> None:
+    if await conversations.claim(session, workspace_id, workflow_id, contact) is not None:
+        raise ConversationUnderWay
+
+
 def _new_run(request: _Request, name: str, version: Version, *, variables: JsonObject, depth: int = 0) -> Run:
-    event, parent = request.event, request.parent
+    event, parent, schedule = request.event, request.parent, request.schedule
     return Run(
         workspace_id=request.workspace_id,
-        id=uuid7(),
+        id=uuid7() if request.received_at is None else id_since(request.received_at),
         workflow_id=request.workflow_id,
         workflow_name=name,
         version=version.number,
@@ -178,6 +212,10 @@ def _new_run(request: _Request, name: str, version: Version, *, variables: JsonO
         parent_path=parent.path if parent else None,
         parent_waits=parent is not None and parent.waits,
         depth=depth,
+        cause_depth=depth_of(event.get("caused_by")) if event else 0,
+        conversation=request.conversation,
+        schedule_id=schedule.schedule_id if schedule else None,
+        told_workflow=schedule.waiting if schedule else None,
         response=None,
         retry_of=None,
         attempt=1,
@@ -189,6 +227,14 @@ def _new_run(request: _Request, name: str, version: Version, *, variables: JsonO
         started_at=None,
         finished_at=None,
     )
+
+
+def id_since(moment: datetime) -> UUID:
+    """The id of a run, as if it had been made then: ids of later moments are higher, to the microsecond (RFC 9562,
+    6.2, method 3)."""
+    millis, micros = divmod((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1), 1000)
+    time = millis << 80 | 0x7 << 76 | (micros * 4096 // 1000) << 64
+    return UUID(int=time | 0b10 << 62 | secrets.randbits(62))
 
 
 def _active(workflow: Workflow, definition: Version | None, number: int | None) -> Version:

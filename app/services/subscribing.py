@@ -6,8 +6,13 @@ from its name, as its address does: what was sent to it is its own whatever plac
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import UUID
 
+from app.db.values import as_kept
+from app.definition import conditions
+from app.definition.errors import ExpressionError
+from app.definition.event_keys import EventKey, key_of
 from app.definition.model import Definition
 from app.definition.triggers import AnyTrigger, EventTrigger, FormTrigger, MessageTrigger, WebhookTrigger
 from app.json import Json, JsonObject
@@ -22,7 +27,7 @@ def listens(workflow_id: UUID, definition: Definition) -> Iterator[Listen]:
     for position, trigger in enumerate(definition.all_triggers):
         listen = _listen(workflow_id, position, trigger)
         if listen is not None:
-            yield listen
+            yield replace(listen, key=key_of_filter(listen.filter))
 
 
 def source_of(workflow_id: UUID, position: int) -> str:
@@ -39,6 +44,18 @@ def given(kind: str, envelope: JsonObject) -> Json:
     """What `trigger` holds in a run that a trigger of this kind starts for the event."""
     data = envelope.get("data")
     return data.get("fields") if kind == "form" and isinstance(data, dict) else data
+
+
+def key_of_filter(filter: Json) -> EventKey | None:
+    """By what an event finds the subscription: made of the filter as it will be read again. There is no run yet whose
+    data it could name."""
+    if filter is None:
+        return None
+    try:
+        match, context = conditions.bind(filter, {})
+    except ExpressionError:
+        return None
+    return key_of(as_kept(match), context)
 
 
 def _listen(workflow_id: UUID, position: int, trigger: AnyTrigger) -> Listen | None:
@@ -65,8 +82,18 @@ def _listen(workflow_id: UUID, position: int, trigger: AnyTrigger) -> Listen | N
                 position=position,
                 kind="message",
                 event=trigger.event,
+                source=trigger.source,
                 filter=trigger.filter,
-                options={"connection": trigger.connection, "conversation": trigger.conversation},
+                options=_of_message(trigger),
             )
         case _:
             return None
+
+
+def _of_message(trigger: MessageTrigger) -> JsonObject:
+    """What else the trigger says; how its messages are answered only where it says so."""
+    answered = {name: getattr(trigger, name) for name in ("timeout", "greeting", "language", "max_seconds")}
+    if trigger.respond != "at_once":
+        answered["respond"] = trigger.respond
+    said = {name: value for name, value in answered.items() if value is not None}
+    return {"connection": trigger.connection, "conversation": trigger.conversation, **said}

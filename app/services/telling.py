@@ -1,4 +1,4 @@
-"""Telling a run how another one ended that a step of it started and waits for.
+"""Telling who waits for a run how it ended: the run whose step started it, and the moment of the schedule that did.
 
 The end is committed before it is told, and that it was told is noted after: a crash between the two tells it again,
 which changes nothing. What cannot be told is left for upkeep.
@@ -7,6 +7,7 @@ which changes nothing. What cannot be told is left for upkeep.
 import asyncio
 import logging
 from datetime import timedelta
+from uuid import UUID
 
 from temporalio.service import RPCError
 
@@ -17,7 +18,7 @@ from app.services.platform import Platform
 from app.services.steering import is_unknown
 from app.store import children as store
 from app.temporal.child_messages import ChildEnded
-from app.temporal.names import CHILD_ENDED_SIGNAL
+from app.temporal.names import CHILD_ENDED_SIGNAL, RUN_ENDED_SIGNAL
 
 SIGNAL_SECONDS = 5.0
 
@@ -25,8 +26,10 @@ logger = logging.getLogger(__name__)
 
 
 async def tell_end(platform: Platform, run: Run) -> bool:
-    """Tell the parent that waits for this run, which has ended; answers whether nothing is left to be done. Never
-    raises because a part is down."""
+    """Tell the parent or the schedule that waits for this run, which has ended; answers whether nothing is left to be
+    done. Never raises because a part is down."""
+    if run.told_workflow is not None:
+        await tell_schedule(platform, run.id, run.told_workflow)
     if not run.parent_waits:
         return True
     try:
@@ -37,6 +40,22 @@ async def tell_end(platform: Platform, run: Run) -> bool:
         logger.warning("the end of run %s is told its parent %s by upkeep: %s", run.id, run.parent_run_id, error)
         return False
     return True
+
+
+async def tell_schedule(platform: Platform, run_id: UUID, waiting: str) -> None:
+    """Tell the moment of a schedule that waits for this run, which has ended. Never raises: upkeep repeats it until the
+    schedule has counted the end."""
+    try:
+        await tell_scheduled(platform, waiting)
+    except TEMPORAL_ERRORS as error:
+        logger.warning("the end of run %s is told its schedule by upkeep: %s", run_id, error)
+
+
+async def tell_scheduled(platform: Platform, waiting: str) -> None:
+    """As `tell_schedule`, by the id of the Temporal workflow that waits. Raises one of `TEMPORAL_ERRORS`."""
+    async with asyncio.timeout(SIGNAL_SECONDS):
+        handle = (await platform.temporal.client()).get_workflow_handle(waiting)
+        await handle.signal(RUN_ENDED_SIGNAL, rpc_timeout=timedelta(seconds=SIGNAL_SECONDS))
 
 
 async def tell_again(platform: Platform, run: Run) -> None:

@@ -12,7 +12,17 @@ from uuid import UUID
 
 from temporalio.service import RPCError
 
-from app.services import children, events, launching, purging, queues, reconciling, workspaces
+from app.services import (
+    children,
+    events,
+    launching,
+    purging,
+    queues,
+    reconciling,
+    scheduled,
+    scheduling,
+    workspaces,
+)
 from app.services.errors import ServiceError, Unavailable
 from app.services.platform import Platform
 from app.store import upkeep as store
@@ -24,7 +34,9 @@ LOOKS_AT_ONCE = 4
 DUTY_SECONDS = 60.0
 """A duty that took this long begins with no further workspace."""
 
-_LOOKED_FOR = (Duty.EVENTS, Duty.STARTS, Duty.CHILDREN, Duty.CHECKS, Duty.PURGE)
+_LOOKED_FOR = (
+    Duty.EVENTS, Duty.STARTS, Duty.CHILDREN, Duty.SCHEDULES, Duty.CHECKS, Duty.PURGE, Duty.MESSAGES,
+)  # fmt: skip
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +100,10 @@ async def _needs(platform: Platform, workspace_id: UUID) -> list[Duty]:
         undispatched_for=events.UNDISPATCHED_FOR,
         pending_for=launching.PENDING_FOR,
         check_after=reconciling.CHECK_AFTER,
+        behind_for=scheduling.BEHIND_FOR,
+        schedule_check_after=scheduling.CHECK_AFTER,
+        untold_for=scheduled.UNTOLD_FOR,
+        untold_again_after=scheduled.AGAIN_AFTER,
         retention_days=platform.settings.retention_days,
     )
     ((needs,),) = await platform.database.run(workspace_id, statement)
@@ -110,6 +126,13 @@ async def _settle_children(platform: Platform, workspace_id: UUID) -> UpkeepRepo
     return UpkeepReport(children_settled=settled, left_over=_left(Duty.CHILDREN, settled >= LIMIT))
 
 
+async def _tend_schedules(platform: Platform, workspace_id: UUID) -> UpkeepReport:
+    told = await scheduled.tell_pending(platform, workspace_id, LIMIT)
+    checked, _ = await scheduling.tend(platform, workspace_id, LIMIT)
+    more = told >= LIMIT or checked >= LIMIT
+    return UpkeepReport(schedules_told=told, schedules_checked=checked, left_over=_left(Duty.SCHEDULES, more))
+
+
 async def _check_runs(platform: Platform, workspace_id: UUID) -> UpkeepReport:
     checked, ended = await reconciling.check(platform, workspace_id)
     return UpkeepReport(runs_checked=checked, runs_ended=ended)
@@ -117,16 +140,23 @@ async def _check_runs(platform: Platform, workspace_id: UUID) -> UpkeepReport:
 
 async def _purge(platform: Platform, workspace_id: UUID) -> UpkeepReport:
     purged = await purging.purge(platform, workspace_id)
-    return UpkeepReport(runs_purged=purged.runs, events_purged=purged.events, left_over=_left(Duty.PURGE, purged.more))
+    return UpkeepReport(
+        runs_purged=purged.runs,
+        events_purged=purged.events,
+        deliveries_purged=purged.deliveries,
+        left_over=_left(Duty.PURGE, purged.more),
+    )
 
 
 _DUTIES: Mapping[Duty, Callable[[Platform, UUID], Awaitable[UpkeepReport]]] = {
     Duty.EVENTS: _dispatch_events,
     Duty.STARTS: _start_runs,
     Duty.CHILDREN: _settle_children,
+    Duty.SCHEDULES: _tend_schedules,
     Duty.CHECKS: _check_runs,
     Duty.PURGE: _purge,
 }
+"""Those done here; messages are fetched by `activities.messages`."""
 
 
 def _left(duty: Duty, more: bool) -> list[str]:

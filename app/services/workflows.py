@@ -18,7 +18,7 @@ from app.db.models import Version, Workflow
 from app.definition import dialects
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
-from app.services import editing
+from app.services import editing, scheduling
 from app.services.errors import Conflict, Invalid
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -36,7 +36,7 @@ from app.services.publishing import (
 )
 from app.services.slugs import MAX_LENGTH, SLUG_PATTERN, free_slug, slug_of
 from app.services.validation import validated
-from app.store import workflows
+from app.store import schedules, workflows
 from app.store.workflows import SORT_KEYS, WorkflowStats
 
 __all__ = [
@@ -164,7 +164,11 @@ async def update(
         if changes:
             editing.touch(workflow)
         await _flush(session, workflow)
-        return workflow
+        if "name" in changes:
+            await schedules.rename(session, workspace_id, workflow_id, workflow.name)
+    if "name" in changes:
+        await scheduling.sync_workflow(platform, workspace_id, workflow_id)
+    return workflow
 
 
 async def delete(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> None:
@@ -179,7 +183,9 @@ async def delete(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> N
                 f'The workflow "{workflow.name}" has {runs} under way: cancel them or wait for their end, or archive '
                 "the workflow instead.",
             )
+        await scheduling.retire(session, workflow)
         await session.delete(workflow)
+    await scheduling.sync_workflow(platform, workspace_id, workflow_id)
 
 
 async def duplicate(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Workflow:
@@ -245,6 +251,7 @@ async def apply(
         except Invalid as error:
             with editing.told_where_written(dialects.read(document)):
                 raise error
+    await scheduling.sync_workflow(platform, workspace_id, workflow.id)
     after = (workflow.status, workflow.revision, workflow.active_version, workflow.latest_version)
     return workflow, published, created, created or before != after
 

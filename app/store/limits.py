@@ -171,9 +171,10 @@ _FREE_KEYS = text(
                 ORDER BY concurrency_key, id LIMIT 1)
         FROM waiting WHERE waiting.key IS NOT NULL)
     SELECT key FROM waiting
-    WHERE key IS NOT NULL AND :places > (
+    CROSS JOIN LATERAL (SELECT CASE WHEN starts_with(key, :one_by_one) THEN 1 ELSE :places END AS places) AS own
+    WHERE key IS NOT NULL AND own.places > (
         SELECT count(*) FROM (
-            SELECT FROM runs WHERE {_PLACES} AND concurrency_key = key ORDER BY id LIMIT :places) AS taken)
+            SELECT FROM runs WHERE {_PLACES} AND concurrency_key = key ORDER BY id LIMIT own.places) AS taken)
     LIMIT :most
     """
 )
@@ -290,10 +291,10 @@ async def queues(session: AsyncSession, workspace_id: UUID) -> Sequence[UUID]:
 
 
 async def free_keys(
-    session: AsyncSession, workspace_id: UUID, workflow_id: UUID, *, places: int, most: int
+    session: AsyncSession, workspace_id: UUID, workflow_id: UUID, *, places: int, one_by_one: str, most: int
 ) -> Sequence[str]:
-    """Keys of the workflow with a queue and a free place."""
-    given = {**_in(workspace_id, workflow_id), "places": places, "most": most}
+    """Keys of the workflow with a queue and a free place. Those that begin with `one_by_one` have one place."""
+    given = {**_in(workspace_id, workflow_id), "places": places, "one_by_one": one_by_one, "most": most}
     return (await session.scalars(_FREE_KEYS, given)).all()
 
 

@@ -28,6 +28,10 @@ EXPIRED_EVENT: LiteralString = f"""
     workspace_id = %(workspace_id)s AND dispatched_at IS NOT NULL AND received_at < {_CUTOFF}
 """
 
+EXPIRED_DELIVERY: LiteralString = f"""
+    workspace_id = %(workspace_id)s AND received_at < {_CUTOFF}
+"""
+
 # Who sent to a form: nothing of it counts any more.
 EXPIRED_SENDER: LiteralString = """
     workspace_id = %(workspace_id)s AND free_at < (SELECT now() - interval '1 hour')
@@ -60,6 +64,13 @@ _DELETE_EVENTS = f"""
     WITH batch AS MATERIALIZED (
         SELECT source, id FROM events WHERE {EXPIRED_EVENT} ORDER BY received_at LIMIT %(limit)s)
     DELETE FROM events WHERE workspace_id = %(workspace_id)s AND (source, id) IN (SELECT source, id FROM batch)
+    RETURNING 1
+"""
+
+_DELETE_DELIVERIES = f"""
+    WITH batch AS MATERIALIZED (
+        SELECT id FROM deliveries WHERE {EXPIRED_DELIVERY} ORDER BY received_at LIMIT %(limit)s)
+    DELETE FROM deliveries WHERE workspace_id = %(workspace_id)s AND id IN (SELECT id FROM batch)
     RETURNING 1
 """
 
@@ -96,6 +107,10 @@ class Purge:
     def delete_events(self, limit: int) -> Statement:
         """Delete events that came too long ago and are dispatched, oldest first; answers one row for each."""
         return Statement(_DELETE_EVENTS, {**self._given, "limit": limit})
+
+    def delete_deliveries(self, limit: int) -> Statement:
+        """Delete deliveries to webhooks that came too long ago, oldest first; answers one row for each."""
+        return Statement(_DELETE_DELIVERIES, {**self._given, "limit": limit})
 
     def delete_senders(self, limit: int) -> Statement:
         """Delete who sent to a form longer ago than counts; answers one row for each."""

@@ -78,6 +78,12 @@ _OUTCOME = f"""
     WHERE runs.workspace_id = %(workspace_id)s AND runs.id = %(run_id)s
 """  # noqa: S608  (what is put together are fragments of this module, never values)
 
+_TELL_MORE = """
+    UPDATE steps SET output = %(output)s
+    WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND path = %(path)s
+      AND effect_key = %(effect_key)s AND status = 'completed'
+"""
+
 _EFFECTS = """
     SELECT kept.path, kept.effect_key, failed.error
     FROM steps AS kept LEFT JOIN step_attempts AS failed
@@ -152,12 +158,23 @@ _REPORT_RUN = f"""
       AND (%(number)s = 0 OR %(number)s >= reports)
 """  # noqa: S608  (what is put together are fragments of this module, never values)
 
+# Messages that were held for the run are the next to be dispatched; one that is being noted just now comes later.
 _OVER = """
     WITH closed AS (
         UPDATE waits SET closed_at = now()
-        WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND closed_at IS NULL)
-    SELECT workflow_id, concurrency_key FROM runs
-    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND concurrency_key IS NOT NULL
+        WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND closed_at IS NULL),
+    held AS (
+        SELECT events.source, events.id
+        FROM runs JOIN events ON events.workspace_id = runs.workspace_id AND events.subject = runs.conversation
+        WHERE runs.workspace_id = %(workspace_id)s AND runs.id = %(run_id)s AND runs.conversation IS NOT NULL
+          AND events.dispatched_at IS NULL AND events.tried_at IS NOT NULL
+        FOR UPDATE OF events SKIP LOCKED),
+    due AS (
+        UPDATE events SET tried_at = NULL FROM held
+        WHERE events.workspace_id = %(workspace_id)s AND events.source = held.source AND events.id = held.id)
+    SELECT workflow_id, concurrency_key, told_workflow FROM runs
+    WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s
+      AND (concurrency_key IS NOT NULL OR told_workflow IS NOT NULL)
 """
 
 _CLOSE_WAITS = """
@@ -226,6 +243,10 @@ class RunRecords:
         `(ended, committed, inputs, output, attempt, started_at, finished_at)`; no row for a run that is gone.
         """
         return Statement(_OUTCOME, {**self._run, "path": path, "effect_key": effect_key})
+
+    def tell_more(self, path: str, effect_key: str, output: JsonObject) -> Statement:
+        """Let what an effect committed under this key say more."""
+        return Statement(_TELL_MORE, {**self._run, "path": path, "effect_key": effect_key, "output": Jsonb(output)})
 
     def effects(self, after: int, limit: int) -> Statement:
         """Effects that are over and whose `sequence` is higher than `after`, in its order: `(path, effect_key, error)`,
@@ -304,8 +325,8 @@ class RunRecords:
         return Statement(_REPORT_RUN, {**self._run, **state})
 
     def over(self) -> Statement:
-        """The run has ended: its waits are over. Gives the place that it had if it has a concurrency key:
-        `(workflow_id, concurrency_key)`, or nothing."""
+        """The run has ended: its waits are over. Gives the place that it had if it has a concurrency key, and the
+        Temporal workflow that waits for it if there is one: `(workflow_id, concurrency_key, told_workflow)`."""
         return Statement(_OVER, self._run)
 
     def close_waits(self, paths: Sequence[str]) -> Statement:

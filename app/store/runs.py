@@ -51,6 +51,16 @@ async def with_key(session: AsyncSession, workspace_id: UUID, workflow_id: UUID,
     return await session.scalar(statement)
 
 
+async def with_keys(
+    session: AsyncSession, workspace_id: UUID, workflow_id: UUID, keys: Sequence[str]
+) -> dict[str, UUID]:
+    """Of these idempotency keys those under which runs of the workflow were started, with the runs."""
+    statement = select(Run.idempotency_key, Run.id).where(
+        Run.workspace_id == workspace_id, Run.workflow_id == workflow_id, Run.idempotency_key.in_(keys)
+    )
+    return {str(row[0]): row[1] for row in (await session.execute(statement)).all()}
+
+
 async def startable(
     session: AsyncSession, workspace_id: UUID, workflow_id: UUID, version: int | None
 ) -> tuple[Workflow, Version | None, str] | None:

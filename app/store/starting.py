@@ -20,10 +20,10 @@ from app.db.values import clean_text
 _ADD = """
     INSERT INTO runs (
         workspace_id, id, workflow_id, workflow_name, version, trigger_type, trigger_event_id, trigger_event,
-        input, variables, steps_total, idempotency_key, request_digest)
+        input, variables, steps_total, idempotency_key, request_digest, cause_depth, schedule_id, told_workflow)
     SELECT %(workspace_id)s, %(id)s, workflows.id, workflows.name, workflows.active_version, %(trigger_type)s,
            %(trigger_event_id)s, %(trigger_event)s, %(input)s, %(variables)s, %(steps_total)s, %(idempotency_key)s,
-           %(request_digest)s
+           %(request_digest)s, %(cause_depth)s, %(schedule_id)s, %(told_workflow)s
     FROM workflows JOIN workspaces USING (workspace_id)
     WHERE workspace_id = %(workspace_id)s AND workflows.id = %(workflow_id)s AND workflows.status = 'active'
       AND workflows.active_version = %(version)s AND workflows.name = %(workflow_name)s
@@ -79,6 +79,9 @@ def add(run: Run, *, workspace_name: str) -> Statement:
             "steps_total": run.steps_total,
             "idempotency_key": _text(run.idempotency_key),
             "request_digest": run.request_digest,
+            "cause_depth": run.cause_depth,
+            "schedule_id": run.schedule_id,
+            "told_workflow": run.told_workflow,
         },
     )
 

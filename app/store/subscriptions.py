@@ -1,15 +1,15 @@
-"""Queries about what active workflows listen to."""
+"""What active workflows listen to, as it is written. How an event finds it is `listening`'s subject."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Subscription
+from app.definition.event_keys import EventKey
 from app.json import Json, JsonObject
-from app.store.events import patterns_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,8 @@ class Listen:
     source: str | None = None
     filter: Json = None
     options: JsonObject = field(default_factory=dict)
+    key: EventKey | None = None
+    """What an event must say for the filter to hold, where that is known."""
 
 
 async def replace(session: AsyncSession, workspace_id: UUID, workflow_id: UUID, listens: Iterable[Listen]) -> None:
@@ -41,16 +43,8 @@ async def replace(session: AsyncSession, workspace_id: UUID, workflow_id: UUID, 
             source=each.source,
             filter=each.filter,
             options=each.options,
+            key_fields=each.key.fields if each.key else None,
+            key_digest=each.key.digest if each.key else None,
         )
         for each in listens
     )
-
-
-async def listening(session: AsyncSession, workspace_id: UUID, event_type: str, source: str) -> Sequence[Subscription]:
-    """Subscriptions an event of this type and source may start; whether their `filter` holds is left to the caller."""
-    statement = select(Subscription).where(
-        Subscription.workspace_id == workspace_id,
-        Subscription.event.in_(patterns_of(event_type)),
-        (Subscription.source.is_(None)) | (Subscription.source == source),
-    )
-    return (await session.scalars(statement.order_by(Subscription.workflow_id, Subscription.position))).all()

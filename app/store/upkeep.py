@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from app.db.engine import Statement
 from app.json import Json, JsonObject
-from app.store.purge import EXPIRED_EVENT, EXPIRED_RUN, EXPIRED_SENDER
+from app.store.purge import EXPIRED_DELIVERY, EXPIRED_EVENT, EXPIRED_RUN, EXPIRED_SENDER
 
 # Runs that nobody asked Temporal about for a while. Pending ones are not there yet.
 _UNCHECKED: LiteralString = """
@@ -50,6 +50,19 @@ _LOOK = f"""
              ORDER BY id LIMIT 1),
             false),
         COALESCE(
+            (SELECT true FROM schedules
+             WHERE workspace_id = %(workspace_id)s AND (synced IS DISTINCT FROM revision OR deleted_at IS NOT NULL)
+               AND updated_at < now() - %(behind_for)s
+               AND (checked_at IS NULL OR checked_at < now() - %(behind_for)s) ORDER BY updated_at LIMIT 1),
+            (SELECT true FROM schedules
+             WHERE workspace_id = %(workspace_id)s AND checked_at < now() - %(schedule_check_after)s
+             ORDER BY checked_at LIMIT 1),
+            (SELECT true FROM runs
+             WHERE workspace_id = %(workspace_id)s AND told_workflow IS NOT NULL
+               AND finished_at < now() - %(untold_for)s
+               AND (told_at IS NULL OR told_at < now() - %(untold_again_after)s) ORDER BY id LIMIT 1),
+            false),
+        COALESCE(
             (SELECT true FROM runs WHERE {_NEVER_CHECKED} ORDER BY checked_at LIMIT 1),
             (SELECT true FROM runs WHERE {_LONG_UNCHECKED} ORDER BY checked_at LIMIT 1),
             false),
@@ -57,6 +70,13 @@ _LOOK = f"""
             (SELECT true FROM runs AS old WHERE {EXPIRED_RUN} ORDER BY old.finished_at LIMIT 1),
             (SELECT true FROM events WHERE {EXPIRED_EVENT} ORDER BY received_at LIMIT 1),
             (SELECT true FROM form_senders WHERE {EXPIRED_SENDER} ORDER BY free_at LIMIT 1),
+            (SELECT true FROM deliveries WHERE {EXPIRED_DELIVERY} ORDER BY received_at LIMIT 1),
+            false),
+        COALESCE(
+            (SELECT true FROM mailboxes
+             WHERE workspace_id = %(workspace_id)s AND due_at <= now() ORDER BY due_at LIMIT 1),
+            (SELECT true FROM calls
+             WHERE workspace_id = %(workspace_id)s AND told_at IS NULL AND due_at <= now() ORDER BY due_at LIMIT 1),
             false)
 """
 
@@ -100,9 +120,14 @@ def look(
     undispatched_for: timedelta,
     pending_for: timedelta,
     check_after: timedelta,
+    behind_for: timedelta,
+    schedule_check_after: timedelta,
+    untold_for: timedelta,
+    untold_again_after: timedelta,
     retention_days: int,
 ) -> Statement:
-    """Whether there is work: one row `(events, starts, children, checks, purge)`, each true or false."""
+    """Whether there is work: one row `(events, starts, children, schedules, checks, purge, messages)`, each true or
+    false."""
     return Statement(
         _LOOK,
         {
@@ -110,6 +135,10 @@ def look(
             "undispatched_for": undispatched_for,
             "pending_for": pending_for,
             "check_after": check_after,
+            "behind_for": behind_for,
+            "schedule_check_after": schedule_check_after,
+            "untold_for": untold_for,
+            "untold_again_after": untold_again_after,
             "retention_days": retention_days,
         },
     )

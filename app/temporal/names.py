@@ -35,6 +35,8 @@ OTHER_STATE = (
 
 UPKEEP_WORKFLOW = "Upkeep"
 UPKEEP_SCHEDULE = "holdfast-upkeep"
+SCHEDULED_WORKFLOW = "Scheduled"
+RUN_ENDED_SIGNAL = "run_ended"
 
 # Activities that keep records; every action's activity is named by its catalog id instead.
 RECORD_ACTIVITY = "holdfast.record"
@@ -62,7 +64,16 @@ SEARCH_ATTRIBUTES = (WORKSPACE, WORKFLOW, STATUS, TRIGGER, WAITING_FOR)
 CHILD_KEY = "run:"
 """How the idempotency keys of runs begin that a step of another run starts."""
 
+SCHEDULE_KEY = "schedule:"
+"""How the idempotency keys of runs begin that a schedule starts."""
+
 _RUN = "run-"
+_SCHEDULE = "schedule-"
+
+
+def schedule_id(schedule_id: str) -> str:
+    """Temporal's id of a schedule; also how the ids of what it starts begin."""
+    return f"{_SCHEDULE}{schedule_id}"
 
 
 def workflow_id(run_id: str) -> str:

@@ -24,8 +24,11 @@ class Duty(StrEnum):
     EVENTS = "events"
     STARTS = "starts"
     CHILDREN = "children"
+    SCHEDULES = "schedules"
     CHECKS = "checks"
     PURGE = "purge"
+    MESSAGES = "messages"
+    """Last: it asks mail servers, which take their time."""
 
     @property
     def activity(self) -> str:
@@ -90,12 +93,19 @@ class UpkeepReport:
     runs_started: int = 0
     children_settled: int = 0
     """Runs whose parents were told of their end, or that were cancelled because their parents had ended."""
+    schedules_checked: int = 0
+    """Schedules that were brought in step with Temporal, or made sure of."""
+    schedules_told: int = 0
+    """Runs whose schedules were told of their end."""
     runs_checked: int = 0
     """Runs under way that Temporal was asked about."""
     runs_ended: int = 0
     """Rows that were brought to how their run had ended in Temporal."""
     runs_purged: int = 0
     events_purged: int = 0
+    deliveries_purged: int = 0
+    messages_taken: int = 0
+    """Mails that were fetched, and calls of which nothing more was heard."""
     left_over: list[str] = field(default_factory=list)
     """Duties that hit a bound: the next pass goes on with them."""
     trouble: list[Trouble] = field(default_factory=list)
@@ -129,11 +139,15 @@ class UpkeepReport:
 COUNTS = {
     "workspaces": "",
     "runs_checked": "",
+    "schedules_checked": "",
     "events_dispatched": "events dispatched",
     "runs_started": "runs started",
     "children_settled": "children settled",
+    "schedules_told": "ends told to schedules",
     "runs_ended": "runs ended as Temporal has them",
     "runs_purged": "runs purged",
     "events_purged": "events purged",
+    "deliveries_purged": "deliveries purged",
+    "messages_taken": "messages taken",
 }
 """The counts of a report, and how they read; what is only looked at is not worth a word."""

@@ -49,10 +49,26 @@ UNTOLD = """
     FROM runs WHERE finished_at IS NULL LIMIT 1;
 """
 """A child whose parent was not told of its end."""
+LEFT_OVER = """
+    INSERT INTO schedules (
+        workspace_id, id, workflow_id, workflow_name, position, trigger, live, deleted_at, updated_at)
+    SELECT workspace_id, gen_random_uuid(), id, name, 0, '{"type": "schedule", "every": "1h"}', true,
+        now() - interval '1 hour', now() - interval '1 hour'
+    FROM workflows LIMIT 1;
+"""
+"""A schedule that was to be deleted in Temporal."""
+
+A_MAILBOX = """
+    INSERT INTO connections (workspace_id, id, kind, name)
+    SELECT workspace_id, workspace_id, 'imap', 'support-mail' FROM workspaces;
+    INSERT INTO mailboxes (workspace_id, connection_id) SELECT workspace_id, id FROM connections;
+"""
+"""A mailbox that is due."""
 
 
 async def main() -> None:
-    """Record all of them: an idle pass, one after it that does much, one in which a duty fails, one about children."""
+    """Record all of them: an idle pass, one after it that does much, one in which a duty fails, one about children, one
+    about a mailbox, one about schedules."""
     with tempfile.TemporaryDirectory(prefix="holdfast-record-", ignore_cleanup_errors=True) as folder:
         async with servers(Path(folder)) as settings, open_platform(settings) as platform, _worker(platform) as client:
             await ensure_upkeep(client, timedelta(hours=1))
@@ -65,6 +81,10 @@ async def main() -> None:
             await _record(client, "failing")
             await _run(Engine(platform, workspace.workspace_id), UNTOLD)
             await _record(client, "children")
+            await _run(Engine(platform, workspace.workspace_id), A_MAILBOX)
+            await _record(client, "messages")
+            await _run(Engine(platform, workspace.workspace_id), LEFT_OVER)
+            await _record(client, "schedules")
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ from tests.support.documents import EXAMPLES, PAGES, ROOT, Block, anchors, block
 from workflows.interpreter import KINDS
 
 CONNECTIONS = {"smtp-main": "smtp", "helpdesk": "http", "shop-hook": "webhook"}
+CONNECTIONS |= {"support-line": "twilio"}
 FRAGMENTS = {"", "run", "first", "steps", "conditions", "matches", "event", "connection", "workflow"}
 FRAGMENTS |= {"output", "ends", "held", "decision"}
 

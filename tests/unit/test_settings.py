@@ -15,6 +15,7 @@ from app.settings import Settings
         ("egress_allow", "localhost,10.0.0.0/33"),
         ("database_url", "localhost/holdfast"),
         ("migration_database_url", "mysql://localhost/holdfast"),
+        ("trusted_proxies", "proxy.internal"),
         ("retention_days", "-1"),
         ("public_url", "flows.example.com"),
         ("public_url", "https://ada:secret@flows.example.com"),

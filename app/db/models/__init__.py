@@ -5,8 +5,11 @@ Columns only; queries live in `app/store`. Primary keys start with the workspace
 
 from app.db.models.base import Base
 from app.db.models.forms import FormSender
+from app.db.models.messages import Call, Mailbox, MessageAddress
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
+from app.db.models.schedules import Schedule
 from app.db.models.waiting import Approval, Event, Wait
+from app.db.models.webhooks import Delivery, Webhook
 from app.db.models.workflows import (
     ApiKey,
     Connection,
@@ -21,17 +24,23 @@ __all__ = [
     "ApiKey",
     "Approval",
     "Base",
+    "Call",
     "Connection",
+    "Delivery",
     "Event",
     "FormSender",
     "Journal",
+    "Mailbox",
+    "MessageAddress",
     "Run",
+    "Schedule",
     "Step",
     "StepAttempt",
     "StoredPayload",
     "Subscription",
     "Version",
     "Wait",
+    "Webhook",
     "Workflow",
     "WorkflowVariable",
     "Workspace",

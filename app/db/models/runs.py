@@ -43,6 +43,11 @@ class Run(Base):
         Index("runs_unchecked", "workspace_id", "checked_at", postgresql_where=text("finished_at IS NULL")),
         *LIMIT_INDEXES,
         Index(
+            "runs_conversation",
+            *("workspace_id", "workflow_id", "conversation", "id"),
+            postgresql_where=text("conversation IS NOT NULL"),
+        ),
+        Index(
             "runs_child",
             "workspace_id",
             "parent_run_id",
@@ -52,6 +57,18 @@ class Run(Base):
         ),
         Index(
             "runs_children", "workspace_id", "parent_run_id", "id", postgresql_where=text("parent_run_id IS NOT NULL")
+        ),
+        Index(
+            "runs_scheduled",
+            "workspace_id",
+            "schedule_id",
+            postgresql_where=text("schedule_id IS NOT NULL AND finished_at IS NULL"),
+        ),
+        Index(
+            "runs_untold",
+            "workspace_id",
+            "id",
+            postgresql_where=text("told_workflow IS NOT NULL AND finished_at IS NOT NULL"),
         ),
         Index(
             "runs_unsettled",
@@ -89,13 +106,23 @@ class Run(Base):
     """The parent ended while it waited: this run is to be cancelled."""
     depth: Mapped[int] = mapped_column(server_default=text("0"))
     """How many runs are above this one."""
+    cause_depth: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many events that runs emitted led to it, one by the other; 0 = people started it."""
+    conversation: Mapped[str | None]
+    """The contact whose messages are for this run as long as it is under way."""
+    schedule_id: Mapped[UUID | None]
+    """The schedule that started the run."""
+    told_workflow: Mapped[str | None]
+    """Id of the Temporal workflow of the schedule's moment, until the schedule knows how the run ended."""
+    told_at: Mapped[datetime | None]
+    """When upkeep last told that Temporal workflow of the run's end."""
     retry_of: Mapped[UUID | None]
     attempt: Mapped[int] = mapped_column(server_default=text("1"))
     steps_completed: Mapped[int] = mapped_column(server_default=text("0"))
     steps_total: Mapped[int] = mapped_column(server_default=text("0"))
     idempotency_key: Mapped[str | None]
     """The request's `Idempotency-Key`, `event:<source>:<id>` for a start by an event, `run:<id>/<path>` for one by a
-    step."""
+    step, `schedule:<id>:<moment>` for one by a schedule."""
     request_digest: Mapped[str | None]
     """SHA-256 of what a request with an `Idempotency-Key` asked for: the same key must not ask for something else."""
     temporal_run_id: Mapped[str | None]

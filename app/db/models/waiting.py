@@ -39,7 +39,10 @@ class Event(Base):
     """Further CloudEvents attributes, `datacontenttype` and `dataschema` among them."""
     received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     dispatched_at: Mapped[datetime | None]
+    tried_at: Mapped[datetime | None]
+    """When it was dispatched last and not all was done: others are tried before it is tried again."""
     caused_by: Mapped[JsonObject | None]
+    """`{run_id, step_path, depth}` of an event that a step emitted; `depth` counts the events of its chain."""
     caused_by_run: Mapped[str | None] = mapped_column(Computed("caused_by ->> 'run_id'", persisted=True))
     only_workflow: Mapped[UUID | None]
     """A replay for this workflow alone: it starts no other one and wakes no run."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, func, text
+from sqlalchemy import BigInteger, Computed, ForeignKeyConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.models.base import Base
@@ -90,7 +90,10 @@ class Subscription(Base):
         ForeignKeyConstraint(
             ["workspace_id", "workflow_id"], ["workflows.workspace_id", "workflows.id"], ondelete="CASCADE"
         ),
-        Index("subscriptions_event", "workspace_id", "event"),
+        Index(
+            "subscriptions_event",
+            *("workspace_id", "event", "key_fields", "key_digest", "source_start"),
+        ),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -101,9 +104,14 @@ class Subscription(Base):
     """Type of the trigger: event, webhook, form or message."""
     event: Mapped[str]
     source: Mapped[str | None]
+    source_start: Mapped[str | None] = mapped_column(Computed('"left"(source, 100)', persisted=True))
+    """What of `source` stands in the index."""
     filter: Mapped[Any | None]
     options: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
     """What else the trigger says about its starts: `{ordered_by, conversation}`; absent keys take their defaults."""
+    key_fields: Mapped[str | None]
+    key_digest: Mapped[int | None] = mapped_column(BigInteger)
+    """What an event must say to fit (`definition/event_keys.py`); null where every event is to be looked at."""
 
 
 class WorkflowVariable(Base):

@@ -23,6 +23,9 @@ ACTION_NAMES: dict[str, str] = {
     "api_call": "http.request",
     "webhook_call": "webhook.send",
     "mcp_call": "mcp.call_tool",
+    "emit_event": "event.emit",
+    "send_event": "event.emit",
+    "publish_event": "event.emit",
     "create_contact": "crm.create_contact",
     "update_contact": "crm.update_contact",
     "add_tag": "crm.add_tag",
@@ -55,6 +58,7 @@ ACTION_NAMES: dict[str, str] = {
 """What actions are called elsewhere -> catalog id. Any other name is looked up in the catalog as it stands."""
 
 INPUT_NAMES: dict[str, dict[str, str]] = {
+    "event.emit": {"event_type": "type", "payload": "data"},
     "http.request": {"body": "json", "success_codes": "success_status"},
     "webhook.send": {"payload": "body", "data": "body"},
     "sms.send": {"message": "body"},

@@ -39,8 +39,10 @@ def a_value(column: Column[Any], row: dict[str, Any]) -> Any:
 def rows_of(workspace: UUID) -> dict[str, dict[str, Any]]:
     """One row for every table, in the order they can be inserted."""
     ids = {"workspace_id": workspace, "id": workspace, "workflow_id": workspace, "run_id": workspace}
+    ids |= {"connection_id": workspace}
     ids |= {"parent_run_id": workspace, "retry_of": workspace, "replaced_by": workspace}
-    ids |= {"only_workflow": workspace}
+    ids |= {"only_workflow": workspace, "webhook_id": workspace, "replay_of": workspace}
+    ids |= {"schedule_id": workspace, "last_run_id": workspace}
     return {
         table.name: {column.name: a_value(column, ids) for column in table.columns if column.computed is None}
         for table in TABLES

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from activities import runner
+from activities import attempts
 from app.json import JsonObject
 from app.services import records
 from app.services.platform import Platform
@@ -157,7 +157,7 @@ async def test_an_effect_that_was_kept_stays_so_though_its_end_was_not_heard(
 
     http_stub.otherwise(answer)
     monkeypatch.setattr(records, "commit_outcome", commits)
-    monkeypatch.setattr(runner, "LAST_COMMIT_SECONDS", 0.1)
+    monkeypatch.setattr(attempts, "LAST_COMMIT_SECONDS", 0.1)
     sides = parallel("sides", [book("a", "1")], [http("c", "{{ trigger.url }}/c")])
     run = await engine.start({"steps": [sides]}, input={"url": http_stub.url})
     await asyncio.wait_for(kept.wait(), 20)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from activities import runner
+from activities import attempts, runner
 from app.services import records
 from app.services.errors import Unavailable
 from tests.support.engine import Engine, http
@@ -53,7 +53,7 @@ async def test_a_worker_that_is_lost_after_its_effect_was_kept_leaves_the_effect
     engine: Engine, http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(action, "HEARTBEAT_TIMEOUT", action.timedelta(seconds=1))
-    monkeypatch.setattr(runner, "HEARTBEAT_SECONDS", 60.0)
+    monkeypatch.setattr(attempts, "HEARTBEAT_SECONDS", 60.0)
     commit, silent = records.commit_outcome, asyncio.Event()
 
     async def commit_and_fall_silent(*arguments: object) -> None:

@@ -328,7 +328,10 @@ async def test_limits_count_the_runs_of_their_own_workspace_alone(
     stranger, _ = await create_workspace(platform, "Stranger")
     async with platform.database.transaction(stranger.workspace_id) as session:
         assert await limits.queues(session, engine.workspace_id) == []
-        assert await limits.free_keys(session, engine.workspace_id, workflow_id, places=9, most=9) == []
+        assert (
+            await limits.free_keys(session, engine.workspace_id, workflow_id, places=9, one_by_one="order:", most=9)
+            == []
+        )
         for _ in range(2):
             given = await limits.give_places(
                 session, engine.workspace_id, workflow_id, '"*"', places=9, waiting=None, most=9
@@ -363,7 +366,7 @@ async def test_each_look_at_the_limits_is_one_into_an_index_among_very_many_runs
         owner.execute("ANALYZE runs")  # as autovacuum does after so many
     asked = {
         "workspace_id": engine.workspace_id, "workflow_id": workflow_id, "key": '"ada"', "places": 1, "per_hour": 100,
-        "rated": True, "most": 5, "waiting": "null", "hour": timedelta(hours=1),
+        "one_by_one": "order:", "rated": True, "most": 5, "waiting": "null", "hour": timedelta(hours=1),
     }  # fmt: skip
     async with engine.platform.database.transaction(engine.workspace_id) as session:
         for statement in (limits._COUNTS, limits._GIVE_PLACES, limits._LET_IN, limits._QUEUES, limits._FREE_KEYS):

@@ -12,7 +12,18 @@ from sqlalchemy import Table, func, insert, select
 from uuid_utils.compat import uuid7
 
 from app.db.engine import Statement
-from app.db.models import Event, Journal, Run, Step, StepAttempt, StoredPayload, Wait
+from app.db.models import (
+    Delivery,
+    Event,
+    Journal,
+    Run,
+    Step,
+    StepAttempt,
+    StoredPayload,
+    Wait,
+    Webhook,
+    Workflow,
+)
 from app.services import purging
 from app.services.platform import Platform
 from app.services.purging import Purged
@@ -85,6 +96,28 @@ async def test_events_go_when_they_are_old_and_dispatched(platform: Platform, wo
     await an_event(platform, workspace.id, "t", id="young", dispatched_at=func.now())
     assert await purging.purge(platform, workspace.id) == Purged(runs=0, events=1, more=False)
     assert await event_ids(platform, workspace.id) == {"undispatched", "young"}
+
+
+async def test_deliveries_go_when_they_are_old(platform: Platform, workspace: TestWorkspace) -> None:
+    workflow = Workflow(workspace_id=workspace.id, id=uuid7(), name="Test", slug="test", draft={})
+    hook = Webhook(
+        workspace_id=workspace.id, id=uuid7(), workflow_id=workflow.id, position=0, token_hash="t", secrets="s"
+    )
+    async with platform.database.transaction(workspace.id) as session:
+        session.add(workflow)
+        await session.flush()
+        session.add(hook)
+        await session.flush()
+        for days in (89, 91):
+            session.add(
+                Delivery(
+                    workspace_id=workspace.id, id=uuid7(), webhook_id=hook.id, method="POST", status="accepted",
+                    received_at=ago(days),
+                )
+            )  # fmt: skip
+    assert await purging.purge(platform, workspace.id) == Purged(runs=0, events=0, more=False, deliveries=1)
+    async with platform.database.transaction(workspace.id) as session:
+        assert len(list(await session.scalars(select(Delivery.id)))) == 1
 
 
 @pytest.mark.parametrize(
@@ -180,6 +213,10 @@ async def test_what_upkeep_asks_for_is_answered_from_indexes(
         undispatched_for=timedelta(0),
         pending_for=timedelta(0),
         check_after=timedelta(0),
+        behind_for=timedelta(0),
+        schedule_check_after=timedelta(0),
+        untold_for=timedelta(0),
+        untold_again_after=timedelta(0),
         retention_days=90,
     )
     ended_before, came_before, unchecked = r"finished_at < \(InitPlan", r"received_at < \(InitPlan", "checked_at"

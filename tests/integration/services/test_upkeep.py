@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func
 
+from app.db.models import Connection, Mailbox
 from app.services import events, launching, reconciling, upkeep, workspaces
 from app.services.errors import Unavailable
 from app.services.platform import Platform
@@ -43,8 +44,17 @@ async def test_what_is_left_lying_is_found(platform: Platform, workspace: TestWo
     assert await needs(platform, workspace.id) == {Duty.EVENTS, Duty.STARTS, Duty.CHECKS}
     child = {"parent_run_id": uuid4(), "parent_waits": True}
     await a_run(platform, workspace.id, status="completed", finished_at=func.now(), **child)
-    assert await needs(platform, workspace.id) == set(Duty) - {Duty.PURGE}
+    assert await needs(platform, workspace.id) == set(Duty) - {Duty.SCHEDULES, Duty.PURGE, Duty.MESSAGES}
+    yesterday = func.now() - timedelta(days=1)
+    await a_run(platform, workspace.id, status="failed", finished_at=yesterday, told_workflow="schedule-untold")
+    assert await needs(platform, workspace.id) == set(Duty) - {Duty.PURGE, Duty.MESSAGES}
     await a_run(platform, workspace.id, status="completed", finished_at=long_ago)
+    assert await needs(platform, workspace.id) == set(Duty) - {Duty.MESSAGES}
+    connection = Connection(workspace_id=workspace.id, id=uuid4(), kind="imap", name="mail")
+    async with platform.database.transaction(workspace.id) as session:
+        session.add(connection)
+        await session.flush()
+        session.add(Mailbox(workspace_id=workspace.id, connection_id=connection.id))
     assert await needs(platform, workspace.id) == set(Duty)
 
 

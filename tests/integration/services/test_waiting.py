@@ -1,6 +1,7 @@
 """An event finds by their keys the waits it would find by looking at all of them."""
 
 import random
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 from uuid import UUID
@@ -13,11 +14,12 @@ from app.db.models import Wait
 from app.definition import conditions
 from app.json import Json, JsonObject
 from app.services import records
+from app.services.listening import Candidates, look
 from app.services.platform import Platform
-from app.services.waiting import Waiting, waiting_for
 from app.services.workspaces import create_workspace
 from app.store.events import envelope, patterns_of
-from app.temporal.record_messages import OpenWait
+from app.store.listening import OpenWait
+from app.temporal import record_messages
 from tests.integration.services.building import a_batch, a_run, an_event, now
 
 VALUES: list[Json] = [
@@ -57,13 +59,17 @@ async def open_wait(
     match, context = conditions.bind(form, {"trigger": {"value": value}})
     batch = a_batch(workspace_id, run_id, status="waiting")
     await records.open_wait(
-        platform, OpenWait(batch=batch, path="wait", event=event, match=match, context=context, since="wait_start")
+        platform,
+        record_messages.OpenWait(
+            batch=batch, path="wait", event=event, match=match, context=context, since="wait_start"
+        ),
     )
 
 
-async def looked_at(platform: Platform, workspace_id: UUID, type: str, envelopes: list[JsonObject]) -> Waiting:
-    async with platform.database.transaction(workspace_id) as session:
-        return await waiting_for(session, workspace_id, type, envelopes, now())
+async def looked_at(
+    platform: Platform, workspace_id: UUID, type: str, envelopes: list[JsonObject]
+) -> Candidates[OpenWait]:
+    return (await look(platform, workspace_id, envelopes, now()))[type].waits
 
 
 async def all_waits(platform: Platform, workspace_id: UUID) -> list[Wait]:
@@ -75,7 +81,7 @@ def of_type(waits: list[Wait], type: str) -> list[Wait]:
     return [wait for wait in waits if wait.event in patterns_of(type)]
 
 
-def matching(waits: list[Wait], sent: JsonObject) -> list[UUID]:
+def matching(waits: Sequence[Wait | OpenWait], sent: JsonObject) -> list[UUID]:
     return [wait.run_id for wait in waits if conditions.event_matches(wait.match, sent, wait.context)]
 
 
@@ -96,11 +102,11 @@ async def test_by_their_keys_an_event_finds_the_waits_a_look_at_all_of_them_find
     for type, envelopes in sent.items():
         together = await looked_at(platform, workspace.id, type, envelopes)
         for one in envelopes:
-            assert matching(together.may_take(one), one) == matching(of_type(waits, type), one)
+            assert matching(together.of(one), one) == matching(of_type(waits, type), one)
     first = sent["order.paid"][0]
     alone = await looked_at(platform, workspace.id, "order.paid", [first])
-    assert matching(alone.may_take(first), first) == matching(of_type(waits, "order.paid"), first) != []
-    assert len(alone.may_take(first)) < len(of_type(waits, "order.paid")) * 2 / 3
+    assert matching(alone.of(first), first) == matching(of_type(waits, "order.paid"), first) != []
+    assert len(alone.of(first)) < len(of_type(waits, "order.paid")) * 2 / 3
 
 
 async def test_waits_of_another_workspace_and_closed_ones_are_not_looked_at(platform, workspace):
@@ -112,7 +118,7 @@ async def test_waits_of_another_workspace_and_closed_ones_are_not_looked_at(plat
         if workspace_id == workspace.id:
             await records.record_batch(platform, a_batch(workspace_id, run_id, closed_waits=["wait"]))
     found = await looked_at(platform, workspace.id, "order.paid", [sent])
-    assert (found.fields, found.may_take(sent)) == ([], [])
+    assert (found.fields, found.of(sent)) == ((), [])
 
 
 async def test_a_wait_that_begins_anew_has_the_key_of_what_it_says_then(platform, workspace):
@@ -137,4 +143,4 @@ async def test_a_worker_that_knows_no_keys_leaves_none_that_is_wrong(platform, w
         assert (row.key_fields is not None, row.key_digest is not None) == (kept, kept)
     sent = envelope(await an_event(platform, workspace.id, "order.paid", {"id": 2}))
     found = await looked_at(platform, workspace.id, "order.paid", [sent])
-    assert matching(found.may_take(sent), sent) == [run_id]
+    assert matching(found.of(sent), sent) == [run_id]

@@ -4,11 +4,19 @@ import base64
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 
 from app.catalog.connections import CONNECTION_KINDS, HttpCredentials, SmtpConfig
+from app.catalog.messaging_connections import ImapConfig
 from app.catalog.web import ApiKeyAuth
 
+PUBLIC_KEY = base64.b64encode(
+    ec.generate_private_key(ec.SECP256R1())
+    .public_key()
+    .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+).decode()
 SECRET = "whsec_" + base64.b64encode(b"x" * 32).decode()
 
 
@@ -23,6 +31,13 @@ SECRET = "whsec_" + base64.b64encode(b"x" * 32).decode()
         ("http", {"base_url": "https://a.example"}, {"type": "bearer", "token": "x"}),
         ("http", {"base_url": "https://a.example"}, {"type": "api_key", "value": "x", "in": "query", "name": "key"}),
         ("webhook", {}, {"secret": SECRET}),
+        ("twilio", {"account_sid": "AC" + "0" * 32, "from": "whatsapp:+15017122661"}, {"auth_token": "x"}),
+        ("messenger", {"page_id": "1065"}, {"app_secret": "x", "page_access_token": "y"}),
+        ("whatsapp", {"phone_number_id": "1065", "business_account_id": "7"}, {"app_secret": "x"}),
+        ("sendgrid", {}, {}),
+        ("sendgrid", {"from": "A <a@example.com>", "verification_key": PUBLIC_KEY}, {"api_key": "x"}),
+        ("imap", {"host": "imap.example.com"}, {"username": "ada", "password": "x"}),
+        ("imap", {"host": "::1", "after": "move", "move_to": "Täken/2"}, {"username": "ada", "password": "x"}),
     ],
 )
 def test_a_connection_that_fits_is_taken(kind: str, config: dict[str, Any], credentials: dict[str, Any]) -> None:
@@ -52,6 +67,19 @@ def test_a_connection_that_fits_is_taken(kind: str, config: dict[str, Any], cred
         ("webhook", "credentials", {"secret": "hunter2hunter2"}, "whsec_"),
         ("webhook", "credentials", {"secret": "whsec_" + base64.b64encode(b"short").decode()}, "24 to 64 bytes"),
         ("webhook", "config", {"url": "https://x"}, "Extra inputs"),
+        ("twilio", "config", {"account_sid": "hunter2"}, "pattern"),
+        ("twilio", "credentials", {}, "auth_token"),
+        ("messenger", "config", {"page_id": "our-page"}, "pattern"),
+        ("whatsapp", "credentials", {"access_token": "hunter2"}, "app_secret"),
+        ("sendgrid", "config", {"verification_key": "hunter2"}, "base64"),
+        ("sendgrid", "config", {"verification_key": base64.b64encode(b"hunter2" * 13).decode()}, "base64"),
+        ("imap", "config", {"host": "imap.example.com", "poll_interval": "5s"}, "10s to 1d"),
+        ("imap", "config", {"host": "imap.example.com", "poll_interval": "often"}, "no duration"),
+        ("imap", "config", {"host": "imap.example.com", "after": "move"}, "move_to"),
+        ("imap", "config", {"host": "imap.example.com", "move_to": "Taken"}, "move_to"),
+        ("imap", "config", {"host": "imap.example.com", "after": "move", "move_to": "INBOX"}, "the mailbox itself"),
+        ("imap", "config", {"host": "imap.example.com", "mailbox": "IN\r\nBOX"}, "control characters"),
+        ("imap", "credentials", {"username": "a", "password": "hunter2\r\n"}, "control characters"),
     ],
 )
 def test_a_connection_that_does_not_fit_is_refused_with_the_reason(
@@ -68,6 +96,11 @@ def test_the_port_follows_from_the_security(security: str, port: int) -> None:
     assert SmtpConfig.model_validate({"host": "m", "security": security}).resolved_port == port
 
 
+@pytest.mark.parametrize(("security", "port"), [("none", 143), ("starttls", 143), ("tls", 993)])
+def test_the_port_of_a_mailbox_follows_from_its_security(security: str, port: int) -> None:
+    assert ImapConfig.model_validate({"host": "m", "security": security}).resolved_port == port
+
+
 def test_http_credentials_are_the_auth_of_a_request() -> None:
     auth = HttpCredentials.model_validate({"type": "api_key", "value": "k"}).as_auth()
     assert isinstance(auth, ApiKeyAuth)
@@ -80,6 +113,11 @@ def test_http_credentials_are_the_auth_of_a_request() -> None:
         ("smtp", {"username": "ada", "password": "hunter2hunter2"}),
         ("http", {"type": "bearer", "token": "hunter2hunter2"}),
         ("webhook", {"secret": SECRET}),
+        ("twilio", {"auth_token": "hunter2hunter2"}),
+        ("messenger", {"app_secret": "hunter2hunter2", "page_access_token": "hunter2hunter2"}),
+        ("whatsapp", {"app_secret": "hunter2hunter2", "access_token": "hunter2hunter2"}),
+        ("sendgrid", {"api_key": "hunter2hunter2"}),
+        ("imap", {"username": "ada", "password": "hunter2hunter2"}),
     ],
 )
 def test_secrets_do_not_show_in_a_representation(kind: str, credentials: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 
-from activities import email, http, webhook  # noqa: F401  (importing registers their actions)
+from activities import email, event, http, webhook  # noqa: F401  (importing registers their actions)
 from activities.base import REGISTERED
 from app.catalog.base import Action
 from app.catalog.connections import CONNECTION_KINDS
@@ -20,6 +20,7 @@ EVERY = [pytest.param(entry, id=entry.id) for entry in ACTIONS.values()]
 def test_the_actions_are_those_the_documentation_names() -> None:
     assert list(ACTIONS) == [
         "email.send",
+        "event.emit",
         "http.request",
         "transform.aggregate",
         "transform.filter",
@@ -38,7 +39,12 @@ def test_every_action_can_be_done_and_nothing_else_is_described() -> None:
 
 @pytest.mark.parametrize(
     ("alias", "id"),
-    [("send_email", "email.send"), ("api_call", "http.request"), ("webhook_call", "webhook.send")],
+    [
+        ("send_email", "email.send"),
+        ("api_call", "http.request"),
+        ("webhook_call", "webhook.send"),
+        ("emit_event", "event.emit"),
+    ],
 )
 def test_an_action_is_found_by_its_other_name(alias: str, id: str) -> None:
     found = resolve(alias)

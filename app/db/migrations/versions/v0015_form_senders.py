@@ -6,7 +6,7 @@ And what a form's subscription listens to: events whose source is made of the fo
 from alembic import op
 
 revision = "0015"
-down_revision = "0011"
+down_revision = "0014"
 
 
 def upgrade() -> None:

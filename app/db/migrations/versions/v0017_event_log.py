@@ -9,7 +9,7 @@ caused an event is a column of its own, since row-level security lets no conditi
 from alembic import op
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 
 
 def upgrade() -> None:

@@ -10,6 +10,10 @@ _BLOCKS = frozenset(
 )
 _PARAGRAPHS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "hr", "p", "pre"})
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?/?>|<!(?:--|doctype)", re.IGNORECASE)
+_DECLARATION = re.compile(r"<[!?][^<>]*>")
+_NO_TAG = re.compile(r"<(?!/?[a-zA-Z][^<>]*>)")
+_DEEPEST = 10
+"""Lists inside each other that are indented."""
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 
 
@@ -21,9 +25,27 @@ def has_tags(text: str) -> bool:
 def html_to_text(html: str) -> str:
     """Paragraphs, lists, table rows and links as lines of text; scripts, styles and nameless images are left out."""
     parser = _TextParser()
-    parser.feed(html)
+    parser.feed(_bounded(html))
     parser.close()
     return parser.text()
+
+
+def _bounded(html: str) -> str:
+    """The same without comments, declarations and tags that never end: for each of those the parser reads all the rest
+    once more, and mails come from anybody."""
+    return _NO_TAG.sub("&lt;", _DECLARATION.sub("", _without_comments(html)))
+
+
+def _without_comments(html: str) -> str:
+    parts: list[str] = []
+    place = 0
+    while (begin := html.find("<!--", place)) >= 0:
+        parts.append(html[place:begin])
+        end = html.find("-->", begin + 4)
+        if end < 0:
+            return "".join(parts)
+        place = end + 3
+    return "".join([*parts, html[place:]])
 
 
 class _TextParser(HTMLParser):
@@ -54,7 +76,8 @@ class _TextParser(HTMLParser):
 
     def _begin(self, tag: str, attributes: dict[str, str | None]) -> None:
         if tag == "a":
-            self._links.append((attributes.get("href") or "", len(self._parts)))
+            # Links do not stand in each other: one that begins ends the one before.
+            self._links = [(attributes.get("href") or "", len(self._parts))]
         elif tag == "img":
             self._add(attributes.get("alt") or "")
         elif tag == "hr":
@@ -105,7 +128,7 @@ class _TextParser(HTMLParser):
             self._add("\n" * (wanted - self._line_ends))
 
     def _bullet(self) -> str:
-        indent = "  " * max(0, len(self._lists) - 1)
+        indent = "  " * min(max(0, len(self._lists) - 1), _DEEPEST)
         if self._lists and (number := self._lists[-1]) is not None:
             self._lists[-1] = number + 1
             return f"{indent}{number + 1}. "

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.html_text import has_tags, html_to_text
+from app.inbound.html_text import has_tags, html_to_text
 
 
 @pytest.mark.parametrize(

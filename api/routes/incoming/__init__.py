@@ -1,0 +1,1 @@
+"""What comes in from outside without an API key, at addresses of its own."""

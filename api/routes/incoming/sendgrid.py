@@ -1,0 +1,40 @@
+"""What SendGrid's inbound parse asks of an address: to take a mail. Signed where the connection has a key for it."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.multipart import read_multipart
+from api.reading import read_body
+from api.routes.incoming.twilio import not_signed
+from app.inbound.message import Message
+from app.inbound.sendgrid import read_parse
+from app.security.message_signatures import is_from_sendgrid
+from app.services import incoming
+from app.services.incoming import Door, now
+from app.services.mailboxes import ENVELOPE_BYTES
+from app.services.platform import Platform
+
+MOST_BYTES = 32 * 1024 * 1024
+"""SendGrid takes mails of up to 30 MB. What does not fit into an event is named in it."""
+
+
+async def mail(request: Request, platform: Platform, door: Door) -> Response:
+    """One mail."""
+    body = await read_body(request, max(MOST_BYTES, platform.settings.max_body_bytes))
+    key = door.connection.config.get("verification_key")
+    headers = request.headers
+    signature = headers.get("x-twilio-email-event-webhook-signature", "")
+    timestamp = headers.get("x-twilio-email-event-webhook-timestamp", "")
+    if key is not None and not is_from_sendgrid(signature, timestamp, body, key):
+        raise not_signed(door)
+    received, limit = now(), platform.settings.max_event_bytes - ENVELOPE_BYTES
+
+    def read() -> Message:
+        return read_parse(read_multipart(body, headers.get("content-type", "")), received).message(limit)
+
+    # A mail of thirty megabytes takes its time, and others wait.
+    message = await asyncio.to_thread(read)
+    await incoming.take(platform, door.workspace_id, door.connection.name, [message])
+    return Response()

@@ -1,0 +1,190 @@
+"""Who may want an event: subscriptions and open waits, found by their keys where they have one. Plain SQL, since every
+event asks. Whether an event does fit is for the services to say.
+
+Rows that say in which fields keys stand come with the others: who asks by digests has guessed those fields, and asks
+once more when there are others.
+"""
+
+# ruff: noqa: S608  (what is put together are fragments of this module, never values)
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+from app.db.engine import Statement
+from app.definition.event_keys import EventKey
+from app.json import Json, JsonObject
+from app.store.events import patterns_of
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A subscription an event may fit."""
+
+    workflow_id: UUID
+    position: int
+    kind: str
+    event: str
+    source: str | None
+    filter: Json
+    options: JsonObject
+    key: EventKey | None = None
+
+    @property
+    def place(self) -> tuple[UUID, int]:
+        """In what order subscriptions are looked at."""
+        return self.workflow_id, self.position
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWait:
+    """A wait an event may end."""
+
+    run_id: UUID
+    path: str
+    match: Json
+    context: JsonObject
+    since: datetime
+    until: datetime | None
+    workflow_id: UUID
+    key: EventKey | None = None
+
+    @property
+    def place(self) -> tuple[UUID, str]:
+        """In what order waits are looked at."""
+        return self.run_id, self.path
+
+
+# From each of the fields to the next one in the index: there are few, however many listen.
+def _fields_in_use(table: LiteralString, open_: LiteralString) -> LiteralString:
+    return f"""
+    RECURSIVE used (event, fields) AS (
+        SELECT pattern, (
+            SELECT key_fields FROM {table}
+            WHERE workspace_id = %(workspace_id)s AND event = pattern AND {open_} AND key_fields IS NOT NULL
+            ORDER BY key_fields LIMIT 1)
+        FROM unnest(%(patterns)s::text[]) AS pattern
+        UNION ALL
+        SELECT used.event, (
+            SELECT key_fields FROM {table}
+            WHERE workspace_id = %(workspace_id)s AND event = used.event AND {open_} AND key_fields > used.fields
+            ORDER BY key_fields LIMIT 1)
+        FROM used WHERE used.fields IS NOT NULL)
+    """
+
+
+_COLUMNS: LiteralString = "workflow_id, position, kind, event, source, filter, options, key_fields, key_digest"
+_HEARD: LiteralString = f"""
+    SELECT {_COLUMNS} FROM subscriptions
+    WHERE workspace_id = %(workspace_id)s AND event = ANY(%(patterns)s::text[])
+"""
+_OF_WORKFLOW = f"""
+    SELECT {_COLUMNS} FROM subscriptions WHERE workspace_id = %(workspace_id)s AND workflow_id = %(workflow_id)s
+"""
+_KEYLESS: LiteralString = "AND key_fields IS NULL AND key_digest IS NULL"
+_KEYED: LiteralString = "AND key_fields = ANY(%(fields)s::text[]) AND key_digest = ANY(%(digests)s::bigint[])"
+_ANY_SOURCE: LiteralString = "AND source_start IS NULL"
+_OWN_SOURCE: LiteralString = "AND source_start = ANY(%(beginnings)s::text[]) AND source = ANY(%(sources)s::text[])"
+# Each part by the index; an `or` of them may be a scan of all that listen.
+_SUBSCRIPTIONS = f"""
+    WITH {_fields_in_use("subscriptions", "true")}
+    {_HEARD} {_KEYLESS} {_ANY_SOURCE}
+    UNION ALL {_HEARD} {_KEYLESS} {_OWN_SOURCE}
+    UNION ALL {_HEARD} {_KEYED} {_ANY_SOURCE}
+    UNION ALL {_HEARD} {_KEYED} {_OWN_SOURCE}
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, fields, NULL
+    FROM (SELECT DISTINCT fields FROM used WHERE fields IS NOT NULL) AS each
+"""
+
+_WAITS_OPEN: LiteralString = """
+    SELECT waits.run_id, waits.path, waits.match, waits.context, waits.since, waits.until, runs.workflow_id,
+           waits.key_fields, waits.key_digest
+    FROM waits JOIN runs ON runs.workspace_id = waits.workspace_id AND runs.id = waits.run_id
+    WHERE waits.workspace_id = %(workspace_id)s AND waits.closed_at IS NULL
+      AND waits.event = ANY(%(patterns)s::text[])
+      AND waits.since <= COALESCE(%(received_at)s, clock_timestamp()) + %(tolerance)s::interval
+"""
+_WAITS = f"""
+    WITH {_fields_in_use("waits", "closed_at IS NULL")}
+    {_WAITS_OPEN} {_KEYLESS}
+    UNION ALL {_WAITS_OPEN} {_KEYED}
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, fields, NULL
+    FROM (SELECT DISTINCT fields FROM used WHERE fields IS NOT NULL) AS each
+"""
+
+
+def subscriptions(
+    workspace_id: UUID, event_type: str, sources: Iterable[str], *, fields: Sequence[str], digests: Sequence[int]
+) -> Statement:
+    """Subscriptions that events of this type and these sources may fit: those with one of these keys, and those without
+    a key. To be read with `read_subscriptions`."""
+    sources = list(sources)
+    return Statement(
+        _SUBSCRIPTIONS,
+        {
+            **_keys(workspace_id, event_type, fields, digests),
+            "sources": sources,
+            "beginnings": [source[:100] for source in sources],
+        },
+    )
+
+
+def of_workflow(workspace_id: UUID, workflow_id: UUID) -> Statement:
+    """All subscriptions of a workflow, to be read with `read_subscriptions`."""
+    return Statement(_OF_WORKFLOW, {"workspace_id": workspace_id, "workflow_id": workflow_id})
+
+
+def read_subscriptions(rows: Iterable[Sequence[Any]]) -> tuple[list[str], list[Heard]]:
+    """What `subscriptions` gave: the fields that keys stand in, and the subscriptions in the order of their places."""
+    fields: list[str] = []
+    found: list[Heard] = []
+    for *row, key_fields, key_digest in rows:
+        if row[0] is None:
+            fields.append(key_fields)
+        else:
+            found.append(Heard(*[*row, _key(key_fields, key_digest)]))
+    return fields, sorted(found, key=lambda each: each.place)
+
+
+def waits(
+    workspace_id: UUID,
+    event_type: str,
+    received_at: datetime | None,
+    tolerance: timedelta,
+    *,
+    fields: Sequence[str],
+    digests: Sequence[int],
+) -> Statement:
+    """Open waits that events of this type, received then at the latest (None: now), may end: those with one of these
+    keys, and those without a key. `since` may come that much after. To be read with `read_waits`."""
+    of_type = _keys(workspace_id, event_type, fields, digests)
+    return Statement(_WAITS, {**of_type, "received_at": received_at, "tolerance": tolerance})
+
+
+def read_waits(rows: Iterable[Sequence[Any]]) -> tuple[list[str], list[OpenWait]]:
+    """What `waits` gave: the fields that keys stand in, and the waits in the order of runs and paths."""
+    fields: list[str] = []
+    found: list[OpenWait] = []
+    for *row, key_fields, key_digest in rows:
+        if row[0] is None:
+            fields.append(key_fields)
+        else:
+            found.append(OpenWait(*[*row, _key(key_fields, key_digest)]))
+    return fields, sorted(found, key=lambda wait: wait.place)
+
+
+def _keys(workspace_id: UUID, event_type: str, fields: Sequence[str], digests: Sequence[int]) -> dict[str, Any]:
+    return {
+        "workspace_id": workspace_id,
+        "patterns": patterns_of(event_type),
+        "fields": list(fields),
+        "digests": list(digests),
+    }
+
+
+def _key(fields: str | None, digest: int | None) -> EventKey | None:
+    return None if fields is None or digest is None else EventKey(fields, digest)
