@@ -4,7 +4,6 @@ import asyncio
 
 import psycopg
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from psycopg import sql
@@ -13,9 +12,8 @@ from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
 
 from app.db.engine import Database, driver_url
-from app.db.migrate import MigrationRefused, _config, database_revision, head_revision, migrate
+from app.db.migrate import MigrationRefused, database_revision, head_revision, migrate
 from app.db.models import Base
-from app.services import subscribing
 from app.settings import Settings
 from tests.conftest import DatabaseUrls
 
@@ -100,25 +98,3 @@ async def test_migrations_refuse_an_address_without_a_user(empty):
     nobody = f"postgresql:///{url.database}"
     with pytest.raises(MigrationRefused, match="names no user"):
         migrate(empty.owner, nobody)
-
-
-def test_migrations_let_a_form_of_before_listen_to_what_is_sent_to_it_now(empty):
-    """Its events had the place of the trigger as their source, and have the form's name."""
-    migrate(empty.owner, empty.app)
-    engine = create_engine(driver_url(empty.owner), poolclass=NullPool)
-    owner, workflow = uuid7(), uuid7()
-    place = f"/v1/workflows/{workflow}/triggers/0"
-    with engine.begin() as connection:
-        command.downgrade(_config(connection), "0011")
-    with engine.begin() as connection:
-        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        for position, kind in enumerate(("form", "webhook")):
-            connection.exec_driver_sql(
-                "INSERT INTO subscriptions (workspace_id, workflow_id, position, kind, event, source) "
-                "VALUES (%s, %s, %s, %s, 'a.b', %s)",
-                (owner, workflow, position, kind, place),
-            )
-    with engine.begin() as connection:
-        command.upgrade(_config(connection), "head")
-        found = connection.exec_driver_sql("SELECT source FROM subscriptions ORDER BY position").scalars().all()
-    assert found == [subscribing.source_of_form(workflow, None), place]

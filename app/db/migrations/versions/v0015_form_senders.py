@@ -1,7 +1,4 @@
-"""Who sent to a form lately, so that one address cannot send without end.
-
-And what a form's subscription listens to: events whose source is made of the form's name, of which there were none.
-"""
+"""Who sent to a form lately, so that one address cannot send without end."""
 
 from alembic import op
 
@@ -23,21 +20,9 @@ def upgrade() -> None:
         CREATE POLICY workspace ON form_senders
             USING (workspace_id = NULLIF(current_setting('holdfast.workspace_id', true), '')::uuid)
             WITH CHECK (workspace_id = NULLIF(current_setting('holdfast.workspace_id', true), '')::uuid);
-
-        ALTER TABLE subscriptions NO FORCE ROW LEVEL SECURITY;
-        UPDATE subscriptions SET source = '/v1/workflows/' || workflow_id || '/forms' WHERE kind = 'form';
-        ALTER TABLE subscriptions FORCE ROW LEVEL SECURITY;
         """
     )
 
 
 def downgrade() -> None:
-    op.execute(
-        """
-        DROP TABLE form_senders;
-        ALTER TABLE subscriptions NO FORCE ROW LEVEL SECURITY;
-        UPDATE subscriptions SET source = '/v1/workflows/' || workflow_id || '/triggers/' || position
-            WHERE kind = 'form';
-        ALTER TABLE subscriptions FORCE ROW LEVEL SECURITY;
-        """
-    )
+    op.execute("DROP TABLE form_senders")
