@@ -25,6 +25,8 @@ from app.store.deliveries import Guard
 MOST_TOGETHER = 40
 JUDGED_AT_ONCE = 10
 TURN_SECONDS = 30.0
+MOST_WAITING_BYTES = 128 * 1024 * 1024
+"""Of the bodies of all that wait for their turn."""
 COUNTED_TOGETHER = 1000
 REFUSED_A_MINUTE = 60
 """Refused deliveries of a webhook that are kept in a minute, in each process."""
@@ -65,6 +67,7 @@ class Deliveries:
         self._counted: Together[UUID, UUID, None] = Together(self._count, most=COUNTED_TOGETHER)
         self._refused: dict[UUID, tuple[int, int]] = {}
         self._turns = asyncio.Semaphore(JUDGED_AT_ONCE)
+        self._waiting_bytes = 0
 
     @property
     def crowded(self) -> bool:
@@ -72,14 +75,20 @@ class Deliveries:
         return self._turns.locked()
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """The turn of a delivery to be judged and kept: with a few at a time, those who ask for something else find the
-        process free every few milliseconds, however many wait. Raises `Unavailable` when it does not come."""
+    async def turn(self, size: int) -> AsyncIterator[None]:
+        """The turn of a delivery of so many bytes to be judged and kept: with a few at a time, those who ask for
+        something else find the process free every few milliseconds, however many wait. Raises `Unavailable` when it
+        does not come, or too much waits already."""
+        if self._waiting_bytes + size > MOST_WAITING_BYTES and self.crowded:
+            raise _too_many()
+        self._waiting_bytes += size
         try:
             async with asyncio.timeout(TURN_SECONDS):
                 await self._turns.acquire()
         except TimeoutError:
-            raise Unavailable("too_many_deliveries", "Too many deliveries come at once; try again later.") from None
+            raise _too_many() from None
+        finally:
+            self._waiting_bytes -= size
         try:
             yield
         finally:
@@ -145,6 +154,10 @@ class Deliveries:
             *(webhooks.count_refused(workspace_id, each, webhook_ids.count(each)) for each in sorted(set(webhook_ids))),
         )
         return [None] * len(webhook_ids)
+
+
+def _too_many() -> Unavailable:
+    return Unavailable("too_many_deliveries", "Too many deliveries come at once; try again later.")
 
 
 def _minute() -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -87,14 +88,15 @@ async def enter(platform: Platform, token: str, arrived: Arrived) -> WebhookTrig
 
 async def receive(platform: Platform, token: str, arrived: Arrived) -> Received:
     """Take a delivery, or keep that it was refused. Raises as `enter`."""
-    async with platform.deliveries.turn():
+    async with platform.deliveries.turn(len(arrived.body or b"")):
         received = await _received(platform, token, arrived)
     return received if received.waits else await hand_over(platform, received)
 
 
 async def _received(platform: Platform, token: str, arrived: Arrived) -> Received:
+    judge = partial(_whole, max_bytes=platform.settings.max_event_bytes)
     for _ in range(TRIES):
-        hook, judged = await _judged(platform, token, arrived, _whole)
+        hook, judged = await _judged(platform, token, arrived, judge)
         if (challenge := _challenge(judged)) is not None:
             return await _verify(platform, hook, judged, arrived, challenge)
         received = await accept(platform, hook, arrived, judged)
@@ -240,7 +242,7 @@ def _head(hook: Hook, arrived: Arrived) -> WebhookTrigger:
     return trigger
 
 
-def _whole(hook: Hook, arrived: Arrived) -> Judged:
+def _whole(hook: Hook, arrived: Arrived, *, max_bytes: int) -> Judged:
     trigger = _head(hook, arrived)
     now = datetime.now(UTC)
     signed = Signed(
@@ -250,7 +252,7 @@ def _whole(hook: Hook, arrived: Arrived) -> Judged:
     if reason is not None:
         raise Rejected("invalid_signature", "The signature of this delivery is missing or not right.", reason)
     headers = shown_headers(arrived.headers, hook.token, trigger)
-    judged = Judged(trigger, headers, data_of(arrived, headers))
+    judged = Judged(trigger, headers, data_of(arrived, headers, max_bytes))
     if _challenge(judged) is None:
         require_active(hook)
     return judged

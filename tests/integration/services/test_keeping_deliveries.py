@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from app.db.models import Delivery
-from app.services import handing_over
-from app.services.keeping_deliveries import Kept
+from app.services import handing_over, keeping_deliveries
+from app.services.errors import Unavailable
+from app.services.keeping_deliveries import Deliveries, Kept
 from app.services.platform import Platform
 from app.store import events
 from tests.conftest import DatabaseUrls, TestWorkspace
@@ -50,6 +51,28 @@ async def test_one_that_cannot_be_kept_keeps_no_other_from_it(
     assert {one["size"] for one in await deliveries(api_client, hook)} == {1, 2, 3}
     counted = (await api_client.get(f"/v1/webhooks/{hook['id']}")).json()
     assert (counted["total_calls"], counted["refused_calls"]) == (3, 3)
+
+
+async def test_no_more_bodies_wait_for_their_turn_than_there_is_room_for(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping_deliveries, "JUDGED_AT_ONCE", 1)
+    monkeypatch.setattr(keeping_deliveries, "MOST_WAITING_BYTES", 10)
+    kept = Deliveries(platform.database)
+    # One that is alone waits for nobody, however large.
+    async with kept.turn(100):
+        waiting = asyncio.create_task(_turn(kept, 10))
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable) as refused:
+            await _turn(kept, 1)
+        assert refused.value.code == "too_many_deliveries"
+    await waiting
+    await _turn(kept, 1)
+
+
+async def _turn(kept: Deliveries, size: int) -> None:
+    async with kept.turn(size):
+        pass
 
 
 def _refused(workspace_id: UUID, webhook_id: str, size: int) -> Delivery:
