@@ -20,10 +20,10 @@ from app.definition.errors import ExpressionError
 from app.definition.expressions import evaluate
 from app.definition.run_limits import key_text
 from app.definition.triggers.webhook import WebhookTrigger
+from app.inbound.multipart import Malformed, Part, read_parts
 from app.json import Json, JsonObject
 from app.security.webhook_signatures import FORM, HEADERS
 from app.security.webhook_tokens import HIDDEN
-from app.services.multipart import Malformed, read_form
 from app.services.webhook_refusals import Rejected
 
 MASK = "***"
@@ -164,10 +164,23 @@ def _multipart(boundary: bytes, body: bytes) -> tuple[Json, str | None, list[Jso
     if not 1 <= len(boundary) <= 200:
         raise Rejected("malformed_form", "The content type names no boundary between the parts of the form.")
     try:
-        fields, files = read_form(boundary, body)
+        parts = read_parts(boundary, body)
     except Malformed as error:
         raise Rejected("malformed_form", f"The body is no multipart form: {error}.") from None
-    return _by_name(fields), None, files
+    if not all(part.name for part in parts):
+        raise Rejected("malformed_form", "The body is no multipart form: a part of it has no name.")
+    fields = ((part.name, part.content.decode("utf-8", "replace")) for part in parts if part.filename is None)
+    return _by_name(fields), None, [_file(part) for part in parts if part.filename is not None]
+
+
+def _file(part: Part) -> JsonObject:
+    return {
+        "field": part.name,
+        "filename": part.filename,
+        "content_type": part.content_type,
+        "size": len(part.content),
+        "content": base64.b64encode(part.content).decode(),
+    }
 
 
 def _guessed(body: bytes, max_bytes: int) -> tuple[Json, str | None, list[Json]]:
