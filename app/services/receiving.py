@@ -333,7 +333,7 @@ async def _dispatch_to_the_end(platform: Platform, workspace_id: UUID, keys: lis
     if not all(started):
         now = await _events(platform, workspace_id, keys)
         if any(not event.started and event.dispatched_at is None for event in now):
-            raise Unavailable("dispatch_unfinished", "What the delivery starts is started later.")
+            raise Unavailable("answer_timed_out", "What the delivery starts is started later.")
     return started
 
 
