@@ -27,7 +27,8 @@ WEBHOOK_PAGES: dict[str, ProblemPage] = {
     ),
     "too_many_deliveries": ProblemPage(
         "Too many deliveries come at once",
-        "Others were before this one for half a minute. Nothing was taken; send it again later.",
+        "Others were before this one for half a minute, or too much waits already. Nothing was taken; send it again "
+        "later.",
     ),
     "webhook_disabled": ProblemPage("The webhook is switched off", "Its owner takes no deliveries at this address."),
     "webhook_without_trigger": ProblemPage(

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.bodies import RequestBody
+from api.clients import address_of
 from api.dependencies import PlatformDep
 from api.forms import fields as form_fields
 from api.forms import form_page
@@ -133,7 +134,7 @@ async def preflight(token: str, request: Request, platform: PlatformDep) -> Resp
 
 
 async def _taken(platform: Platform, form: Form, request: Request) -> Response:
-    await forms.let_in(platform, form, _address(request))
+    await forms.let_in(platform, form, address_of(request, platform) or "")
     sent = await posted(request, platform.settings.max_body_bytes)
     fields, once = form_fields.filled(form_page.fields_of(form), sent), form_page.shown(sent)
     said, unread = form_fields.read(fields)
@@ -159,7 +160,7 @@ def _led_on(form: Form, request: Request, sent: UUID) -> Response:
 async def _taken_as_json(platform: Platform, form: Form, request: Request) -> Response:
     if not form.open:
         raise Refused(410, "form_closed", f'The form "{form.title}" takes nothing now: its workflow is not active.')
-    await forms.let_in(platform, form, _address(request))
+    await forms.let_in(platform, form, address_of(request, platform) or "")
     key = await idempotency_key(request.headers.get("Idempotency-Key"))
     data = read_json(await read_body(request, platform.settings.max_body_bytes))
     body = validated(SubmissionRequest, data, code="invalid_request", subject="The body")
@@ -236,7 +237,3 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from api import problems
+from api.clients import address_of
 from api.dependencies import platform_of
 from api.openapi import problem_answers
 from api.own_responses import RUN_HEADER, own_response
@@ -17,7 +18,6 @@ from api.problems import Refused
 from api.reading import read_body
 from app.db.models import Run
 from app.json import JsonObject
-from app.security.client_addresses import client_address
 from app.services import receiving, runs, webhook_facts
 from app.services.errors import Conflict, NotFound
 from app.services.platform import Platform
@@ -113,11 +113,7 @@ def _arrived(platform: Platform, token: str, request: Request, body: bytes | Non
         address=f"{platform.settings.resolved_public_url}/hooks/{token}{'?' if query else ''}{query}",
         query=query,
         headers=headers,
-        remote_address=client_address(
-            request.client.host if request.client else None,
-            request.headers.getlist("x-forwarded-for"),
-            platform.settings.trusted_proxies,
-        ),
+        remote_address=address_of(request, platform),
         body=body,
         size=int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0,
         began=asyncio.get_running_loop().time(),

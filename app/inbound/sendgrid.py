@@ -6,22 +6,12 @@ are to be read; the files of a mail are files of the form.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from app.inbound.mail import File, Mail, date_of, decoded, id_in, ids_in, read_headers, read_mail, text_of
 from app.inbound.message import Unreadable, digest
+from app.inbound.multipart import Part
 from app.json import Json, JsonObject
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of the form. `filename` None: it is a field."""
-
-    name: str
-    filename: str | None
-    content_type: str
-    content: bytes
 
 
 def read_parse(parts: Sequence[Part], received: datetime) -> Mail:
@@ -70,7 +60,7 @@ def _files(parts: Sequence[Part], told: JsonObject) -> list[File]:
         files.append(
             File(
                 name=_text(about.get("filename")) or _text(about.get("name")) or part.filename or None,
-                content_type=_text(about.get("type")) or part.content_type,
+                content_type=_text(about.get("type")) or part.content_type.partition(";")[0].strip().lower(),
                 size=len(part.content),
                 content=part.content,
                 content_id=id if isinstance(id, str) else None,

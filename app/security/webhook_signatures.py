@@ -9,13 +9,14 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from string import Formatter
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from app.definition.triggers.webhook import WebhookTrigger
+from app.security.message_signatures import hub_signature, same, twilio_signatures
 from app.security.webhook_tokens import key_of
 
 MISSING = "the signature is missing"
@@ -49,11 +50,11 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What a request says about its own signature: the texts that are signatures, and how one is made of a key."""
+    """What a request says about its own signature: the texts that are signatures, and what it may be under a key."""
 
     given: Sequence[str]
-    make: Callable[[str], str | None]
-    """The signature under a secret; None when the secret cannot be one of the scheme."""
+    make: Callable[[str], Sequence[str]]
+    """The signatures that are right under a secret; none when the secret cannot be one of the scheme."""
     sent_at: str | None = None
 
 
@@ -69,11 +70,11 @@ def refusal(trigger: WebhookTrigger, signed: Signed, secrets: Sequence[str], now
         claim = _SCHEMES[trigger.scheme](trigger, signed)
     except _Refused as error:
         return str(error)
-    made = [one for secret in secrets if (one := claim.make(secret)) is not None]
+    made = [one for secret in secrets for one in claim.make(secret)]
     if not made:
         return UNUSABLE
     # All of them, whichever fits.
-    fits = [_same(one, given) for one in made for given in claim.given]
+    fits = [same(given, one) for one in made for given in claim.given]
     if not any(fits):
         return NO_MATCH
     return None if claim.sent_at is None else _time_refusal(claim.sent_at, trigger.replay_window, now)
@@ -87,17 +88,18 @@ def _standard_webhooks(_trigger: WebhookTrigger, signed: Signed) -> _Claim:
     if not given or not _STANDARD_ID.fullmatch(id_):
         raise _Refused(MALFORMED)
 
-    def make(secret: str) -> str | None:
+    def make(secret: str) -> Sequence[str]:
         key = key_of(secret)
-        return None if key is None else _base64(_hmac(key, f"{id_}.{sent_at}.".encode() + signed.body))
+        return [] if key is None else [_base64(_hmac(key, f"{id_}.{sent_at}.".encode() + signed.body))]
 
     return _Claim(given, make, _seconds(sent_at))
 
 
 def _github(_trigger: WebhookTrigger, signed: Signed) -> _Claim:
     """https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries"""
-    given = _after("sha256=", _header(signed, "x-hub-signature-256"))
-    return _Claim([given.lower()], lambda secret: _hmac(secret.encode(), signed.body).hex())
+    given = _header(signed, "x-hub-signature-256").lower()
+    _after("sha256=", given)
+    return _Claim([given], lambda secret: [hub_signature(signed.body, secret)])
 
 
 def _stripe(_trigger: WebhookTrigger, signed: Signed) -> _Claim:
@@ -108,7 +110,7 @@ def _stripe(_trigger: WebhookTrigger, signed: Signed) -> _Claim:
     if not given:
         raise _Refused(MALFORMED)
     content = f"{_seconds(sent_at)}.".encode() + signed.body
-    return _Claim(given, lambda secret: _hmac(secret.encode(), content).hex(), sent_at)
+    return _Claim(given, lambda secret: [_hmac(secret.encode(), content).hex()], sent_at)
 
 
 def _slack(_trigger: WebhookTrigger, signed: Signed) -> _Claim:
@@ -116,7 +118,7 @@ def _slack(_trigger: WebhookTrigger, signed: Signed) -> _Claim:
     sent_at = _seconds(_header(signed, "x-slack-request-timestamp"))
     given = _after("v0=", _header(signed, "x-slack-signature"))
     content = f"v0:{sent_at}:".encode() + signed.body
-    return _Claim([given.lower()], lambda secret: _hmac(secret.encode(), content).hex(), sent_at)
+    return _Claim([given.lower()], lambda secret: [_hmac(secret.encode(), content).hex()], sent_at)
 
 
 def _twilio(_trigger: WebhookTrigger, signed: Signed) -> _Claim:
@@ -124,15 +126,15 @@ def _twilio(_trigger: WebhookTrigger, signed: Signed) -> _Claim:
     any other body the address holds its digest as `bodySHA256`."""
     given = _header(signed, "x-twilio-signature")
     digests = parse_qs(urlsplit(signed.url).query).get("bodySHA256")
-    content = signed.url
+    fields: Sequence[tuple[str, str]] = ()
     if digests and signed.media_type != FORM:
-        if not _same(hashlib.sha256(signed.body).hexdigest(), digests[0].lower()):
+        if not same(digests[0].lower(), hashlib.sha256(signed.body).hexdigest()):
             raise _Refused(NO_MATCH)
     elif signed.body:
         if signed.media_type != FORM:
             raise _Refused(MALFORMED)
-        content += "".join(_sorted_fields(signed.body))
-    return _Claim([given], lambda secret: _base64(_hmac(secret.encode(), content.encode(), "sha1")))
+        fields = _fields(signed.body)
+    return _Claim([given], lambda secret: twilio_signatures(signed.url, fields, secret))
 
 
 def _plain_hmac(trigger: WebhookTrigger, signed: Signed) -> _Claim:
@@ -142,9 +144,9 @@ def _plain_hmac(trigger: WebhookTrigger, signed: Signed) -> _Claim:
     filled = {"body": signed.body, "timestamp": (sent_at or "").encode(), None: b""}
     content = b"".join(text.encode() + filled[name] for text, name, *_ in Formatter().parse(how.template))
 
-    def make(secret: str) -> str:
+    def make(secret: str) -> Sequence[str]:
         made = _hmac(secret.encode(), content, how.algorithm)
-        return made.hex() if how.encoding == "hex" else _base64(made)
+        return [made.hex() if how.encoding == "hex" else _base64(made)]
 
     return _Claim([given.lower() if how.encoding == "hex" else given], make, sent_at)
 
@@ -159,13 +161,11 @@ _SCHEMES: Mapping[str, Callable[[WebhookTrigger, Signed], _Claim]] = {
 }
 
 
-def _sorted_fields(body: bytes) -> Iterator[str]:
+def _fields(body: bytes) -> Sequence[tuple[str, str]]:
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=1000, separator="&")
+        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=1000, separator="&")
     except ValueError:
         raise _Refused(MALFORMED) from None
-    for name, value in sorted(set(pairs)):
-        yield name + value
 
 
 def _header(signed: Signed, name: str) -> str:
@@ -203,8 +203,3 @@ def _hmac(key: bytes, content: bytes, algorithm: str = "sha256") -> bytes:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def _same(made: str, given: str) -> bool:
-    # A header may hold any character of Latin-1, and texts with such are not compared.
-    return hmac.compare_digest(made.encode(), given.encode())

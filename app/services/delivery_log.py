@@ -82,7 +82,9 @@ async def replay(platform: Platform, workspace_id: UUID, delivery_id: UUID) -> R
             if not hook.enabled:
                 raise Rejected("webhook_disabled", "The webhook is switched off: enable it, then replay.")
             receiving.require_active(hook)
-            judged = Judged(hook.trigger, delivery.headers, data_of(arrived, delivery.headers))
+            judged = Judged(
+                hook.trigger, delivery.headers, data_of(arrived, delivery.headers, platform.settings.max_event_bytes)
+            )
             received = await receiving.accept(platform, hook, arrived, judged, replay_of=delivery.id)
         except Rejected as rejected:
             raise _refusal(rejected) from rejected

@@ -14,21 +14,19 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from app.json import JsonObject
-
 if TYPE_CHECKING:
     from app.services.platform import Platform
 
 MOST_WAITING = 2000
-MOST_BYTES = 64 * 1024 * 1024
-"""Of all that waits, as it was sent."""
 MOST_TOGETHER = 40
 RUSH_SECONDS = 1.0
 RUSH_LOOKS = 20
 AT_ONCE_WAITED_FOR = 16
 """Events that are dispatched at once because somebody waits for what they start."""
 
-Ingest = Callable[["Platform", UUID, list[JsonObject]], Awaitable[list[list[str]]]]
+Key = tuple[str, str]
+"""Source and id of an event: all that is held of one that waits, however large it is."""
+Dispatch = Callable[["Platform", UUID, list[Key]], Awaitable[list[list[str]]]]
 """Dispatches committed events of a workspace; answers with the ids of the runs that each has started."""
 
 logger = logging.getLogger(__name__)
@@ -38,13 +36,12 @@ logger = logging.getLogger(__name__)
 class _Where:
     platform: "Platform"
     workspace_id: UUID
-    ingest: Ingest
+    dispatch: Dispatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
-    event: JsonObject
-    size: int
+    event: Key
     done: asyncio.Future[list[str]]
 
 
@@ -55,35 +52,35 @@ class HandingOver:
         self._waiting: dict[_Where, deque[_Waiting]] = {}
         """Those of each workspace; the one whose turn is next first."""
         self._count = 0
-        self._bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._gate = asyncio.Semaphore(AT_ONCE_WAITED_FOR)
 
     def later(
-        self, platform: "Platform", workspace_id: UUID, event: JsonObject, ingest: Ingest, *, size: int
+        self, platform: "Platform", workspace_id: UUID, event: Key, dispatch: Dispatch
     ) -> asyncio.Future[list[str]] | None:
-        """Have an event of so many bytes dispatched in its turn. The ids of what it starts, where its turn is now; else
+        """Have an event dispatched in its turn. The ids of what it starts, where its turn is now; else
         None."""
         idle = self._task is None or self._task.done()
-        if self._count >= MOST_WAITING or self._bytes + size > MOST_BYTES:
+        if self._count >= MOST_WAITING:
             return None
         done: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
-        where = _Where(platform, workspace_id, ingest)
-        self._waiting.setdefault(where, deque()).append(_Waiting(event, size, done))
-        self._count, self._bytes = self._count + 1, self._bytes + size
+        where = _Where(platform, workspace_id, dispatch)
+        self._waiting.setdefault(where, deque()).append(_Waiting(event, done))
+        self._count += 1
         if idle:
             self._task = asyncio.create_task(self._work())
         return done if idle else None
 
-    async def now(self, platform: "Platform", workspace_id: UUID, event: JsonObject, ingest: Ingest) -> list[str]:
-        """Dispatch an event, with not too many others; the ids of the runs it starts. Raises what `ingest` raises."""
+    async def now(self, platform: "Platform", workspace_id: UUID, event: Key, dispatch: Dispatch) -> list[str]:
+        """Dispatch an event, with not too many others; the ids of the runs it starts. Raises what `dispatch`
+        raises."""
         async with self._gate:
-            return (await ingest(platform, workspace_id, [event]))[0]
+            return (await dispatch(platform, workspace_id, [event]))[0]
 
     async def close(self) -> None:
         """Leave what waits to upkeep."""
         self._waiting.clear()
-        self._count = self._bytes = 0
+        self._count = 0
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -102,13 +99,12 @@ class HandingOver:
         if waiting:
             self._waiting[where] = waiting
         self._count -= len(together)
-        self._bytes -= sum(each.size for each in together)
         return together
 
     async def _dispatch(self, where: _Where, together: list[_Waiting]) -> None:
         started: list[list[str]] = []
         try:
-            started = await where.ingest(where.platform, where.workspace_id, [each.event for each in together])
+            started = await where.dispatch(where.platform, where.workspace_id, [each.event for each in together])
         except Exception as error:
             logger.warning("%d events are dispatched later: %s", len(together), error or type(error).__name__)
         finally:

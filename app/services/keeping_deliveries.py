@@ -7,7 +7,7 @@ that, so that nobody fills the disk of others.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,12 +19,14 @@ from app.json import JsonObject
 from app.services.errors import Unavailable
 from app.services.together import Together
 from app.store import deliveries as store
-from app.store import webhooks
+from app.store import events, webhooks
 from app.store.deliveries import Guard
 
 MOST_TOGETHER = 40
 JUDGED_AT_ONCE = 10
 TURN_SECONDS = 30.0
+MOST_WAITING_BYTES = 128 * 1024 * 1024
+"""Of the bodies of all that wait for their turn."""
 COUNTED_TOGETHER = 1000
 REFUSED_A_MINUTE = 60
 """Refused deliveries of a webhook that are kept in a minute, in each process."""
@@ -61,10 +63,11 @@ class Deliveries:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._kept: Together[UUID, _Item, Kept | None] = Together(self._keep, most=MOST_TOGETHER)
+        self._kept: Together[UUID, _Item, Kept | Exception | None] = Together(self._keep, most=MOST_TOGETHER)
         self._counted: Together[UUID, UUID, None] = Together(self._count, most=COUNTED_TOGETHER)
         self._refused: dict[UUID, tuple[int, int]] = {}
         self._turns = asyncio.Semaphore(JUDGED_AT_ONCE)
+        self._waiting_bytes = 0
 
     @property
     def crowded(self) -> bool:
@@ -72,14 +75,20 @@ class Deliveries:
         return self._turns.locked()
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """The turn of a delivery to be judged and kept: with a few at a time, those who ask for something else find the
-        process free every few milliseconds, however many wait. Raises `Unavailable` when it does not come."""
+    async def turn(self, size: int) -> AsyncIterator[None]:
+        """The turn of a delivery of so many bytes to be judged and kept: with a few at a time, those who ask for
+        something else find the process free every few milliseconds, however many wait. Raises `Unavailable` when it
+        does not come, or too much waits already."""
+        if self._waiting_bytes + size > MOST_WAITING_BYTES and self.crowded:
+            raise _too_many()
+        self._waiting_bytes += size
         try:
             async with asyncio.timeout(TURN_SECONDS):
                 await self._turns.acquire()
         except TimeoutError:
-            raise Unavailable("too_many_deliveries", "Too many deliveries come at once; try again later.") from None
+            raise _too_many() from None
+        finally:
+            self._waiting_bytes -= size
         try:
             yield
         finally:
@@ -87,7 +96,7 @@ class Deliveries:
 
     async def take(self, delivery: Delivery, event: JsonObject, guard: Guard) -> Kept | None:
         """Commit a delivery with its event; None when what it was judged by is no longer so. Raises `Unavailable`."""
-        return await self._kept(delivery.workspace_id, _Item(delivery, event, guard))
+        return await self._one(_Item(delivery, event, guard))
 
     async def add(self, delivery: Delivery, *, bounded: bool) -> Kept | None:
         """Commit a delivery that does nothing; None when its webhook is gone, or when it was only counted, being
@@ -95,7 +104,13 @@ class Deliveries:
         if bounded and not self._has_room(delivery.webhook_id):
             await self._counted(delivery.workspace_id, delivery.webhook_id)
             return None
-        return await self._kept(delivery.workspace_id, _Item(delivery, None, None))
+        return await self._one(_Item(delivery, None, None))
+
+    async def _one(self, item: _Item) -> Kept | None:
+        kept = await self._kept(item.delivery.workspace_id, item)
+        if isinstance(kept, Exception):
+            raise kept
+        return kept
 
     def _has_room(self, webhook_id: UUID) -> bool:
         minute = _minute()
@@ -106,31 +121,30 @@ class Deliveries:
             del self._refused[next(iter(self._refused))]
         return so_far <= REFUSED_A_MINUTE
 
-    async def _keep(self, workspace_id: UUID, items: Sequence[_Item]) -> Sequence[Kept | None]:
-        try:
+    async def _keep(self, workspace_id: UUID, items: Sequence[_Item]) -> Sequence[Kept | Exception | None]:
+        with suppress(psycopg.Error):
             return await self._commit(workspace_id, items)
-        except psycopg.Error:
-            if len(items) == 1:
-                raise
-        # One of them cannot be kept: it must not keep the others from it.
+        # One of them cannot be kept: it must not keep the others from it, nor have those told that they are not.
         return [await self._alone(workspace_id, item) for item in items]
 
-    async def _alone(self, workspace_id: UUID, item: _Item) -> Kept | None:
+    async def _alone(self, workspace_id: UUID, item: _Item) -> Kept | Exception | None:
         try:
             return (await self._commit(workspace_id, [item]))[0]
         except psycopg.errors.ForeignKeyViolation:
             return None
+        except (psycopg.Error, Unavailable) as error:
+            return error
 
     async def _commit(self, workspace_id: UUID, items: Sequence[_Item]) -> Sequence[Kept | None]:
         order = sorted(range(len(items)), key=lambda place: items[place].order)
         calls: dict[UUID, list[UUID]] = {}
         for item in items:
             calls.setdefault(item.delivery.webhook_id, []).append(item.delivery.id)
-        statements = [items[place].statement() for place in order]
+        statements = [events.take_in(workspace_id), *(items[place].statement() for place in order)]
         statements += [webhooks.count_kept(workspace_id, *each) for each in sorted(calls.items())]
         answers = await self._database.run(workspace_id, *statements)
         found: list[Kept | None] = [None] * len(items)
-        for place, rows in zip(order, answers, strict=False):
+        for place, rows in zip(order, answers[1:], strict=False):
             found[place] = Kept(rows[0][0], rows[0][1] or ()) if rows else None
         return found
 
@@ -140,6 +154,10 @@ class Deliveries:
             *(webhooks.count_refused(workspace_id, each, webhook_ids.count(each)) for each in sorted(set(webhook_ids))),
         )
         return [None] * len(webhook_ids)
+
+
+def _too_many() -> Unavailable:
+    return Unavailable("too_many_deliveries", "Too many deliveries come at once; try again later.")
 
 
 def _minute() -> int:

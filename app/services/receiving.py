@@ -7,16 +7,17 @@ sender is told the same; the reason is in the log alone.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from app.db.models import Delivery, Run
+from app.db.models import Delivery, Event, Run
 from app.db.values import clean_text
 from app.definition.durations import format_moment
 from app.definition.triggers import WebhookTrigger
@@ -24,13 +25,15 @@ from app.json import Json, JsonObject
 from app.security import webhook_tokens
 from app.security.client_addresses import may_deliver
 from app.security.webhook_signatures import Signed, refusal
-from app.services import answering, events, runs, subscribing, webhook_facts
+from app.services import answering, dispatching, events, runs, subscribing, webhook_facts
 from app.services.errors import Conflict, ServiceError, TooLarge, Unavailable
+from app.services.handing_over import Key
 from app.services.platform import Platform
 from app.services.webhook_facts import Hook
 from app.services.webhook_refusals import Rejected
 from app.services.webhook_requests import Arrived, data_of, key_of, shown_headers
 from app.store import deliveries as store
+from app.store import events as event_rows
 from app.store.deliveries import Guard
 
 RUN_SECONDS = 0.25
@@ -56,7 +59,6 @@ class Received:
     run_id: str | None = None
     challenge: str | None = None
     event: JsonObject | None = None
-    size: int = 0
     replayed: bool = False
 
     @property
@@ -86,14 +88,15 @@ async def enter(platform: Platform, token: str, arrived: Arrived) -> WebhookTrig
 
 async def receive(platform: Platform, token: str, arrived: Arrived) -> Received:
     """Take a delivery, or keep that it was refused. Raises as `enter`."""
-    async with platform.deliveries.turn():
+    async with platform.deliveries.turn(len(arrived.body or b"")):
         received = await _received(platform, token, arrived)
     return received if received.waits else await hand_over(platform, received)
 
 
 async def _received(platform: Platform, token: str, arrived: Arrived) -> Received:
+    judge = partial(_whole, max_bytes=platform.settings.max_event_bytes)
     for _ in range(TRIES):
-        hook, judged = await _judged(platform, token, arrived, _whole)
+        hook, judged = await _judged(platform, token, arrived, judge)
         if (challenge := _challenge(judged)) is not None:
             return await _verify(platform, hook, judged, arrived, challenge)
         received = await accept(platform, hook, arrived, judged)
@@ -150,7 +153,6 @@ async def accept(
         duplicate=kept.status == "duplicate",
         run_id=next(iter(kept.started), None),
         event=event,
-        size=delivery.size,
         replayed=replay_of is not None,
     )
 
@@ -159,9 +161,7 @@ async def hand_over(platform: Platform, received: Received) -> Received:
     """Have the event of a delivery dispatched; answers with its run, where that is known in a moment."""
     if received.event is None or received.run_id is not None:
         return received
-    done = platform.handing_over.later(
-        platform, received.hook.workspace_id, received.event, _ingest, size=received.size
-    )
+    done = platform.handing_over.later(platform, received.hook.workspace_id, _key(received.event), _dispatch)
     if done is None:
         return received
     await asyncio.wait([done], timeout=RUN_SECONDS)
@@ -180,7 +180,7 @@ async def answer_of(platform: Platform, received: Received) -> Run | None:
     until = clock.time() + trigger.answer_time.total_seconds()
     try:
         async with asyncio.timeout_at(until):
-            started = await platform.handing_over.now(platform, workspace_id, event, _ingest)
+            started = await platform.handing_over.now(platform, workspace_id, _key(event), _dispatch_to_the_end)
             run_id = received.run_id or next(iter(started), None)
             run = None if run_id is None else await runs.get(platform, workspace_id, UUID(run_id), live=False)
     except (TimeoutError, ServiceError) as error:
@@ -242,7 +242,7 @@ def _head(hook: Hook, arrived: Arrived) -> WebhookTrigger:
     return trigger
 
 
-def _whole(hook: Hook, arrived: Arrived) -> Judged:
+def _whole(hook: Hook, arrived: Arrived, *, max_bytes: int) -> Judged:
     trigger = _head(hook, arrived)
     now = datetime.now(UTC)
     signed = Signed(
@@ -252,7 +252,7 @@ def _whole(hook: Hook, arrived: Arrived) -> Judged:
     if reason is not None:
         raise Rejected("invalid_signature", "The signature of this delivery is missing or not right.", reason)
     headers = shown_headers(arrived.headers, hook.token, trigger)
-    judged = Judged(trigger, headers, data_of(arrived, headers))
+    judged = Judged(trigger, headers, data_of(arrived, headers, max_bytes))
     if _challenge(judged) is None:
         require_active(hook)
     return judged
@@ -317,9 +317,29 @@ def _event(hook: Hook, delivery_id: UUID, key: str, data: Json) -> JsonObject:
     }
 
 
-async def _ingest(platform: Platform, workspace_id: UUID, envelopes: list[JsonObject]) -> list[list[str]]:
-    """Dispatch events that are committed: to take them in once more changes nothing but that."""
-    return [one.started for one in await events.ingest(platform, workspace_id, envelopes)]
+def _key(event: JsonObject) -> Key:
+    return event["source"], event["id"]
+
+
+async def _dispatch(platform: Platform, workspace_id: UUID, keys: list[Key]) -> list[list[str]]:
+    """Dispatch events that are committed; the ids of the runs that each has started."""
+    did = await dispatching.dispatch(platform, workspace_id, await _events(platform, workspace_id, keys))
+    return [did[key][0] if key in did else [] for key in keys]
+
+
+async def _dispatch_to_the_end(platform: Platform, workspace_id: UUID, keys: list[Key]) -> list[list[str]]:
+    """As `_dispatch`. Raises `Unavailable` where an event has started nothing and is not done either."""
+    started = await _dispatch(platform, workspace_id, keys)
+    if not all(started):
+        now = await _events(platform, workspace_id, keys)
+        if any(not event.started and event.dispatched_at is None for event in now):
+            raise Unavailable("answer_timed_out", "What the delivery starts is started later.")
+    return started
+
+
+async def _events(platform: Platform, workspace_id: UUID, keys: list[Key]) -> Sequence[Event]:
+    async with platform.database.transaction(workspace_id) as session:
+        return await event_rows.find(session, workspace_id, keys)
 
 
 def _since(arrived: Arrived) -> int:

@@ -20,15 +20,16 @@ from app.definition.errors import ExpressionError
 from app.definition.expressions import evaluate
 from app.definition.run_limits import key_text
 from app.definition.triggers.webhook import WebhookTrigger
+from app.inbound.multipart import Malformed, Part, read_parts
 from app.json import Json, JsonObject
 from app.security.webhook_signatures import FORM, HEADERS
 from app.security.webhook_tokens import HIDDEN
-from app.services.multipart import Malformed, read_form
 from app.services.webhook_refusals import Rejected
 
 MASK = "***"
 MAX_FIELDS = 1000
 MAX_DEPTH = 128
+MAX_CONTENT_TYPE = 1000
 MAX_KEY_BYTES = 200
 """A longer key is kept as its digest."""
 
@@ -46,6 +47,9 @@ _HEADER_OF = {
 """Headers that name a delivery, by signature. Those of others than the provider are not believed; of an unsigned
 request, or one with a signature of the sender's own making, any of them is."""
 _BODY_FIELD_OF = {"stripe": "id", "slack": "event_id"}
+
+_MARKS = (b",", b":", b"[", b"{")
+"""Each of them in a JSON body, in its texts as well, takes a byte in the event."""
 
 _CHARSET = re.compile(r"utf-?8|utf-?16(le|be)?|us-ascii|latin-?1|iso-8859-\d{1,2}|(windows-|cp)125\d", re.IGNORECASE)
 
@@ -88,9 +92,12 @@ def shown_headers(headers: Mapping[str, str], token: str, trigger: WebhookTrigge
     }
 
 
-def data_of(arrived: Arrived, headers: Mapping[str, str]) -> JsonObject:
-    """What `trigger` holds. Raises `Rejected` (`malformed_json`, `malformed_form`, `nested_too_deep`)."""
-    body, encoding, files = _content(arrived.content_type, arrived.body or b"")
+def data_of(arrived: Arrived, headers: Mapping[str, str], max_bytes: int) -> JsonObject:
+    """What `trigger` holds, which is to fit into an event of so many bytes.
+
+    Raises `Rejected` (`malformed_json`, `malformed_form`, `nested_too_deep`, `event_too_large`).
+    """
+    body, encoding, files = _content(arrived.content_type, arrived.body or b"", max_bytes)
     data = {
         "method": arrived.method,
         "headers": dict(headers),
@@ -136,19 +143,19 @@ def _bounded(key: str) -> str:
     return key if len(encoded) <= MAX_KEY_BYTES else f"sha256:{hashlib.sha256(encoded).hexdigest()}"
 
 
-def _content(content_type: str | None, body: bytes) -> tuple[Json, str | None, list[Json]]:
+def _content(content_type: str | None, body: bytes, max_bytes: int) -> tuple[Json, str | None, list[Json]]:
     """The body as a value, how it is encoded where it is no text, and files."""
     media_type, options = _content_type(content_type)
     if not body:
         return None, None, []
     if media_type == "application/json" or media_type.endswith("+json"):
-        return _json(body), None, []
+        return _json(body, max_bytes), None, []
     if media_type == FORM:
         return _by_name(_pairs(_form_text(body), "body")), None, []
     if media_type == "multipart/form-data":
         return _multipart(options.get(b"boundary", b""), body)
     if not media_type:
-        return _guessed(body)
+        return _guessed(body, max_bytes)
     charset = options.get(b"charset", b"utf-8").decode("latin-1") if _is_text(media_type) else None
     return *_text(body, charset), []
 
@@ -157,23 +164,43 @@ def _multipart(boundary: bytes, body: bytes) -> tuple[Json, str | None, list[Jso
     if not 1 <= len(boundary) <= 200:
         raise Rejected("malformed_form", "The content type names no boundary between the parts of the form.")
     try:
-        fields, files = read_form(boundary, body)
+        parts = read_parts(boundary, body)
     except Malformed as error:
         raise Rejected("malformed_form", f"The body is no multipart form: {error}.") from None
-    return _by_name(fields), None, files
+    if not all(part.name for part in parts):
+        raise Rejected("malformed_form", "The body is no multipart form: a part of it has no name.")
+    fields = ((part.name, part.content.decode("utf-8", "replace")) for part in parts if part.filename is None)
+    return _by_name(fields), None, [_file(part) for part in parts if part.filename is not None]
 
 
-def _guessed(body: bytes) -> tuple[Json, str | None, list[Json]]:
+def _file(part: Part) -> JsonObject:
+    return {
+        "field": part.name,
+        "filename": part.filename,
+        "content_type": part.content_type,
+        "size": len(part.content),
+        "content": base64.b64encode(part.content).decode(),
+    }
+
+
+def _guessed(body: bytes, max_bytes: int) -> tuple[Json, str | None, list[Json]]:
     """A body whose type nobody says: JSON if it is some, else text, else bytes."""
     try:
-        return _json(body), None, []
-    except Rejected:
+        return _json(body, max_bytes), None, []
+    except Rejected as rejected:
+        if rejected.code == "event_too_large":
+            raise
         return *_text(body, "utf-8"), []
 
 
-def _json(body: bytes) -> Json:
+def _json(body: bytes, max_bytes: int) -> Json:
+    if len(body) > max_bytes and sum(map(body.count, _MARKS)) > max_bytes:
+        raise _too_large(max_bytes)
     try:
         value = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        # Looked at before all that takes its time with a large value: others wait.
+        if len(body) > max_bytes and len(json.dumps(value, ensure_ascii=False)) > max_bytes:
+            raise _too_large(max_bytes)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Rejected("malformed_json", f"The body is no JSON: {error.msg} at {where}.") from None
@@ -206,6 +233,10 @@ def _check_depth(value: Json) -> None:
         if depth > MAX_DEPTH:
             raise _too_deep()
         pending.extend((child, depth + 1) for child in (item.values() if isinstance(item, dict) else item))
+
+
+def _too_large(max_bytes: int) -> Rejected:
+    return Rejected("event_too_large", f"The delivery makes an event of more than the {max_bytes} bytes it may have.")
 
 
 def _too_deep() -> Rejected:
@@ -247,5 +278,6 @@ def _by_name(pairs: Iterable[tuple[str, str]]) -> JsonObject:
 
 
 def _content_type(text: str | None) -> tuple[str, dict[bytes, bytes]]:
-    media_type, options = parse_options_header(text or "")
+    # A longer one is none, and to take it apart takes its time.
+    media_type, options = parse_options_header((text or "")[:MAX_CONTENT_TYPE])
     return media_type.decode("latin-1").strip().lower(), options

@@ -147,9 +147,14 @@ def add(workspace_id: UUID, rows: Sequence[JsonObject]) -> tuple[Statement, Stat
     """
     placed = [{"place": place, **row} for place, row in enumerate(rows)]
     return (
-        Statement(_TAKE_IN, _lock_name(workspace_id)),
+        take_in(workspace_id),
         Statement(_ADD, {"workspace_id": workspace_id, "rows": Jsonb(placed)}),
     )
+
+
+def take_in(workspace_id: UUID) -> Statement:
+    """What stands before every statement that inserts events, in its transaction: `settle` waits for its end."""
+    return Statement(_TAKE_IN, _lock_name(workspace_id))
 
 
 def settle(workspace_id: UUID) -> Statement:

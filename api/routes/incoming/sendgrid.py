@@ -2,13 +2,15 @@
 
 import asyncio
 
+from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.multipart import read_multipart
+from api.problems import Refused
 from api.reading import read_body
 from api.routes.incoming.twilio import not_signed
 from app.inbound.message import Message
+from app.inbound.multipart import Malformed, Part, read_parts
 from app.inbound.sendgrid import read_parse
 from app.security.message_signatures import is_from_sendgrid
 from app.services import incoming
@@ -32,9 +34,19 @@ async def mail(request: Request, platform: Platform, door: Door) -> Response:
     received, limit = now(), platform.settings.max_event_bytes - ENVELOPE_BYTES
 
     def read() -> Message:
-        return read_parse(read_multipart(body, headers.get("content-type", "")), received).message(limit)
+        return read_parse(_parts(body, headers.get("content-type", "")), received).message(limit)
 
     # A mail of thirty megabytes takes its time, and others wait.
     message = await asyncio.to_thread(read)
     await incoming.take(platform, door.workspace_id, door.connection.name, [message])
     return Response()
+
+
+def _parts(body: bytes, content_type: str) -> list[Part]:
+    kind, options = parse_options_header(content_type)
+    if kind != b"multipart/form-data" or not options.get(b"boundary"):
+        raise Refused(415, "unsupported_media_type", "The body is no multipart/form-data with a boundary.")
+    try:
+        return read_parts(options[b"boundary"], body)
+    except Malformed as error:
+        raise Refused(400, "bad_request", f"The form cannot be read: {error}.") from None

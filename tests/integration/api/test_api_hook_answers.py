@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from app.json import JsonObject
-from app.services import events, handing_over
+from app.services import dispatching, events, handing_over
+from app.services.errors import Unavailable
 from app.services.platform import Platform
 from tests.conftest import TestWorkspace
 from tests.integration.api.calls import WAIT, is_, problem
@@ -67,6 +68,21 @@ async def test_a_delivery_whose_run_a_limit_refuses_is_kept_and_says_so(api_clie
     problem(await sent(api_client, hook, {}), 504, "answer_timed_out")
     problem(await sent(api_client, hook, {}), 409, "no_run_began")
     assert [one["status"] for one in await deliveries(api_client, hook)] == ["accepted"] * 2
+
+
+async def test_a_delivery_whose_run_cannot_begin_yet_is_not_told_that_none_will(
+    api_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise Unavailable("database_unavailable", "away")
+
+    hook = await a_hook(api_client, respond="when_finished", timeout="1s")
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(dispatching, "look", away)
+        found = problem(await sent(api_client, hook, {}), 504, "answer_timed_out")
+    assert "begins later" in found["detail"]
+    assert await events.dispatch_pending(platform, workspace.id, 10, older_than=timedelta(0)) == 1
+    assert len((await deliveries(api_client, hook))[0]["run_ids"]) == 1
 
 
 async def test_a_version_published_meanwhile_counts_for_the_next_delivery(

@@ -1,6 +1,7 @@
 """Forms as programs meet them: JSON, keys, other websites, how many are let in, and the events that come of it."""
 
 import asyncio
+import dataclasses
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,7 +14,7 @@ from app.services import forms
 from app.services.platform import Platform
 from app.store.events import find
 from tests.conftest import TestWorkspace
-from tests.integration.api.calls import a_workflow, made, paths, problem
+from tests.integration.api.calls import a_workflow, client_of, made, paths, problem
 from tests.integration.api.forming import FIELDS, FILLED, GREET, SAID, a_form, once, opened, runs_of
 from tests.support.waiting import eventually
 
@@ -90,6 +91,23 @@ async def test_an_address_may_send_so_many_a_minute_whatever_comes_of_them(
     assert problem(found, 429, "too_many_submissions")
     assert found.headers["retry-after"]
     assert (await anybody.post(other["path"], data=FILLED)).status_code == 303, "each form counts by itself"
+
+
+async def test_who_sends_is_told_past_trusted_proxies_alone(
+    api_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace
+) -> None:
+    form = await a_form(api_client, max_per_minute=1)
+
+    async def send(client: httpx.AsyncClient, said: str) -> int:
+        return (await client.post(form["path"], data=FILLED, headers={"X-Forwarded-For": said})).status_code
+
+    trusting = dataclasses.replace(
+        platform, settings=platform.settings.model_copy(update={"trusted_proxies": ("127.0.0.0/8",)})
+    )
+    async with client_of(trusting, workspace) as behind:
+        found = [await send(behind, said) for said in ("192.0.2.1", "192.0.2.2", "192.0.2.3, 192.0.2.2")]
+    assert found == [303, 303, 429]
+    assert [await send(api_client, said) for said in ("192.0.2.4", "192.0.2.5")] == [303, 429]
 
 
 async def test_only_websites_the_form_names_may_send_by_script(

@@ -10,7 +10,8 @@ import pytest
 
 from app.inbound.mail import Mail, read_mail
 from app.inbound.message import Unreadable
-from app.inbound.sendgrid import Part, read_parse
+from app.inbound.multipart import Part
+from app.inbound.sendgrid import read_parse
 
 NESTED = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(3000))
 NOW = datetime(2030, 1, 31, 9, tzinfo=UTC)

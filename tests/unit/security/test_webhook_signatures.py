@@ -133,6 +133,14 @@ def test_twilio_signs_the_address_alone_when_it_holds_the_digest_of_the_body() -
     assert refusal(trigger("twilio"), without, [token], NOW) == webhook_signatures.MALFORMED
 
 
+@pytest.mark.parametrize("signed_as", ["https://example.com:443/hooks/x?a=1", "https://example.com/hooks/x?a=1"])
+def test_twilio_may_sign_the_address_with_its_port_or_without(signed_as: str) -> None:
+    signature = webhook_signatures._base64(hmac.new(b"12345", f"{signed_as}A1".encode(), hashlib.sha1).digest())
+    request = signed(b"A=1", {"x-twilio-signature": signature}, url="https://example.com/hooks/x?a=1", media_type=FORM)
+    assert refusal(trigger("twilio"), request, ["12345"], NOW) is None
+    assert refusal(trigger("twilio"), request, ["1234"], NOW) == webhook_signatures.NO_MATCH
+
+
 @pytest.mark.parametrize("body", [b"{}", b"\xff\x00", "é".encode()])
 def test_a_body_of_any_bytes_is_checked_as_the_library_signs_it(body: bytes) -> None:
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

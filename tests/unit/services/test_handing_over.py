@@ -7,9 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.json import JsonObject
 from app.services import handing_over
-from app.services.handing_over import HandingOver
+from app.services.handing_over import HandingOver, Key
 
 
 class Calls:
@@ -18,12 +17,13 @@ class Calls:
     def __init__(self) -> None:
         self.made: list[tuple[UUID, list[int]]] = []
 
-    async def ingest(self, _platform: Any, workspace_id: UUID, events: list[JsonObject]) -> list[list[str]]:
+    async def dispatch(self, _platform: Any, workspace_id: UUID, keys: list[Key]) -> list[list[str]]:
         await asyncio.sleep(0)
-        if any(event["n"] < 0 for event in events):
+        numbers = [int(id) for _source, id in keys]
+        if any(number < 0 for number in numbers):
             raise RuntimeError("away")
-        self.made.append((workspace_id, [event["n"] for event in events]))
-        return [[f"run {event['n']}"] for event in events]
+        self.made.append((workspace_id, numbers))
+        return [[f"run {number}"] for number in numbers]
 
 
 class Quiet:
@@ -39,7 +39,7 @@ async def test_workspaces_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handing_over, "MOST_TOGETHER", 2)
     work, calls, platform, one, two = HandingOver(), Calls(), Quiet(), uuid4(), uuid4()
     answers = [
-        work.later(platform, workspace, {"n": n}, calls.ingest, size=1)  # type: ignore[arg-type]
+        work.later(platform, workspace, ("s", str(n)), calls.dispatch)  # type: ignore[arg-type]
         for workspace, n in [(one, 1), (one, 2), (one, 3), (one, 4), (two, 5)]
     ]
     await settled(work)
@@ -49,19 +49,19 @@ async def test_workspaces_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_is_too_much_is_left_to_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handing_over, "MOST_BYTES", 10)
+    monkeypatch.setattr(handing_over, "MOST_WAITING", 2)
     work, calls, platform, one = HandingOver(), Calls(), Quiet(), uuid4()
-    for n, size in ((1, 8), (2, 8), (3, 2)):
-        work.later(platform, one, {"n": n}, calls.ingest, size=size)  # type: ignore[arg-type]
+    for n in (1, 2, 3):
+        work.later(platform, one, ("s", str(n)), calls.dispatch)  # type: ignore[arg-type]
     await settled(work)
-    assert calls.made == [(one, [1, 3])]
-    assert work.later(platform, one, {"n": 4}, calls.ingest, size=10) is not None  # type: ignore[arg-type]
+    assert calls.made == [(one, [1, 2])]
+    assert work.later(platform, one, ("s", "4"), calls.dispatch) is not None  # type: ignore[arg-type]
     await settled(work)
 
 
 async def test_what_fails_is_left_to_upkeep_and_nobody_waits_for_it() -> None:
     work, calls, platform, one = HandingOver(), Calls(), Quiet(), uuid4()
-    answer = work.later(platform, one, {"n": -1}, calls.ingest, size=1)  # type: ignore[arg-type]
+    answer = work.later(platform, one, ("s", "-1"), calls.dispatch)  # type: ignore[arg-type]
     await settled(work)
     assert answer is not None
     assert answer.cancelled()

@@ -1,34 +1,44 @@
-"""A `multipart/form-data` body (RFC 7578) taken apart. The body was read within its limit; nothing is decoded."""
+"""A `multipart/form-data` body (RFC 7578) taken apart: its parts as they were sent. Bytes in, values out; the body was
+read within its limit, and nothing in it is decoded here."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from python_multipart.exceptions import ParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-
-from api.problems import Refused
-from app.inbound.sendgrid import Part
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 MOST_PARTS = 1000
-MOST_HEADER_BYTES = 16 * 1024
 
 
-def read_multipart(body: bytes, content_type: str) -> list[Part]:
-    """The parts in their order. Raises `Refused` (400, or 415 for another type)."""
-    kind, options = parse_options_header(content_type)
-    if kind != b"multipart/form-data" or not options.get(b"boundary"):
-        raise Refused(415, "unsupported_media_type", "The body is no multipart/form-data with a boundary.")
+class Malformed(ValueError):
+    """The body is no multipart form, or has too many parts. The message says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the form; its name is empty where it has none. `filename` None: it is a field."""
+
+    name: str
+    filename: str | None
+    content_type: str
+    """As it was said."""
+    content: bytes
+
+
+def read_parts(boundary: bytes, body: bytes) -> list[Part]:
+    """The parts in their order. Raises `Malformed`."""
     reader = _Reader()
     try:
-        parser = MultipartParser(options[b"boundary"], reader.callbacks())
+        parser = MultipartParser(boundary, reader.callbacks())
         parser.write(body)
         parser.finalize()
-    except ParseError as error:
-        raise Refused(400, "bad_request", f"The form cannot be read: {error}.") from None
+    except FormParserError as error:
+        raise Malformed(str(error) or "the form cannot be read") from None
     if not reader.complete:
-        raise Refused(400, "bad_request", "The form ends before its last part is over.")
+        raise Malformed("the form ends before its last boundary")
     return reader.parts
 
 
@@ -39,13 +49,13 @@ class _Reader:
         self.parts: list[Part] = []
         self.complete = False
         self._headers: dict[bytes, bytes] = {}
-        self._field, self._value, self._content = bytearray(), bytearray(), bytearray()
+        self._name, self._value, self._content = bytearray(), bytearray(), bytearray()
 
     def callbacks(self) -> "MultipartCallbacks":
         """By the names the parser has for them."""
         return {
             "on_part_begin": self._begin,
-            "on_header_field": self._add_field,
+            "on_header_field": self._add_name,
             "on_header_value": self._add_value,
             "on_header_end": self._end_header,
             "on_part_data": self._add_content,
@@ -54,20 +64,20 @@ class _Reader:
         }
 
     def _begin(self) -> None:
-        if len(self.parts) >= MOST_PARTS:
-            raise Refused(413, "body_too_large", f"The form has more than {MOST_PARTS} parts.")
+        if len(self.parts) == MOST_PARTS:
+            raise Malformed(f"the form has more than {MOST_PARTS:,} parts")
         self._headers = {}
         self._content = bytearray()
 
-    def _add_field(self, data: bytes, start: int, end: int) -> None:
-        self._field += data[start:end]
+    def _add_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
 
     def _add_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
 
     def _end_header(self) -> None:
-        self._headers[bytes(self._field).lower()] = bytes(self._value[:MOST_HEADER_BYTES])
-        self._field, self._value = bytearray(), bytearray()
+        self._headers[bytes(self._name).lower()] = bytes(self._value)
+        self._name, self._value = bytearray(), bytearray()
 
     def _add_content(self, data: bytes, start: int, end: int) -> None:
         self._content += data[start:end]
@@ -75,14 +85,12 @@ class _Reader:
     def _end(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
         filename = options.get(b"filename")
-        kind = self._headers.get(
-            b"content-type", b"application/octet-stream" if filename is not None else b"text/plain"
-        )
+        unsaid = b"application/octet-stream" if filename is not None else b"text/plain"
         self.parts.append(
             Part(
                 name=options.get(b"name", b"").decode(errors="replace"),
                 filename=None if filename is None else filename.decode(errors="replace"),
-                content_type=kind.decode("latin-1").partition(";")[0].strip().lower(),
+                content_type=self._headers.get(b"content-type", unsaid).decode(errors="replace"),
                 content=bytes(self._content),
             )
         )
