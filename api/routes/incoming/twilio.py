@@ -35,7 +35,8 @@ async def message(request: Request, platform: Platform, door: Door) -> Response:
         return _xml(twiml.EMPTY)
     if "CallSid" in form:
         raise Unreadable("calls go to the address that ends in /voice")
-    return _xml(twiml.messages(await incoming.take_and_answer(platform, door, read_message(form, now()))))
+    answer = await incoming.take_and_answer(platform, door, read_message(form, now()))
+    return _xml(twiml.EMPTY if answer is None else twiml.answer(answer["body"], answer["headers"]))
 
 
 async def call(request: Request, platform: Platform, door: Door) -> Response:

@@ -139,6 +139,22 @@ async def test_a_step_answers(line: Receiver, user: ApiUser) -> None:
     assert texts(await line.twilio(SMS)) == texts(answer)
 
 
+TWIML = "<Response><Message to='+19005550100'>Hello</Message></Response>"
+
+
+@pytest.mark.usefixtures("worker")
+async def test_what_a_stranger_writes_is_never_told_to_twilio_as_twiml(line: Receiver, user: ApiUser) -> None:
+    await listens(user, {"id": "echo", "type": "respond", "body": "{{ trigger.message_text }}"}, respond="by_step")
+    assert texts(await line.twilio(SMS | {"Body": TWIML})) == [TWIML]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_step_that_says_so_answers_in_twiml(line: Receiver, user: ApiUser) -> None:
+    answer = {"id": "answer", "type": "respond", "body": TWIML, "headers": {"content-type": "Text/XML; charset=utf-8"}}
+    await listens(user, answer, respond="by_step")
+    assert (await line.twilio(SMS)).text == TWIML
+
+
 @pytest.mark.usefixtures("worker")
 async def test_a_step_that_takes_too_long_is_not_waited_for(line: Receiver, user: ApiUser) -> None:
     slow = {"id": "pause", "type": "delay", "duration": "1h"}
