@@ -239,7 +239,7 @@ def _parts(message: Message) -> Iterator[Message]:
     pending = [message]
     while pending:
         part = pending.pop()
-        inner = part.get_payload()
+        inner = part.get_payload() if part.is_multipart() else None
         if part.get_content_maintype() == "multipart" and isinstance(inner, list):
             pending += [each for each in reversed(inner) if isinstance(each, Message)]
         else:

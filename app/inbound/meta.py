@@ -43,6 +43,18 @@ def read_whatsapp(body: Json, phone_number_id: str, received: datetime) -> list[
     return found
 
 
+def told_of(body: Json) -> set[str]:
+    """The pages and numbers that the body tells of, by their ids; an address that is entered for one gets all."""
+    found: set[str] = set()
+    for entry in _objects(_object(body), "entry"):
+        if _object(body).get("object") == "page":
+            found.add(str(entry.get("id"))[:40])
+        for change in _objects(entry, "changes"):
+            number = _object(_object(change.get("value")).get("metadata")).get("phone_number_id")
+            found |= {str(number)[:40]} if number else set()
+    return found
+
+
 def _messenger(item: JsonObject, page_id: str, received: datetime) -> Message | None:
     sender = _text(_object(item.get("sender")).get("id"))
     message, postback = _object(item.get("message")), _object(item.get("postback"))
@@ -51,7 +63,8 @@ def _messenger(item: JsonObject, page_id: str, received: datetime) -> Message | 
         return None
     at = _moment(item.get("timestamp"), received, per_second=1000)
     reply = _object(message.get("quick_reply"))
-    id = _text(told.get("mid")) or digest(f"{sender} {item.get('timestamp')} {postback.get('payload')}".encode())
+    bare = f"{sender} {item.get('timestamp')} {postback.get('payload')}"
+    id = _text(told.get("mid")) or digest(bare.encode(errors="replace"))
     data: JsonObject = {
         "sender_id": sender,
         "message_text": _text(message.get("text")) or _text(postback.get("title")) or "",

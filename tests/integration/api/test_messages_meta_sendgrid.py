@@ -113,6 +113,19 @@ async def test_many_messages_in_one_request_are_as_many_events_in_their_order(
     assert [event.id for event in await the_events(platform, workspace)] == [each["id"] for each in sent]
 
 
+async def test_what_is_told_of_another_number_is_passed_over_and_logged(
+    api_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = await receiving(api_client, WHATSAPP | {"config": {"phone_number_id": "15550783881"}})
+    assert (await number.meta(account(wrote("wamid.1", "hello")))).status_code == 200
+    assert await the_events(platform, workspace) == []
+    assert f"it is {NUMBER_ID}'s, and the connection is of 15550783881" in caplog.text
+    own = await receiving(api_client, WHATSAPP | {"name": "own"})
+    caplog.clear()
+    assert (await own.meta(account(wrote("wamid.1", "hello")))).status_code == 200
+    assert "passed over" not in caplog.text
+
+
 async def test_meta_verifies_the_address(api_client: httpx.AsyncClient) -> None:
     page = await receiving(api_client, MESSENGER)
     token = page.enter[1]["value"]

@@ -308,6 +308,18 @@ async def test_a_call_of_which_nothing_more_is_heard_is_told_by_upkeep(
     assert call.known == {}
 
 
+async def test_a_call_that_is_no_event_keeps_no_other_from_being_told(
+    line: Receiver, platform: Platform, workspace: TestWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(platform.settings.__dict__, "max_event_bytes", 2000)
+    await line.twilio(TRANSCRIBED | {"TranscriptionText": "x" * 4000}, "/voice/transcript")
+    assert (await line.twilio(OVER, "/voice/status")).status_code == 200
+    for part, form in (("/voice/transcript", TRANSCRIBED), ("/voice/status", OVER)):
+        await line.twilio(form | {"CallSid": "CA2"}, part)
+    assert await calls.tell_overdue(platform, workspace.id, 10) == 0
+    assert [event.id for event in await the_events(platform, workspace)] == ["CA2"]
+
+
 async def test_calls_made_from_here_are_not_told_of(
     line: Receiver, platform: Platform, workspace: TestWorkspace
 ) -> None:

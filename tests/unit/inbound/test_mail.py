@@ -252,6 +252,7 @@ def test_a_date_nobody_can_believe_is_when_it_came_in(date: str) -> None:
         b"Content-Type: multipart/mixed\r\n\r\n--x\r\n\r\n",
         b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\ncut off",
         b"Content-Type: message/rfc822\r\n\r\n",
+        b"Content-Type: a/b; charset=\x00\r\n\r\n\xff",
         b"Content-Disposition: attachment; filename*=utf-8''%ff%\r\n\r\nx",
         b"Message-ID: \xff<\xe4@x>\r\nFrom: \xe4\xf6@x.example\r\nSubject: \xe4\r\n\r\n\xe4",
         NESTED,
@@ -264,6 +265,11 @@ def test_whatever_is_wrong_with_a_mail_it_becomes_a_message(raw: bytes) -> None:
     assert event["id"]
     assert isinstance(event["data"]["email_body"], str)
     json.dumps(event)
+
+
+def test_what_is_wrong_with_a_part_costs_not_the_mail() -> None:
+    raw = b"From: a@b.example\r\nContent-Type: a/b; charset=a\x00b\r\n\r\n\xff"
+    assert read_mail(raw, NOW).message(LIMIT).contact == "a@b.example"
 
 
 def test_a_text_in_an_old_character_set_is_read() -> None:

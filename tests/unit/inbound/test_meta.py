@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from app.inbound.message import Unreadable
-from app.inbound.meta import read_messenger, read_whatsapp
+from app.inbound.meta import read_messenger, read_whatsapp, told_of
 
 CONTRACT = Path(__file__).resolve().parents[4] / "shared" / "contracts" / "whatsapp_cloud_v23.yaml"
 NOW = datetime(2030, 1, 31, 9, tzinfo=UTC)
@@ -138,6 +138,19 @@ def test_files_buttons_places_and_replies_come_along() -> None:
     assert (media["id"], media["content_type"], first.data["in_reply_to"]) == ("i1", "image/jpeg", "wamid.before")
     assert second.data["button"] == {"text": "Yes", "payload": "yes"}
     assert third.data["location"] == {"latitude": 1.5, "longitude": 2, "name": "Here", "address": None}
+
+
+def test_whom_a_body_tells_of_is_known() -> None:
+    assert told_of(page(id="7")) == {"7"}
+    assert told_of(account(value(wrote("text", {"body": "x"})))) == {PAGE}
+    for body in (None, [], {"entry": 7}, {"object": "page"}, account({"metadata": {}})):
+        assert told_of(body) == set()
+
+
+def test_half_a_character_in_a_button_is_no_matter() -> None:
+    pressed = {"sender": {"id": "1"}, "postback": {"payload": "\ud800"}}
+    [message] = read_messenger(page(pressed), PAGE, NOW)
+    assert message.id.startswith("sha256:")
 
 
 def test_the_answers_of_a_flow_come_along() -> None:
