@@ -53,7 +53,7 @@ async def _taken(
     body = await read_body(request, platform.settings.max_body_bytes)
     signature = request.headers.get("x-hub-signature-256", "")
     if not is_from_meta(signature, body, door.connection.credentials["app_secret"]):
-        raise not_signed(door)
+        raise not_signed()
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

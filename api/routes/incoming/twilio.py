@@ -3,7 +3,6 @@
 Every request is signed, over the address as Twilio knows it: the public one, whatever a proxy made of it.
 """
 
-import logging
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -24,8 +23,6 @@ from app.services.incoming import Door, now
 from app.services.platform import Platform
 
 MOST_FIELDS = 1000
-
-logger = logging.getLogger(__name__)
 
 
 async def message(request: Request, platform: Platform, door: Door) -> Response:
@@ -96,17 +93,12 @@ async def _signed(request: Request, platform: Platform, door: Door) -> dict[str,
     url = f"{platform.settings.resolved_public_url}{request.scope['path']}{'?' if query else ''}{query}"
     signature = request.headers.get("x-twilio-signature", "")
     if not is_from_twilio(signature, url, pairs, door.connection.credentials["auth_token"]):
-        raise not_signed(door)
+        raise not_signed()
     return dict(pairs)
 
 
-def not_signed(door: Door) -> Refused:
-    """One refusal for a signature that is missing and one that is wrong. Logged, since it may be a setting of ours."""
-    logger.warning(
-        "a request for connection %s of workspace %s is refused: not signed as its provider does",
-        door.connection.name,
-        door.workspace_id,
-    )
+def not_signed() -> Refused:
+    """One refusal for a signature that is missing and one that is wrong."""
     return Refused(403, "message_not_signed", "The request is not signed as the provider of this address signs.")
 
 

@@ -118,7 +118,7 @@ async def test_an_address_is_in_no_log(
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("app.services.receiving.take_and_answer", broken)
+    monkeypatch.setattr("app.services.incoming.take_and_answer", broken)
     assert (await receiver.twilio(SMS)).status_code == 500
     assert "/messages/..." in caplog.text
     assert receiver.path not in caplog.text
