@@ -8,10 +8,12 @@ import imaplib
 import logging
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any
 from zlib import crc32
 
 from imapclient import SEEN, IMAPClient, SocketTimeout
@@ -23,7 +25,10 @@ from app.catalog.messaging_connections import ImapConfig, ImapCredentials
 COMMAND_SECONDS = 15.0
 MOST_BYTES = 10 * 1024 * 1024
 """More of a mail is not fetched: its first parts are the letter."""
-MOST_ANSWER = MOST_BYTES + 4 * 1024 * 1024
+PIECE_BYTES = 512 * 1024
+FETCH_SECONDS = 10.0
+"""A mail that takes longer is as long as what came by then: else one too large for its line would never be over."""
+MOST_ANSWER = 14 * 1024 * 1024
 """Bytes in answer to one command."""
 MOST_UID = 2**32 - 1
 DATES_AT_ONCE = 500
@@ -97,7 +102,11 @@ class OpenMailbox:
         try:
             if config.security == "starttls":
                 self._client.starttls(tls)
-            self._client.login(credentials.username, credentials.password)
+            if (credentials.username + credentials.password).isascii():
+                self._client.login(credentials.username, credentials.password)
+            else:
+                # LOGIN takes ASCII alone, and the error would show the letter it stopped at.
+                self._client.plain_login(credentials.username, credentials.password)
             self._selected = self._client.select_folder(config.mailbox, readonly=config.after == "keep")
         except BaseException:
             self._shut()
@@ -132,14 +141,23 @@ class OpenMailbox:
 
     def fetch(self, uid: int) -> Fetched | None:
         """The mail; None when it is no longer there. It is not marked as seen."""
-        wanted = ["RFC822.SIZE", "INTERNALDATE", f"BODY.PEEK[]<0.{MOST_BYTES}>"]
-        self._client.renew()
-        told = self._client.fetch([uid], wanted).get(uid, {})
-        raw = told.get(b"BODY[]<0>", told.get(b"BODY[]"))
-        if raw is None:
+        until = monotonic() + FETCH_SECONDS
+        piece, told = self._piece(uid, 0, "RFC822.SIZE", "INTERNALDATE")
+        if piece is None:
             return None
-        received = _utc(told.get(b"INTERNALDATE"), datetime.now(UTC))
-        return Fetched(raw, int(told.get(b"RFC822.SIZE", 0)) > len(raw) >= MOST_BYTES, received)
+        raw, whole = bytearray(piece), int(told.get(b"RFC822.SIZE", 0))
+        # Some servers give less than they are asked for, and some are wrong about the size.
+        while more := bool(piece) and (len(piece) == PIECE_BYTES or len(raw) < whole):
+            if len(raw) >= MOST_BYTES or monotonic() >= until:
+                break
+            piece = self._piece(uid, len(raw))[0] or b""
+            raw += piece
+        return Fetched(bytes(raw), more and len(raw) < whole, _utc(told.get(b"INTERNALDATE"), datetime.now(UTC)))
+
+    def _piece(self, uid: int, place: int, *besides: str) -> tuple[bytes | None, Mapping[bytes, Any]]:
+        self._client.renew()
+        told = self._client.fetch([uid], [*besides, f"BODY.PEEK[]<{place}.{PIECE_BYTES}>"]).get(uid, {})
+        return told.get(b"BODY[]<%d>" % place, None if place else told.get(b"BODY[]")), told
 
     def tidy(self, first: int, last: int) -> None:
         """Do with the mails of these numbers what the connection says; done twice it does nothing more."""

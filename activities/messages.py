@@ -27,6 +27,8 @@ from app.services.platform import Platform
 from app.temporal.upkeep import Duty, Trouble, UpkeepReport
 
 AT_ONCE = 8
+OF_A_WORKSPACE = 3
+"""Mailboxes of one workspace that are looked into at once: those of the others must not wait for its slow servers."""
 CALLS = 100
 MAILBOXES = 20
 """Most calls told, and mailboxes looked into, of a workspace in one pass."""
@@ -73,9 +75,10 @@ class MessageDuty:
             if asyncio.get_running_loop().time() >= until:
                 return UpkeepReport(messages_taken=told, left_over=[Duty.MESSAGES.value])
             due = await mailboxes.claim(self._platform, workspace_id, MAILBOXES)
+        own_gate = asyncio.Semaphore(OF_A_WORKSPACE)
 
         async def look(one: Due) -> tuple[int, bool]:
-            async with gate:
+            async with own_gate, gate:
                 return await self._look(one, until)
 
         looks = await asyncio.gather(*map(look, due))

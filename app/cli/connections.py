@@ -69,6 +69,8 @@ def _show(found: JsonObject) -> None:
     channels = ", ".join(found["channels"])
     if found["mailbox"] is not None:
         say(f"{text(found['connection'])} is looked into for {channels}, next at {moment(found['mailbox']['due_at'])}")
+        if failures := found["mailbox"]["failures"]:
+            say(f"The last {failures} looks failed: `holdfast connections list` says why.")
         return
     say(f"{text(found['connection'])} takes {channels}. Enter at the provider:")
     for each in found["enter"]:

@@ -4,6 +4,7 @@ Mails come from anywhere: whatever is wrong with one costs that part of it, noth
 """
 
 import base64
+import codecs
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,8 @@ from email.message import Message
 from email.parser import BytesParser
 from email.policy import Compat32
 from email.utils import getaddresses, parsedate_to_datetime
+from functools import partial
+from itertools import filterfalse, islice
 
 from app.inbound.html_text import html_to_text
 from app.inbound.message import Message as Received
@@ -25,6 +28,8 @@ MOST_FILES = 100
 """Files of one mail that are told of."""
 MOST_HEADER = 10_000
 """Characters of one header."""
+MOST_ABOUT_CONTENT = 2_000
+"""The same of those that tell of a part's content: there may be thousands, and their parameters cost most to read."""
 MOST_HEAD = 500_000
 """Bytes of all headers of a mail."""
 MOST_PARTS = 5_000
@@ -33,11 +38,16 @@ MOST_LINES = 5_000_000
 MOST_HTML = 200_000
 """Characters of HTML that are read for their text: what is beyond is no letter."""
 
+_BESIDE_THE_POINT = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+"""Character sets of Python's that no mail is written in; one takes the square of a text's length."""
+_PRECEDENCES = frozenset({"auto_reply", "bulk", "junk", "list"})
+_OF_PROGRAMS = ("List-Id", "X-Autoreply", "X-Autorespond", "X-Holdfast-Idempotency-Key")
 _BASE64 = 4
 """Characters that three bytes become."""
 _LONGEST_ADDRESS = 320
 _LONGEST_NAME = 255
 _HEAD_ENDS = re.compile(rb"\r?\n\r?\n|\r\r")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"|\([^()]*+\)')
 _ID = re.compile(r"<[^<>\s]{1,900}>")
 
 
@@ -78,6 +88,7 @@ class Mail:
     references: Sequence[str] = ()
     files: Sequence[File] = ()
     truncated: bool = False
+    automatic: bool = False
 
     def message(self, limit: int) -> Received:
         """The message; its data is kept below `limit` bytes of JSON by leaving out what is largest."""
@@ -95,6 +106,7 @@ class Mail:
             "references": list(self.references),
             "attachments": [],
             "truncated": self.truncated,
+            "automatic": self.automatic,
         }
         _fit(data, self.files, limit)
         return Received(channel="email", id=self.id, contact=address or None, at=self.at, data=data)
@@ -124,13 +136,28 @@ def _read(raw: bytes, received: datetime, *, truncated: bool) -> Mail:
         references=ids_in(_header(parsed, "References")),
         files=_files(parsed),
         truncated=truncated,
+        automatic=is_automatic(partial(_header, parsed)),
     )
 
 
 def read_headers(text: str) -> Callable[[str], str]:
     """Headers that stand by themselves, as a function from name to value; an absent one is empty."""
-    parsed = _parsed(text.encode(errors="replace") + b"\r\n\r\n")
+    end = b"\r\n\r\n"
+    parsed = _parsed(text.encode(errors="replace")[: MOST_HEAD - len(end)] + end)
     return lambda name: _words_of(_header(parsed, name))
+
+
+def is_automatic(header: Callable[[str], str]) -> bool:
+    """Whether a program wrote, or a list passed it on: who answers such a mail by program (RFC 3834, section 2) may be
+    answered by one, for ever. What was sent from here is such a mail."""
+    return (
+        header("Auto-Submitted").partition(";")[0].strip().lower() not in ("", "no")
+        or header("Precedence").strip().lower() in _PRECEDENCES
+        or header("X-Auto-Response-Suppress").strip().lower() not in ("", "none")
+        or header("Return-Path").strip() == "<>"
+        or header("Content-Type").lower().startswith("multipart/report")
+        or any(header(name) for name in _OF_PROGRAMS)
+    )
 
 
 def id_in(header: str) -> str | None:
@@ -162,7 +189,8 @@ class _Plain(Compat32):
     """Headers as texts of bounded length: what makes sense of them may take the square of it."""
 
     def header_fetch_parse(self, name: str, value: str) -> str:
-        return decoded(value[:MOST_HEADER].encode("utf-8", errors="surrogateescape"), "utf-8")
+        most = MOST_ABOUT_CONTENT if name.lower().startswith("content-") else MOST_HEADER
+        return decoded(value[:most].encode("utf-8", errors="surrogateescape"), "utf-8")
 
 
 _PLAIN = _Plain()
@@ -197,7 +225,11 @@ def _address(header: str) -> tuple[str | None, str]:
         found = getaddresses([header[:MOST_HEADER]])
     except RecursionError:  # comments in comments
         return None, ""
-    name, address = next(((name, address) for name, address in found if "@" in address), ("", ""))
+    written = [(name, address) for name, address in found if "@" in address]
+    # `a@b.example <c@d.example>` is one mailbox whose name lacks its quotes, and not what a@b.example wrote.
+    bare = _QUOTED.sub("", header)
+    pointed = (each for each in written if f"<{each[1]}>" in bare)
+    name, address = next(pointed, written[0] if written else ("", ""))
     name, address = _words_of(name), address.strip().lower()
     return name[:_LONGEST_NAME] or None, address if len(address) <= _LONGEST_ADDRESS else ""
 
@@ -207,7 +239,7 @@ def _parts(message: Message) -> Iterator[Message]:
     pending = [message]
     while pending:
         part = pending.pop()
-        inner = part.get_payload()
+        inner = part.get_payload() if part.is_multipart() else None
         if part.get_content_maintype() == "multipart" and isinstance(inner, list):
             pending += [each for each in reversed(inner) if isinstance(each, Message)]
         else:
@@ -221,15 +253,14 @@ def _is_shown(part: Message) -> bool:
 def _bodies(message: Message) -> tuple[str | None, str | None]:
     """The text and the HTML that are shown, each None when there is none."""
     found: dict[str, list[str]] = {"text/plain": [], "text/html": []}
-    for part in _parts(message):
-        if _is_shown(part):
-            found[part.get_content_type()].append(_words(part))
+    for part in islice(filter(_is_shown, _parts(message)), MOST_FILES):
+        found[part.get_content_type()].append(_words(part))
     text, html = ("\n".join(words).replace("\r\n", "\n") if words else None for words in found.values())
     return None if text is None else text.strip(), html
 
 
 def _files(message: Message) -> list[File]:
-    return [_file(part) for part in _parts(message) if not _is_shown(part)][:MOST_FILES]
+    return [_file(part) for part in islice(filterfalse(_is_shown, _parts(message)), MOST_FILES)]
 
 
 def _file(part: Message) -> File:
@@ -275,6 +306,8 @@ def _words(part: Message) -> str:
 def decoded(content: bytes, charset: str) -> str:
     """Bytes as text. An unknown character set is taken for UTF-8, and what is wrong is replaced."""
     try:
+        if codecs.lookup(charset).name.replace("_", "-") in _BESIDE_THE_POINT:
+            charset = "utf-8"
         return content.decode(charset, errors="replace")
     except (LookupError, ValueError):
         return content.decode("utf-8", errors="replace")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from app.inbound.message import Message, Unreadable, digest, moment
 from app.json import Json, JsonObject
 
+_FULL_CIRCLE = 360
 _MEDIA = ("image", "audio", "video", "document", "sticker")
 
 
@@ -42,6 +43,18 @@ def read_whatsapp(body: Json, phone_number_id: str, received: datetime) -> list[
     return found
 
 
+def told_of(body: Json) -> set[str]:
+    """The pages and numbers that the body tells of, by their ids; an address that is entered for one gets all."""
+    found: set[str] = set()
+    for entry in _objects(_object(body), "entry"):
+        if _object(body).get("object") == "page":
+            found.add(str(entry.get("id"))[:40])
+        for change in _objects(entry, "changes"):
+            number = _object(_object(change.get("value")).get("metadata")).get("phone_number_id")
+            found |= {str(number)[:40]} if number else set()
+    return found
+
+
 def _messenger(item: JsonObject, page_id: str, received: datetime) -> Message | None:
     sender = _text(_object(item.get("sender")).get("id"))
     message, postback = _object(item.get("message")), _object(item.get("postback"))
@@ -50,7 +63,8 @@ def _messenger(item: JsonObject, page_id: str, received: datetime) -> Message | 
         return None
     at = _moment(item.get("timestamp"), received, per_second=1000)
     reply = _object(message.get("quick_reply"))
-    id = _text(told.get("mid")) or digest(f"{sender} {item.get('timestamp')} {postback.get('payload')}".encode())
+    bare = f"{sender} {item.get('timestamp')} {postback.get('payload')}"
+    id = _text(told.get("mid")) or digest(bare.encode(errors="replace"))
     data: JsonObject = {
         "sender_id": sender,
         "message_text": _text(message.get("text")) or _text(postback.get("title")) or "",
@@ -91,7 +105,7 @@ def _whatsapp(item: JsonObject, names: Mapping[str, str | None], to: str, receiv
         "media": [_media(kind, part)] if kind in _MEDIA else [],
         "in_reply_to": _text(_object(item.get("context")).get("id")),
         "button": _button(kind, part),
-        "location": part if kind == "location" else None,
+        "location": _location(part) if kind == "location" else None,
     }
     return Message(channel="whatsapp", id=id, contact=number, at=at, data=data)
 
@@ -99,8 +113,8 @@ def _whatsapp(item: JsonObject, names: Mapping[str, str | None], to: str, receiv
 def _words(kind: str, part: JsonObject) -> str:
     """What somebody said with the message, whatever its kind: words, a caption, the name of a button."""
     if kind == "interactive":
-        chosen = _object(part.get("button_reply")) or _object(part.get("list_reply"))
-        return _text(chosen.get("title")) or ""
+        chosen = _chosen(part)
+        return _text(chosen.get("title")) or _text(chosen.get("body")) or ""
     key = {"text": "body", "button": "text"}.get(kind, "caption")
     return _text(part.get(key)) or ""
 
@@ -109,9 +123,21 @@ def _button(kind: str, part: JsonObject) -> Json:
     if kind == "button":
         return {"text": _text(part.get("text")), "payload": _text(part.get("payload"))}
     if kind == "interactive":
-        chosen = _object(part.get("button_reply")) or _object(part.get("list_reply"))
-        return {"text": _text(chosen.get("title")), "payload": _text(chosen.get("id"))}
+        chosen = _chosen(part)
+        payload = _text(chosen.get("id")) or _text(chosen.get("response_json"))
+        return {"text": _text(chosen.get("title")) or _text(chosen.get("name")), "payload": payload}
     return None
+
+
+def _chosen(part: JsonObject) -> JsonObject:
+    """The button, the row of a list, or the answers of a flow (`response_json`)."""
+    replies = (_object(part.get(name)) for name in ("button_reply", "list_reply", "nfm_reply"))
+    return next((reply for reply in replies if reply), {})
+
+
+def _location(part: JsonObject) -> JsonObject:
+    numbers: JsonObject = {name: _finite(part.get(name)) for name in ("latitude", "longitude")}
+    return {**numbers, "name": _text(part.get("name")), "address": _text(part.get("address"))}
 
 
 def _media(kind: str, part: JsonObject) -> JsonObject:
@@ -142,6 +168,10 @@ def _object(value: Json) -> JsonObject:
 
 def _text(value: Json) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _finite(value: Json) -> Json:
+    return value if isinstance(value, int | float) and abs(value) <= _FULL_CIRCLE else None
 
 
 def _number(digits: str) -> str:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from app.inbound.mail import File, Mail, date_of, decoded, id_in, ids_in, read_headers, read_mail, text_of
+from app.inbound.mail import File, Mail, date_of, decoded, id_in, ids_in, is_automatic, read_headers, read_mail, text_of
 from app.inbound.message import Unreadable, digest
 from app.inbound.multipart import Part
 from app.json import Json, JsonObject
@@ -46,6 +46,7 @@ def _from_fields(fields: Mapping[str, bytes], parts: Sequence[Part], received: d
         in_reply_to=id_in(header("In-Reply-To")),
         references=ids_in(header("References")),
         files=_files(parts, _json(fields.get("attachment-info"))),
+        automatic=is_automatic(header) or _json(fields.get("envelope")).get("from") == "",
     )
 
 

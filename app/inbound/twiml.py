@@ -17,17 +17,23 @@ HANG_UP = '<?xml version="1.0" encoding="UTF-8"?><Response><Hangup/></Response>'
 
 _MESSAGE_CHARS = 1600
 """Most a `<Message>` may have; a longer answer goes as several."""
-_IS_TWIML = re.compile(r"\s*(<\?xml[^>]*\?>\s*)?<Response[\s/>]")
+_XML = ("text/xml", "application/xml")
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+def answer(body: Json, headers: Mapping[str, Json]) -> str:
+    """The answer that sends this body, or that is TwiML where the headers say so. The body itself cannot: it may hold
+    what a stranger wrote."""
+    said = next((value for name, value in headers.items() if name.lower() == "content-type"), None)
+    kind = said.partition(";")[0].strip().lower() if isinstance(said, str) else ""
+    return body if kind in _XML and isinstance(body, str) else messages(body)
+
+
 def messages(body: Json) -> str:
-    """The answer that sends this: a text, or JSON as text. What is TwiML already stays as it is."""
+    """The answer that sends this: a text, or JSON as text."""
     if body is None or body == "":
         return EMPTY
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-    if _IS_TWIML.match(text):
-        return text
     parts = [text[start : start + _MESSAGE_CHARS] for start in range(0, len(text), _MESSAGE_CHARS)]
     return _response("".join(f"<Message>{_text(part)}</Message>" for part in parts))
 

@@ -4,6 +4,7 @@ Whatever is heard is committed before it is acted on. A call that is never heard
 known when its time is over, which upkeep sees to.
 """
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,9 +14,12 @@ from app.db.models import Call
 from app.inbound.calls import patience, read_call
 from app.json import JsonObject
 from app.services import incoming
+from app.services.errors import Invalid, TooLarge
 from app.services.incoming import Door
 from app.services.platform import Platform
 from app.store import messages as store
+
+_log = logging.getLogger(__name__)
 
 FORGET_AFTER = timedelta(days=1)
 """Nothing is heard of a call any more that was told so long ago."""
@@ -45,7 +49,12 @@ async def tell_overdue(platform: Platform, workspace_id: UUID, limit: int) -> in
 
 
 async def _tell(platform: Platform, call: Call, connection: str) -> None:
+    message = read_call(call.call_id, call.known, call.began_at)
     # In this order: told twice it is one event, not told it would be none.
-    await incoming.take(platform, call.workspace_id, connection, [read_call(call.call_id, call.known, call.began_at)])
+    try:
+        await incoming.take(platform, call.workspace_id, connection, [message])
+    except (TooLarge, Invalid) as refusal:
+        # Told again it would be the same, and no call after it would ever be told.
+        _log.error("the call %s over %s is no event: %s", call.call_id, connection, refusal.detail)
     async with platform.database.transaction(call.workspace_id) as session:
         await store.call_told(session, call)

@@ -70,9 +70,9 @@ async def take(
     return done
 
 
-async def take_and_answer(platform: Platform, door: Door, message: Message) -> Json:
-    """As `take` for one message; answers with the body of the `respond` step of the run it started, if the run's
-    trigger says that the step answers and it does so in time. None: there is no answer."""
+async def take_and_answer(platform: Platform, door: Door, message: Message) -> JsonObject | None:
+    """As `take` for one message; answers with what the `respond` step of the run it started says (`body`, `headers`),
+    if the run's trigger says that the step answers and it does so in time. None: there is no answer."""
     clock = asyncio.get_running_loop()
     came = clock.time()
     seconds = await _answered_by_step(platform, door, message)
@@ -85,7 +85,7 @@ async def take_and_answer(platform: Platform, door: Door, message: Message) -> J
             if run.workflow_id in seconds:
                 left = seconds[run.workflow_id] - (clock.time() - came)
                 run = await answering.wait_for_answer(platform, run, left)
-                return None if run.response is None else run.response["body"]
+                return run.response
     return None
 
 

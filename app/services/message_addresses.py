@@ -48,13 +48,17 @@ def channels_of(kind: str) -> list[Channel]:
 
 
 async def open_(platform: Platform, workspace_id: UUID, connection_id: UUID) -> tuple[Receiving, bool]:
-    """Let messages come in, and whether that is news: what comes in already stays as it is.
+    """Let messages come in, and whether that is news: what comes in already stays as it is. A mailbox that could not be
+    looked into is due at once.
 
     Raises `NotFound`, `Conflict` (`connection_takes_no_messages`) or `Unavailable` without a key to encrypt with.
     """
     async with platform.database.transaction(workspace_id) as session:
         connection = await _connection(session, workspace_id, connection_id)
         if (there := await _there(platform, session, connection)) is not None:
+            if there.mailbox is not None and there.mailbox.failures:
+                # Whoever asks has mended what kept it, and does not want to wait for minutes.
+                there.mailbox.due_at = datetime.now(UTC)
             return there, False
         if connection.kind == MAILBOX_KIND:
             mailbox = Mailbox(workspace_id=workspace_id, connection_id=connection_id)

@@ -16,7 +16,7 @@ from api.problems import Refused
 from api.routes.incoming import meta, sendgrid, twilio
 from app.inbound.message import Unreadable
 from app.services import incoming
-from app.services.errors import NotFound, Unavailable
+from app.services.errors import Invalid, NotFound, TooLarge, Unavailable
 from app.services.incoming import Door
 from app.services.platform import Platform
 
@@ -86,10 +86,22 @@ async def _told_of_call(token: str, part: str, request: Request, platform: Platf
 
 async def _at(token: str, request: Request, platform: Platform, answer: Receive) -> Response:
     try:
-        return await answer(request, platform, await incoming.door(platform, token))
+        door = await incoming.door(platform, token)
+        return await _answered(request, platform, door, answer)
     except Unavailable as error:
         # Told here: the address, which a log of errors would hold, is a secret of two.
         logger.warning("messages cannot be taken: %s (%r)", error.detail, error.__cause__)
         return problems.answer(request, 503, error.code, error.detail)
-    except Unreadable as error:
-        raise Refused(422, "invalid_message", f"This is no message: {error}.") from None
+
+
+async def _answered(request: Request, platform: Platform, door: Door, answer: Receive) -> Response:
+    """The answer. A refusal is logged: most providers tell nobody of it, and a secret or an address may be wrong."""
+    try:
+        try:
+            return await answer(request, platform, door)
+        except Unreadable as error:
+            raise Refused(422, "invalid_message", f"This is no message: {error}.") from None
+    except (Refused, TooLarge, Invalid) as refusal:
+        whose = door.connection.name, door.workspace_id
+        logger.warning("a request for connection %s of workspace %s is refused: %s", *whose, refusal.detail)
+        raise

@@ -30,7 +30,7 @@ async def mail(request: Request, platform: Platform, door: Door) -> Response:
     signature = headers.get("x-twilio-email-event-webhook-signature", "")
     timestamp = headers.get("x-twilio-email-event-webhook-timestamp", "")
     if key is not None and not is_from_sendgrid(signature, timestamp, body, key):
-        raise not_signed(door)
+        raise not_signed()
     received, limit = now(), platform.settings.max_event_bytes - ENVELOPE_BYTES
 
     def read() -> Message:

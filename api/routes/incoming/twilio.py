@@ -3,7 +3,6 @@
 Every request is signed, over the address as Twilio knows it: the public one, whatever a proxy made of it.
 """
 
-import logging
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -25,8 +24,6 @@ from app.services.platform import Platform
 
 MOST_FIELDS = 1000
 
-logger = logging.getLogger(__name__)
-
 
 async def message(request: Request, platform: Platform, door: Door) -> Response:
     """An SMS, or a message of WhatsApp or Messenger. What becomes of one that was sent is no message."""
@@ -35,7 +32,8 @@ async def message(request: Request, platform: Platform, door: Door) -> Response:
         return _xml(twiml.EMPTY)
     if "CallSid" in form:
         raise Unreadable("calls go to the address that ends in /voice")
-    return _xml(twiml.messages(await incoming.take_and_answer(platform, door, read_message(form, now()))))
+    answer = await incoming.take_and_answer(platform, door, read_message(form, now()))
+    return _xml(twiml.EMPTY if answer is None else twiml.answer(answer["body"], answer["headers"]))
 
 
 async def call(request: Request, platform: Platform, door: Door) -> Response:
@@ -95,17 +93,12 @@ async def _signed(request: Request, platform: Platform, door: Door) -> dict[str,
     url = f"{platform.settings.resolved_public_url}{request.scope['path']}{'?' if query else ''}{query}"
     signature = request.headers.get("x-twilio-signature", "")
     if not is_from_twilio(signature, url, pairs, door.connection.credentials["auth_token"]):
-        raise not_signed(door)
+        raise not_signed()
     return dict(pairs)
 
 
-def not_signed(door: Door) -> Refused:
-    """One refusal for a signature that is missing and one that is wrong. Logged, since it may be a setting of ours."""
-    logger.warning(
-        "a request for connection %s of workspace %s is refused: not signed as its provider does",
-        door.connection.name,
-        door.workspace_id,
-    )
+def not_signed() -> Refused:
+    """One refusal for a signature that is missing and one that is wrong."""
     return Refused(403, "message_not_signed", "The request is not signed as the provider of this address signs.")
 
 

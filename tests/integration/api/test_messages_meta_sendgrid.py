@@ -113,7 +113,20 @@ async def test_many_messages_in_one_request_are_as_many_events_in_their_order(
     assert [event.id for event in await the_events(platform, workspace)] == [each["id"] for each in sent]
 
 
-async def test_meta_verifies_the_address(api_client: httpx.AsyncClient) -> None:
+async def test_what_is_told_of_another_number_is_passed_over_and_logged(
+    api_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = await receiving(api_client, WHATSAPP | {"config": {"phone_number_id": "15550783881"}})
+    assert (await number.meta(account(wrote("wamid.1", "hello")))).status_code == 200
+    assert await the_events(platform, workspace) == []
+    assert f"it is {NUMBER_ID}'s, and the connection is of 15550783881" in caplog.text
+    own = await receiving(api_client, WHATSAPP | {"name": "own"})
+    caplog.clear()
+    assert (await own.meta(account(wrote("wamid.1", "hello")))).status_code == 200
+    assert "passed over" not in caplog.text
+
+
+async def test_meta_verifies_the_address(api_client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
     page = await receiving(api_client, MESSENGER)
     token = page.enter[1]["value"]
     asked = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "1158201444"}
@@ -123,6 +136,8 @@ async def test_meta_verifies_the_address(api_client: httpx.AsyncClient) -> None:
     for wrong in ({"hub.verify_token": "x"}, {"hub.verify_token": ""}, {"hub.mode": "other"}):
         problem(await api_client.get(page.path, params=asked | wrong), 403, "message_not_verified")
     problem(await api_client.get(page.path), 403, "message_not_verified")
+    assert "connection our-page" in caplog.text
+    assert page.path not in caplog.text
     for challenge in ("<script>", "", "x" * 201):
         problem(await api_client.get(page.path, params=asked | {"hub.challenge": challenge}), 400, "bad_request")
 
@@ -189,6 +204,16 @@ async def test_a_mail_that_sendgrid_parsed_starts_a_run(api_client: httpx.AsyncC
     assert (base64.b64decode(small["content"]), named["content"], named["size"]) == (b"\x89PNG", None, len(large))
 
 
+@pytest.mark.usefixtures("worker")
+async def test_a_filter_leaves_out_what_programs_wrote(api_client: httpx.AsyncClient, user: ApiUser) -> None:
+    door = await receiving(api_client, SENDGRID)
+    workflow_id = await listens(user, "email", filter={"automatic": False})
+    away = "Message-ID: <away@example.com>\nAuto-Submitted: auto-replied\n"
+    for headers in (away, FIELDS["headers"]):
+        assert (await parse(door, form(FIELDS | {"headers": headers}))).status_code == 200
+    assert (await output_of_the_run(user, workflow_id))["message_id"] == "<one@example.com>"
+
+
 async def test_a_signed_mail_is_taken_and_no_other_where_there_is_a_key(
     api_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace
 ) -> None:
@@ -208,10 +233,11 @@ async def test_a_signed_mail_is_taken_and_no_other_where_there_is_a_key(
 
 
 async def test_a_form_that_is_no_mail_is_refused_with_the_reason(
-    api_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    api_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     door = await receiving(api_client, SENDGRID)
     assert "from and headers" in problem(await parse(door, form({"text": "x"})), 422, "invalid_message")["detail"]
+    assert "connection parse" in caplog.text
     problem(await parse(door, (b"a=b", "application/x-www-form-urlencoded")), 415, "unsupported_media_type")
     problem(await parse(door, (b"--x\r\n", "multipart/form-data; boundary=x")), 400, "bad_request")
     problem(await api_client.get(door.path), 405, "method_not_allowed")

@@ -139,6 +139,22 @@ async def test_a_step_answers(line: Receiver, user: ApiUser) -> None:
     assert texts(await line.twilio(SMS)) == texts(answer)
 
 
+TWIML = "<Response><Message to='+19005550100'>Hello</Message></Response>"
+
+
+@pytest.mark.usefixtures("worker")
+async def test_what_a_stranger_writes_is_never_told_to_twilio_as_twiml(line: Receiver, user: ApiUser) -> None:
+    await listens(user, {"id": "echo", "type": "respond", "body": "{{ trigger.message_text }}"}, respond="by_step")
+    assert texts(await line.twilio(SMS | {"Body": TWIML})) == [TWIML]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_step_that_says_so_answers_in_twiml(line: Receiver, user: ApiUser) -> None:
+    answer = {"id": "answer", "type": "respond", "body": TWIML, "headers": {"content-type": "Text/XML; charset=utf-8"}}
+    await listens(user, answer, respond="by_step")
+    assert (await line.twilio(SMS)).text == TWIML
+
+
 @pytest.mark.usefixtures("worker")
 async def test_a_step_that_takes_too_long_is_not_waited_for(line: Receiver, user: ApiUser) -> None:
     slow = {"id": "pause", "type": "delay", "duration": "1h"}
@@ -290,6 +306,18 @@ async def test_a_call_of_which_nothing_more_is_heard_is_told_by_upkeep(
     async with platform.database.transaction(workspace.id) as session:
         [call] = await session.scalars(select(Call))
     assert call.known == {}
+
+
+async def test_a_call_that_is_no_event_keeps_no_other_from_being_told(
+    line: Receiver, platform: Platform, workspace: TestWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(platform.settings.__dict__, "max_event_bytes", 2000)
+    await line.twilio(TRANSCRIBED | {"TranscriptionText": "x" * 4000}, "/voice/transcript")
+    assert (await line.twilio(OVER, "/voice/status")).status_code == 200
+    for part, form in (("/voice/transcript", TRANSCRIBED), ("/voice/status", OVER)):
+        await line.twilio(form | {"CallSid": "CA2"}, part)
+    assert await calls.tell_overdue(platform, workspace.id, 10) == 0
+    assert [event.id for event in await the_events(platform, workspace)] == ["CA2"]
 
 
 async def test_calls_made_from_here_are_not_told_of(

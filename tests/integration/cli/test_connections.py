@@ -1,6 +1,9 @@
 """`holdfast connections`: what is there, and letting messages come in."""
 
+from sqlalchemy import update
+
 from app.cli.exits import ExitCode
+from app.db.models import Mailbox
 from app.services import connections
 from app.services.platform import Platform
 from tests.conftest import TestWorkspace
@@ -25,6 +28,10 @@ async def test_messages_are_let_in_and_out(cli: Cli, platform: Platform, workspa
     assert "/messages/msg_" in opened.out
     assert rotated["address"] not in opened.out
     assert "mail is looked into for email" in mailbox.out
+    assert "failed" not in mailbox.out
+    async with platform.database.transaction(workspace.id) as session:
+        await session.execute(update(Mailbox).values(failures=3))
+    assert "The last 3 looks failed" in (await cli("connections", "inbound", "mail")).out
     assert off.code == ExitCode.OK
     assert (await cli("connections", "inbound", "line", "--off")).code == ExitCode.NOT_FOUND
 

@@ -66,6 +66,10 @@ class Looking:
     async def look(self) -> int:
         """Look into it as if it were due; answers how many mails were taken."""
         await self.change(due_at=func.now() - timedelta(seconds=1))
+        return await self.tend()
+
+    async def tend(self) -> int:
+        """Do the duty as upkeep does."""
         report = await self._duty.tend([str(self.engine.workspace_id)])
         assert report.troubles == 0, report.trouble
         return report.messages_taken
@@ -217,6 +221,7 @@ async def test_another_mailbox_of_the_connection_is_read_from_now_on(looking: Lo
     ("config", "told"),
     [
         ({"password": "wrong-one"}, "refused the user name or password"),
+        ({"password": "wrong-onä"}, "refused the user name or password"),
         ({"mailbox": "Elsewhere"}, "refused"),
         ({"port": 1}, "nothing listens there"),
         ({"host": "169.254.169.254"}, "not allowed"),
@@ -234,8 +239,66 @@ async def test_a_mailbox_that_cannot_be_looked_into_says_why_and_is_asked_less_o
         box, connection = await looking.state()
         assert (box.failures, connection.status, box.polled_at) == (failures, "failing", None)
         assert told in (connection.last_error or "")
-        assert "wrong-one" not in (connection.last_error or "")
+        assert not any(part in (connection.last_error or "") for part in ("wrong-on", "ä", "xe4"))
     assert box.due_at > datetime.now(UTC) + timedelta(seconds=90)
+
+
+async def test_a_mailbox_that_was_mended_is_looked_into_when_asked(looking: Looking, server: ImapServer) -> None:
+    await looking.open(server, password="wrong-one")
+    await looking.look()
+    engine = looking.engine
+    box, connection = await looking.state()
+    assert box.due_at > datetime.now(UTC) + timedelta(seconds=30)
+    login = {"credentials": {"username": USER, "password": PASSWORD}}
+    await connections.update(engine.platform, engine.workspace_id, connection.id, login)
+    await message_addresses.open_(engine.platform, engine.workspace_id, connection.id)
+    assert (await looking.state())[0].due_at <= datetime.now(UTC)
+    await looking.look()
+    due_at = (await looking.state())[0].due_at
+    await message_addresses.open_(engine.platform, engine.workspace_id, connection.id)
+    assert (await looking.state())[0].due_at == due_at
+
+
+async def sizes(looking: Looking) -> list[tuple[int, bool]]:
+    async with looking.transaction() as session:
+        found = await session.scalars(select(Event).order_by(Event.received_at))
+        return [(event.data["attachments"][0]["size"], event.data["truncated"]) for event in found]
+
+
+async def test_a_large_mail_is_fetched_in_pieces_for_as_long_as_there_is_time(
+    looking: Looking, server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.mailbox.PIECE_BYTES", 4096)
+    await looking.open(server)
+    head = b"From: a@b.example\r\nMessage-ID: <%d@x>\r\nContent-Type: a/b\r\n\r\n"
+    await server.put(*(head % number + b"x" * 50_000 for number in (1, 2)))
+    assert await looking.look() == 2
+    monkeypatch.setattr("activities.mailbox.FETCH_SECONDS", 0)
+    await server.put(head % 3 + b"x" * 50_000)
+    assert await looking.look() == 1
+    whole, another, part = await sizes(looking)
+    assert whole == another == (50_000, False)
+    assert part == (4096 - len(head % 3), True)
+
+
+async def test_mailboxes_of_one_workspace_leave_room_for_the_others(
+    looking: Looking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way: list[int] = []
+
+    async def claim(*_: object) -> list[Any]:
+        return [object() for _ in range(8)]
+
+    async def look(*_: object) -> tuple[int, bool]:
+        under_way.append(under_way[-1] + 1 if under_way else 1)
+        await asyncio.sleep(0.05)
+        under_way.append(under_way[-1] - 1)
+        return 0, False
+
+    monkeypatch.setattr("app.services.mailboxes.claim", claim)
+    monkeypatch.setattr(MessageDuty, "_look", look)
+    await looking.tend()
+    assert max(under_way) == 3
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])

@@ -142,6 +142,73 @@ def test_a_name_that_looks_like_an_address_is_a_name() -> None:
     assert (data.contact, data.data["profile_name"]) == ("eve@example.com", "boss@shop.example <boss@shop.example>,")
 
 
+@pytest.mark.parametrize(
+    ("written", "contact"),
+    [
+        ("boss@shop.example <eve@example.com>", "eve@example.com"),
+        ("boss@shop.example <eve@example.com>,", "eve@example.com"),
+        ('"<boss@shop.example>" boss@shop.example <eve@example.com>', "eve@example.com"),
+        ("Lovelace, Ada <ada@example.com>", "ada@example.com"),
+        ("ada@example.com (Ada)", "ada@example.com"),
+        ("Ada <ada@example.com>, Bob <bob@example.com>", "ada@example.com"),
+        ("ada@example.com, bob@example.com", "ada@example.com"),
+    ],
+)
+def test_the_contact_is_the_address_and_not_what_stands_before_it(written: str, contact: str) -> None:
+    assert read_mail(f"From: {written}\r\n\r\nx".encode(), NOW).message(LIMIT).contact == contact
+
+
+@pytest.mark.parametrize(
+    ("header", "automatic"),
+    [
+        ("Auto-Submitted: auto-replied; owner=x", True),
+        ("Auto-Submitted: No", False),
+        ("Precedence: bulk", True),
+        ("Return-Path: <>", True),
+        ("Return-Path: <ada@example.com>", False),
+        ("X-Auto-Response-Suppress: OOF, AutoReply", True),
+        ("X-Auto-Response-Suppress: None", False),
+        ("List-Id: <news.example.com>", True),
+        ("Content-Type: multipart/report; report-type=delivery-status; boundary=x", True),
+        ("X-Holdfast-Idempotency-Key: run/step", True),
+        ("X-Other: y", False),
+    ],
+)
+def test_a_mail_that_a_program_wrote_says_so(header: str, automatic: bool) -> None:
+    raw = f"From: ada@example.com\r\n{header}\r\n\r\nx".encode()
+    assert read_mail(raw, NOW).message(LIMIT).data["automatic"] is automatic
+    if not header.startswith("Content-Type"):
+        parsed = read_parse([field("from", "a@b.example"), field("headers", f"{header}\n")], NOW)
+        assert parsed.message(LIMIT).data["automatic"] is automatic
+
+
+def test_a_mail_without_a_sender_on_its_envelope_is_of_a_program() -> None:
+    assert read_parse([field("from", "a@b.example"), field("envelope", '{"to":[],"from":""}')], NOW).automatic
+
+
+@pytest.mark.parametrize("charset", ["punycode", "PUNYCODE", "idna", "unicode_escape"])
+def test_what_is_no_character_set_of_mails_is_read_as_utf_8(charset: str) -> None:
+    raw = f"From: a@b.example\r\nContent-Type: text/plain; charset={charset}\r\n\r\n-".encode() + b"a9" * 150_000
+    began = time.perf_counter()
+    assert read_mail(raw, NOW).text.startswith("-a9a9")
+    assert time.perf_counter() - began < 5
+
+
+def test_parts_that_are_made_to_keep_their_reader_busy_are_read_at_once() -> None:
+    about = b"a*=x;" * 1900
+    for kind in (b"a/b", b"text/plain"):
+        part = b"--b\r\nContent-Type: " + kind + b"; " + about + b"\r\n\r\n1\r\n"
+        raw = b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 1000 + b"--b--"
+        began = time.perf_counter()
+        read_mail(raw, NOW).message(LIMIT)
+        assert time.perf_counter() - began < 10
+
+
+def test_endless_headers_that_sendgrid_passes_on_cost_what_is_beyond() -> None:
+    headers = "Message-ID: <one@example.com>\nX-Long: " + "y" * 600_000
+    assert read_parse([field("from", "a@b.example"), field("headers", headers)], NOW).id == "<one@example.com>"
+
+
 def test_a_mail_that_cannot_be_read_is_its_own_file(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: bytes) -> None:
         raise RecursionError
@@ -186,6 +253,7 @@ def test_a_date_nobody_can_believe_is_when_it_came_in(date: str) -> None:
         b"Content-Type: multipart/mixed\r\n\r\n--x\r\n\r\n",
         b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\ncut off",
         b"Content-Type: message/rfc822\r\n\r\n",
+        b"Content-Type: a/b; charset=\x00\r\n\r\n\xff",
         b"Content-Disposition: attachment; filename*=utf-8''%ff%\r\n\r\nx",
         b"Message-ID: \xff<\xe4@x>\r\nFrom: \xe4\xf6@x.example\r\nSubject: \xe4\r\n\r\n\xe4",
         NESTED,
@@ -198,6 +266,11 @@ def test_whatever_is_wrong_with_a_mail_it_becomes_a_message(raw: bytes) -> None:
     assert event["id"]
     assert isinstance(event["data"]["email_body"], str)
     json.dumps(event)
+
+
+def test_what_is_wrong_with_a_part_costs_not_the_mail() -> None:
+    raw = b"From: a@b.example\r\nContent-Type: a/b; charset=a\x00b\r\n\r\n\xff"
+    assert read_mail(raw, NOW).message(LIMIT).contact == "a@b.example"
 
 
 def test_a_text_in_an_old_character_set_is_read() -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from app.inbound.message import Unreadable
-from app.inbound.meta import read_messenger, read_whatsapp
+from app.inbound.meta import read_messenger, read_whatsapp, told_of
 
 CONTRACT = Path(__file__).resolve().parents[4] / "shared" / "contracts" / "whatsapp_cloud_v23.yaml"
 NOW = datetime(2030, 1, 31, 9, tzinfo=UTC)
@@ -132,12 +132,42 @@ def test_every_kind_of_message_says_what_words_it_has(told: Body, text: str) -> 
 def test_files_buttons_places_and_replies_come_along() -> None:
     image = wrote("image", {"id": "i1", "mime_type": "image/jpeg"}, context={"id": "wamid.before", "from": "1"})
     button = wrote("button", {"text": "Yes", "payload": "yes"})
-    place = wrote("location", {"latitude": 1.5, "longitude": 2})
+    place = wrote("location", {"latitude": 1.5, "longitude": 2, "name": "Here", "address": ["x"]})
     first, second, third = read_whatsapp(account(value(image, button), value(place)), PAGE, NOW)
     [media] = first.data["media"]
     assert (media["id"], media["content_type"], first.data["in_reply_to"]) == ("i1", "image/jpeg", "wamid.before")
     assert second.data["button"] == {"text": "Yes", "payload": "yes"}
-    assert third.data["location"] == {"latitude": 1.5, "longitude": 2}
+    assert third.data["location"] == {"latitude": 1.5, "longitude": 2, "name": "Here", "address": None}
+
+
+def test_whom_a_body_tells_of_is_known() -> None:
+    assert told_of(page(id="7")) == {"7"}
+    assert told_of(account(value(wrote("text", {"body": "x"})))) == {PAGE}
+    for body in (None, [], {"entry": 7}, {"object": "page"}, account({"metadata": {}})):
+        assert told_of(body) == set()
+
+
+def test_half_a_character_in_a_button_is_no_matter() -> None:
+    pressed = {"sender": {"id": "1"}, "postback": {"payload": "\ud800"}}
+    [message] = read_messenger(page(pressed), PAGE, NOW)
+    assert message.id.startswith("sha256:")
+
+
+def test_the_answers_of_a_flow_come_along() -> None:
+    answers = {"name": "flow", "body": "Sent", "response_json": '{"size": "L"}'}
+    told = wrote("interactive", {"type": "nfm_reply", "nfm_reply": answers})
+    [message] = read_whatsapp(account(value(told)), PAGE, NOW)
+    assert message.data["message_text"] == "Sent"
+    assert message.data["button"] == {"text": "flow", "payload": '{"size": "L"}'}
+
+
+def test_an_odd_place_is_told_as_far_as_it_can_be_kept() -> None:
+    deep: Any = 1
+    for _ in range(5000):
+        deep = [deep]
+    odd = {"latitude": float("nan"), "longitude": 1e400, "name": deep, "more": deep}
+    [message] = read_whatsapp(account(value(wrote("location", odd))), PAGE, NOW)
+    assert set(message.data["location"].values()) == {None}
 
 
 @pytest.mark.parametrize(

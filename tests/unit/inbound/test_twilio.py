@@ -119,8 +119,11 @@ def test_a_body_is_sent_as_messages(body: object, told: list[str]) -> None:
 
 
 @pytest.mark.parametrize("own", ["<Response><Message>a</Message></Response>", '<?xml version="1.0"?>\n<Response/>'])
-def test_a_body_that_is_twiml_stays_as_it_is(own: str) -> None:
-    assert twiml.messages(own) == own
+def test_a_body_is_twiml_where_its_headers_say_so_alone(own: str) -> None:
+    for header in ({"Content-Type": "text/xml"}, {"content-type": "Application/XML; charset=utf-8"}):
+        assert twiml.answer(own, header) == own
+    for header in ({}, {"Content-Type": "text/plain"}, {"Content-Type": None}, {"X-Type": "text/xml"}):
+        assert [each.text for each in inside(twiml.answer(own, header))] == [own]
 
 
 def test_english_is_recorded_and_transcribed() -> None:
