@@ -260,6 +260,8 @@ class ActionRunner:
         except (ActionError, Unavailable):
             raise
         except Exception as error:
+            if invocation.local is not None and local_changes.is_interrupted(error):
+                raise
             _log.exception("action %s failed unexpectedly in run %s at %s", call.action, call.run_id, call.path)
             raise ActionError(
                 ErrorType.INTERNAL, f"{call.name}: {call.action} failed: {type(error).__name__}"

@@ -186,7 +186,7 @@ class Database:
         except (PoolTimeout, AllInUse) as error:
             raise self._on_failure("All database connections are in use; try again in a moment.") from error
         except (DBAPIError, psycopg.Error) as error:
-            if not _is_down(error):
+            if not is_down(error):
                 raise
             raise self._on_failure(
                 "The database cannot be reached, or takes no work now; try again in a moment."
@@ -201,7 +201,8 @@ async def execute(session: AsyncSession, statement: Statement) -> list[tuple[Any
     return await cursor.fetchall() if cursor.rownumber is not None else []
 
 
-def _is_down(error: DBAPIError | psycopg.Error) -> bool:
+def is_down(error: BaseException) -> bool:
+    """Whether it says that the database cannot be reached, or takes no work now."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
         return False

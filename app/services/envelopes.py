@@ -16,7 +16,10 @@ MAX_EVENTS = 1000
 MAX_ID_BYTES = 256
 MAX_SOURCE_BYTES = 1024
 MAX_TYPE_BYTES = 512
+MAX_SUBJECT_BYTES = 1024
 
+_LIMITS = {"id": MAX_ID_BYTES, "source": MAX_SOURCE_BYTES, "type": MAX_TYPE_BYTES, "subject": MAX_SUBJECT_BYTES}
+"""They stand in indexes, whose entries have little room."""
 _COLUMNS = ("id", "source", "type", "subject", "time", "data")
 
 
@@ -27,8 +30,8 @@ def check(events: Sequence[JsonObject], max_bytes: int) -> None:
     problems: list[Problem] = []
     for index, event in enumerate(events):
         at = f"[{index}]." if len(events) > 1 else ""
-        for name, limit in (("id", MAX_ID_BYTES), ("source", MAX_SOURCE_BYTES), ("type", MAX_TYPE_BYTES)):
-            if (size := len(event[name].encode())) > limit:
+        for name, limit in _LIMITS.items():
+            if (size := len((event.get(name) or "").encode(errors="surrogatepass"))) > limit:
                 problems.append(Problem(f"{at}{name}", f"has {size} bytes, more than the {limit} it may have"))
         if (size := _size(event)) > max_bytes:
             which = f"Event {index} of the list" if at else "The event"
@@ -70,4 +73,4 @@ def name_of(event: Event) -> str:
 
 
 def _size(event: Json) -> int:
-    return len(json.dumps(event, ensure_ascii=False).encode())
+    return len(json.dumps(event, ensure_ascii=False).encode(errors="surrogatepass"))

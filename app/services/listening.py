@@ -27,7 +27,8 @@ Rows = Sequence[Sequence[Any]]
 
 @dataclass(frozen=True)
 class Candidates(Generic[C]):
-    """What listens to a type of event, as far as some events of it may concern it."""
+    """What listens to a type of event, as far as some events of it may concern it: those of another source too, where
+    they were looked for together."""
 
     fields: Sequence[str]
     keyless: Sequence[C]

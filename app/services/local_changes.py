@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.engine import Statement, execute
+from app.db.engine import Statement, execute, is_down
 from app.json import JsonObject
 from app.services import records
 from app.services.platform import Platform
@@ -36,6 +36,12 @@ class LocalChange:
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0))"
 
 Change = Callable[[LocalChange], Awaitable[ActionOutcome]]
+
+
+def is_interrupted(error: Exception) -> bool:
+    """Whether a change raised this because the database went away under it. `make` turns it into `Unavailable`, if the
+    change lets it pass."""
+    return is_down(error)
 
 
 async def make(platform: Platform, call: ActionCall, change: Change) -> tuple[ActionOutcome, list[Afterwards] | None]:

@@ -51,8 +51,10 @@ class OnItsWay:
 
 
 def fits(heard: Heard, envelope: JsonObject) -> bool:
-    """Whether an event of the right type and source is one the subscription is about. A message says in its data over
-    which connection it came."""
+    """Whether an event of the right type is one the subscription is about. A message says in its data over which
+    connection it came."""
+    if heard.source not in (None, envelope["source"]):
+        return False
     connection, data = heard.options.get("connection"), envelope.get("data")
     if connection is not None and not (isinstance(data, dict) and data.get("connection") == connection):
         return False
@@ -61,8 +63,7 @@ def fits(heard: Heard, envelope: JsonObject) -> bool:
 
 def hears(heard: Heard, envelope: JsonObject) -> bool:
     """Whether any event is one the subscription is about."""
-    of_type = event_types.fits(heard.event, envelope["type"])
-    return of_type and heard.source in (None, envelope["source"]) and fits(heard, envelope)
+    return event_types.fits(heard.event, envelope["type"]) and fits(heard, envelope)
 
 
 async def start(

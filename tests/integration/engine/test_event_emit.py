@@ -8,14 +8,16 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.http_client import HttpClient
 from activities.runner import ActionRunner
-from app.db.models import Event, Run, Step
+from app.db.engine import Statement
+from app.db.models import Event, Run, Step, StepAttempt
 from app.json import Json, JsonObject
-from app.services import events, local_changes, records
+from app.services import emitting, events, local_changes, records
 from app.services.platform import Platform
 from app.temporal.messages import ActionCall, ActionOutcome
 from tests.integration.services.building import a_call, a_run
@@ -79,7 +81,8 @@ async def test_workflows_that_start_each_other_end_by_themselves(
         await engine.send("ping")
 
         async def over() -> bool:
-            return any(run.status == "failed" for run in await all_runs(engine))
+            found = await all_runs(engine)
+            return any(run.status == "failed" for run in found) and all(run.finished_at for run in found)
 
         await eventually(over, what="the chain has ended", within=30)
     found = await all_runs(engine)
@@ -157,6 +160,7 @@ async def test_each_time_a_step_is_done_it_is_another_event(engine: Engine) -> N
         ({"type": "a b"}, "words between dots"),
         ({"type": "a.b", "time": "noon"}, "inputs.time"),
         ({"type": "a.b", "id": "x" * 300}, "more than the 256 it may have"),
+        ({"type": "a.b", "subject": "x" * 1025}, "more than the 1024 it may have"),
     ],
 )
 async def test_what_is_no_event_is_refused_by_name(engine: Engine, inputs: JsonObject, says: str) -> None:
@@ -169,10 +173,8 @@ async def test_what_is_no_event_is_refused_by_name(engine: Engine, inputs: JsonO
 
 
 def an_emit(engine: Engine, run_id: UUID, **changes: Any) -> ActionCall:
-    return a_call(
-        engine.workspace_id, run_id, action="event.emit", inputs={"type": "a.b", "data": 1}, path="say",
-        key=f"{run_id}/say", **changes,
-    )  # fmt: skip
+    given = {"inputs": {"type": "a.b", "data": 1}, **changes}
+    return a_call(engine.workspace_id, run_id, action="event.emit", path="say", key=f"{run_id}/say", **given)
 
 
 @pytest.fixture
@@ -225,6 +227,33 @@ async def test_a_worker_that_dies_before_the_commit_has_emitted_nothing(
     assert await all_events(engine) == []
     assert not (await attempt(an_emit(engine, run_id))).repeated
     assert len(await all_events(engine)) == 1
+
+
+async def test_a_database_that_goes_away_in_the_middle_is_no_failed_attempt(
+    engine: Engine, attempt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await a_run(engine.platform, engine.workspace_id)
+    emitter = emitting.emitting.emitter
+
+    async def cut_off(session: AsyncSession, *given: Any) -> Any:
+        own = await session.scalar(select(func.pg_backend_pid()))
+        kill = Statement("SELECT pg_terminate_backend(%(own)s)", {"own": own})
+        await engine.platform.database.run(engine.workspace_id, kill)
+        monkeypatch.setattr(emitting.emitting, "emitter", emitter)
+        return await emitter(session, *given)
+
+    monkeypatch.setattr(emitting.emitting, "emitter", cut_off)
+    outcome = await attempt(an_emit(engine, run_id))
+    assert (outcome.attempt, outcome.repeated, len(await all_events(engine))) == (1, False, 1)
+    async with engine.platform.database.transaction(engine.workspace_id) as session:
+        assert await session.scalar(select(func.count()).select_from(StepAttempt)) == 0
+
+
+async def test_text_nobody_can_keep_costs_a_character(engine: Engine, attempt: Any) -> None:
+    run_id = await a_run(engine.platform, engine.workspace_id)
+    await attempt(an_emit(engine, run_id, inputs={"type": "a.b", "data": ["b\udfff\x00"]}))
+    [event] = await all_events(engine)
+    assert event.data == ["b" + 2 * "\N{REPLACEMENT CHARACTER}"]
 
 
 async def test_attempts_at_the_same_time_emit_it_once(engine: Engine, attempt: Any) -> None:

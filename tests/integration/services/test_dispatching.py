@@ -86,6 +86,22 @@ async def test_a_batch_starts_what_each_of_its_events_starts(engine: Engine) -> 
     assert all(by_event[run_id] == one.id for one in done for run_id in one.started)
 
 
+@pytest.mark.parametrize("filter", [None, {"n": 1}], ids=["without a key", "with a key"])
+async def test_events_of_several_sources_in_a_batch_start_only_what_listens_to_their_own(
+    engine: Engine, filter: Json
+) -> None:
+    for source in ("/shop", "/depot"):
+        await listening(engine, source=source, filter=filter)
+    sent = [event(number, data={"n": 1}) | {"source": ("/shop", "/depot", "/else")[number % 3]} for number in range(9)]
+    done = await send(engine, *sent)
+    assert [len(one.started) for one in done] == [1, 1, 0] * 3
+    await an_event(engine.platform, engine.workspace_id, "shop.paid", {"n": 1}, id="late", source="/shop")
+    await an_event(engine.platform, engine.workspace_id, "shop.paid", {"n": 1}, id="late", source="/else")
+    assert await sweep(engine) == 2
+    started = {(one.source, one.id): len(one.started) for one in await all_events(engine) if one.id == "late"}
+    assert started == {("/shop", "late"): 1, ("/else", "late"): 0}
+
+
 async def test_one_that_cannot_be_dispatched_is_tried_again_after_all_others(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
