@@ -21,9 +21,21 @@ from app.services.platform import Platform
 MOST_BYTES = 32 * 1024 * 1024
 """SendGrid takes mails of up to 30 MB. What does not fit into an event is named in it."""
 
+AT_ONCE = 4
+"""Mails that are held in memory, several times over, while they are read: anybody may send many large ones."""
+
+_gate = asyncio.Semaphore(AT_ONCE)
+
 
 async def mail(request: Request, platform: Platform, door: Door) -> Response:
     """One mail."""
+    async with _gate:
+        message = await _read(request, platform, door)
+    await incoming.take(platform, door.workspace_id, door.connection.name, [message])
+    return Response()
+
+
+async def _read(request: Request, platform: Platform, door: Door) -> Message:
     body = await read_body(request, max(MOST_BYTES, platform.settings.max_body_bytes))
     key = door.connection.config.get("verification_key")
     headers = request.headers
@@ -37,9 +49,7 @@ async def mail(request: Request, platform: Platform, door: Door) -> Response:
         return read_parse(_parts(body, headers.get("content-type", "")), received).message(limit)
 
     # A mail of thirty megabytes takes its time, and others wait.
-    message = await asyncio.to_thread(read)
-    await incoming.take(platform, door.workspace_id, door.connection.name, [message])
-    return Response()
+    return await asyncio.to_thread(read)
 
 
 def _parts(body: bytes, content_type: str) -> list[Part]:

@@ -1,5 +1,6 @@
 """The doors of Meta and SendGrid: from a request to a finished run, and whatever is wrong with a request."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -10,7 +11,9 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import select
+from starlette.requests import Request
 
+from api.reading import read_body
 from app.db.models import Event
 from app.json import JsonObject
 from app.services.errors import Unavailable
@@ -230,6 +233,27 @@ async def test_a_signed_mail_is_taken_and_no_other_where_there_is_a_key(
     headers = dict(zip(named, (signature, "1700000000"), strict=True))
     assert (await parse(door, sent, **headers)).status_code == 200
     assert [event.subject for event in await the_events(platform, workspace)] == ["ada@example.com"]
+
+
+async def test_few_mails_are_in_memory_at_once(
+    api_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = await receiving(api_client, SENDGRID)
+    under_way, most = 0, 0
+
+    async def slowly(request: Request, limit: int) -> bytes:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.05)
+        under_way -= 1
+        return await read_body(request, limit)
+
+    monkeypatch.setattr("api.routes.incoming.sendgrid.read_body", slowly)
+    mails = [form(FIELDS | {"headers": f"Message-ID: <{number}@example.com>\n"}) for number in range(12)]
+    answers = await asyncio.gather(*(parse(door, each) for each in mails))
+    assert {answer.status_code for answer in answers} == {200}
+    assert (most, len(await the_events(platform, workspace))) == (4, 12)
 
 
 async def test_a_form_that_is_no_mail_is_refused_with_the_reason(
