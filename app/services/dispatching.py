@@ -107,7 +107,11 @@ async def _one_by_one(platform: Platform, workspace_id: UUID, failed: Sequence[O
         except Exception:
             logger.exception("%s could not be dispatched", one.name)
         did = Dispatched(one.event.source, one.event.id, sorted(one.started), sorted(one.woke), done=False)
-        await platform.dispatches.note(workspace_id, did)
+        try:
+            await platform.dispatches.note(workspace_id, did)
+        except Unavailable as error:
+            logger.warning("the dispatch of %s is finished later: %s", one.name, error.detail)
+            break
     return again
 
 

@@ -16,6 +16,8 @@ MAX_EVENTS = 1000
 MAX_ID_BYTES = 256
 MAX_SOURCE_BYTES = 1024
 MAX_TYPE_BYTES = 512
+MAX_TYPE_WORDS = 32
+"""By each of them an event may be listened to (`a.*`, `a.b.*`, ...), and is looked for."""
 MAX_SUBJECT_BYTES = 1024
 
 _LIMITS = {"id": MAX_ID_BYTES, "source": MAX_SOURCE_BYTES, "type": MAX_TYPE_BYTES, "subject": MAX_SUBJECT_BYTES}
@@ -33,6 +35,8 @@ def check(events: Sequence[JsonObject], max_bytes: int) -> None:
         for name, limit in _LIMITS.items():
             if (size := len((event.get(name) or "").encode(errors="surrogatepass"))) > limit:
                 problems.append(Problem(f"{at}{name}", f"has {size} bytes, more than the {limit} it may have"))
+        if (words := event["type"].count(".") + 1) > MAX_TYPE_WORDS:
+            problems.append(Problem(f"{at}type", f"has {words} words, more than the {MAX_TYPE_WORDS} it may have"))
         if (size := _size(event)) > max_bytes:
             which = f"Event {index} of the list" if at else "The event"
             raise TooLarge("event_too_large", f"{which} has {size} bytes, more than the {max_bytes} it may have.")

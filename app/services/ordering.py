@@ -68,7 +68,7 @@ async def _add_earlier(platform: Platform, workflow_id: UUID, lines: dict[str, l
     _, heard = await platform.database.run_in_turn(
         workspace_id, [store.settle(workspace_id)], [listening.of_workflow(workspace_id, workflow_id)]
     )
-    subscriptions = [each for each in listening.read_subscriptions(heard[0])[1] if each.kind == "event"]
+    _, subscriptions = listening.read_subscriptions(heard[0])
     last = {key: max(_moment(one.event) for one, _ in line) for key, line in lines.items()}
     for event in await _undispatched(platform, workspace_id, workflow_id, subscriptions, max(last.values())[0]):
         envelope = store.envelope(event)
@@ -83,9 +83,9 @@ async def _add_earlier(platform: Platform, workflow_id: UUID, lines: dict[str, l
 async def _undispatched(
     platform: Platform, workspace_id: UUID, workflow_id: UUID, subscriptions: Sequence[Heard], until: datetime
 ) -> list[Event]:
-    """Events of the types the workflow listens to that were received by then, not dispatched to the end, and for which
-    it has no run yet."""
-    patterns = sorted({each.event for each in subscriptions})
+    """Events of the types the workflow takes in order that were received by then, not dispatched to the end, and for
+    which it has no run yet."""
+    patterns = sorted({each.event for each in subscriptions if each.options.get("ordered_by") is not None})
     found: list[Event] = []
     after: Event | None = None
     while patterns:

@@ -161,6 +161,7 @@ async def test_data_that_is_no_json_comes_in_base64(api_client: httpx.AsyncClien
         ({"id": 5}, "id"),
         ({"id": "x" * 300}, "id"),
         ({"subject": "ä" * 513}, "subject"),
+        ({"type": ".".join("a" * 33)}, "type"),
         ({"source": None}, "source"),
         ({"source": "/" * 2000}, "source"),
         ({"type": None}, "type"),

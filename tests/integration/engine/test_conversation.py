@@ -8,9 +8,10 @@ from sqlalchemy import select
 
 from app.db.models import Event, Run
 from app.json import Json, JsonObject
-from app.services import events
+from app.services import connections, events
 from app.services.events import Ingested
 from tests.support.engine import Engine
+from tests.support.providers import TWILIO
 from tests.support.waiting import eventually
 
 ADA, BOB = "+4366012345", "+4366054321"
@@ -28,9 +29,9 @@ async def a_workflow(engine: Engine, *steps: JsonObject, **trigger: Json) -> UUI
     return await engine.publish({"triggers": [{"type": "manual"}, trigger], "steps": list(steps), "output": output})
 
 
-async def message(engine: Engine, text: str, contact: str = ADA, **more: Json) -> Ingested:
+async def message(engine: Engine, text: str, contact: str = ADA, source: str = "/sms", **more: Json) -> Ingested:
     event = {
-        "specversion": "1.0", "id": str(uuid4()), "source": "/sms", "type": "message.sms.received", "subject": contact,
+        "specversion": "1.0", "id": str(uuid4()), "source": source, "type": "message.sms.received", "subject": contact,
         "data": {"from": contact, "text": text, **more},
     }  # fmt: skip
     [did] = await events.ingest(engine.platform, engine.workspace_id, [event])
@@ -148,7 +149,9 @@ async def test_without_conversation_each_message_starts_a_run(engine: Engine) ->
 
 
 async def test_only_messages_over_the_connection_start_it(engine: Engine) -> None:
+    await connections.create(engine.platform, engine.workspace_id, **{**TWILIO, "name": "main"})
     await a_workflow(engine, {"id": "work", "type": "transform", "mapping": {"a": 1}}, connection="main")
-    assert (await message(engine, "one", connection="other")).started == []
-    assert (await message(engine, "one")).started == []
-    assert len((await message(engine, "one", connection="main")).started) == 1
+    main = "/connections/main"
+    assert (await message(engine, "one", source=main, connection="other")).started == []
+    assert (await message(engine, "one", source="/connections/other", connection="main")).started == []
+    assert len((await message(engine, "one", source=main, connection="main")).started) == 1

@@ -12,6 +12,8 @@ from app.db.engine import Database
 from app.db.models import Event, Run
 from app.json import Json, JsonObject
 from app.services import dispatching, events
+from app.services.dispatches import Dispatches
+from app.services.errors import Unavailable
 from tests.integration.services.building import a_run, an_event
 from tests.integration.services.test_waiting import open_wait
 from tests.support.engine import Engine
@@ -127,6 +129,23 @@ async def test_one_that_cannot_be_dispatched_is_tried_again_after_all_others(
     monkeypatch.setattr(dispatching, "_match", match)
     assert await sweep(engine) == 2
     assert len(await all_runs(engine)) == 5
+
+
+async def test_an_event_that_is_kept_is_not_refused_because_its_trouble_cannot_be_noted(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def poisoned(*_: Any) -> None:
+        raise ValueError("poison")
+
+    async def away(*_: Any) -> None:
+        raise Unavailable("database_unavailable", "The database cannot be reached.")
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(dispatching, "_match", poisoned)
+        trouble.setattr(Dispatches, "note", away)
+        await send(engine, event(0))
+        await send(engine, event(1), event(2))
+    assert await sweep(engine) == 3
 
 
 async def test_the_same_event_at_the_same_moment_starts_one_run(engine: Engine) -> None:

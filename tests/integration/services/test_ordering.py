@@ -102,6 +102,19 @@ async def test_an_earlier_event_whose_dispatch_was_cut_short_is_started_first(en
     assert await begun_one_by_one(engine) == ["ada-0", "ada-1", "ada-2"]
 
 
+async def test_an_earlier_event_that_another_kind_of_trigger_takes_is_started_by_that_one(engine: Engine) -> None:
+    wait = {"id": "wait", "type": "wait_for_event", "event": "shop.never"}
+    message = {"type": "message", "channel": "sms", "filter": {"n": 0}}
+    ordered = {"type": "event", "event": "message.*", "ordered_by": "{{ data.contact }}"}
+    await engine.publish({"triggers": [message, ordered], "steps": [wait]})
+    lost, late = [order("ada", number) | {"type": "message.sms.received"} for number in range(2)]
+    await an_event(engine.platform, engine.workspace_id, lost["type"], lost["data"], id=lost["id"], source="/shop")
+    await send(engine, late)
+    await pending(engine)
+    kinds = {run.trigger_event_id: (run.trigger_type, run.status) for run in await rows(engine)}
+    assert kinds == {"ada-0": ("message", "running"), "ada-1": ("event", "running")}
+
+
 async def test_dispatches_at_the_same_time_in_several_processes_keep_the_order_in_which_events_were_received(
     engine: Engine, three: Sequence[Platform]
 ) -> None:
