@@ -287,7 +287,11 @@ async def _in_step(platform: Platform, workspace_id: UUID, schedule_id: UUID) ->
     _require_active(row)
     _table(row)
     if row.synced != row.revision and not await _sync(platform, workspace_id, schedule_id):
-        raise _away()
+        async with platform.database.transaction(workspace_id) as session:
+            row = _there(await store.find(session, workspace_id, schedule_id), schedule_id)
+        why = row.sync_error or "it did not answer in time"
+        detail = f"Temporal does not have the schedule as it was published, so that nothing was started: {why}"
+        raise Unavailable("temporal_unavailable", detail)
 
 
 async def _sync(platform: Platform, workspace_id: UUID, schedule_id: UUID, *, resume: bool = False) -> bool:

@@ -133,6 +133,9 @@ async def test_what_temporal_was_away_for_is_repaired(engine: Engine, away: Engi
     row = await only(engine, workflow_id)
     assert (row.synced, await there(engine, row)) == (None, None)
     assert row.sync_error
+    with pytest.raises(Unavailable, match="nothing was started") as unavailable:
+        await schedules.trigger_now(away.platform, away.workspace_id, row.id)
+    assert row.sync_error[:30] in unavailable.value.detail, "a refusal is not told as an outage"
     view = await schedules.get(away.platform, away.workspace_id, row.id)
     assert (schedules.next_runs(view), view.note is not None) == (None, True)
     assert await tended(engine)
