@@ -23,6 +23,11 @@ TRIGGER_PAGES: dict[str, ProblemPage] = {
         "`GET /v1/schedules` lists those of your workspace. A schedule goes when its workflow is archived, deleted or "
         "published without its trigger; one that is published again has another id.",
     ),
+    "schedule_unreadable": ProblemPage(
+        "The schedule no longer has a meaning here",
+        "What was right when it was published cannot be read any more, as a rule because this machine's time zone data "
+        "no longer has its `timezone`. Publish the workflow with another name of the zone, or install the data.",
+    ),
     "invalid_backfill": ProblemPage(
         "This period cannot be filled in",
         "A period begins before it ends, ends in the past, and has at most 1,000 moments of the schedule. `detail` "

@@ -26,7 +26,6 @@ from api.schemas.schedules import (
     TriggeredAnswer,
     TriggerNowRequest,
 )
-from app.db.models import Schedule
 from app.services import schedules, scheduling
 from app.services.schedules import ScheduleView
 
@@ -105,7 +104,10 @@ async def trigger_now(
     triggered = await schedules.trigger_now(platform, actor.workspace_id, schedule_id, overlap=body.overlap)
     run, note = triggered.run, None
     if run is None:
-        note = "no run has begun yet: no worker has taken it, or a run is under way that `overlap` lets nothing beside"
+        note = (
+            "no run has begun yet: a run is under way that the schedule's `overlap` lets nothing beside "
+            '(`{"overlap": "allow_all"}` does), or no worker has taken it'
+        )
     else:
         response.headers["Location"] = f"/v1/runs/{run.id}"
     answer = None if run is None else run_answer(run, platform.settings)
@@ -185,7 +187,7 @@ def _answer(view: ScheduleView) -> ScheduleAnswer:
         paused_by=row.paused_by,
         paused_at=row.paused_at,
         consecutive_failures=row.consecutive_failures,
-        last_run=_last_run(row),
+        last_run=_last_run(view),
         running=view.running,
         in_step=row.synced == row.revision,
         sync_error=None if row.synced == row.revision else row.sync_error,
@@ -194,12 +196,13 @@ def _answer(view: ScheduleView) -> ScheduleAnswer:
     )
 
 
-def _last_run(row: Schedule) -> LastRunAnswer | None:
-    if row.last_status is None:
+def _last_run(view: ScheduleView) -> LastRunAnswer | None:
+    row = view.row
+    if view.last_status is None:
         return None
     return LastRunAnswer(
         id=row.last_run_id,
-        status=row.last_status,
+        status=view.last_status,
         scheduled_for=row.last_scheduled_for,
         started_at=row.last_run_at,
         error=row.last_error,

@@ -16,8 +16,9 @@ ScheduleStatus = Literal["active", "paused"]
 class TriggerNowRequest(RequestModel):
     """How a run is started at once."""
 
-    overlap: Literal["skip", "buffer_one", "allow_all"] = Field(
-        "allow_all", description="What this start does while a run of the schedule is under way."
+    overlap: Literal["skip", "buffer_one", "allow_all"] | None = Field(
+        None,
+        description="What this start does while a run of the schedule is under way; default: as the schedule says.",
     )
 
 

@@ -39,7 +39,7 @@ def list_schedules(
             [
                 text(item["id"]),
                 text(item["workflow_name"]),
-                text(_when(item["trigger"])),
+                text(when(item["trigger"])),
                 status(item["status"]),
                 moment((item["last_run"] or {}).get("started_at")),
                 status((item["last_run"] or {}).get("status")),
@@ -57,7 +57,7 @@ def show(wanted: Wanted, api_url: ApiUrl = None, data_dir: DataDir = None, json_
     if json_output:
         print_json(found)
         return
-    say(f"{text(found['workflow_name'])}: {text(_when(found['trigger']))} is {status(found['status'])}")
+    say(f"{text(found['workflow_name'])}: {text(when(found['trigger']))} is {status(found['status'])}")
     if found["paused_reason"]:
         say(f"  {text(found['paused_reason'])}")
     if last := found["last_run"]:
@@ -73,7 +73,10 @@ def show(wanted: Wanted, api_url: ApiUrl = None, data_dir: DataDir = None, json_
 def trigger(
     wanted: Wanted,
     *,
-    overlap: Annotated[str, typer.Option(help="While a run is under way: skip, buffer_one, allow_all.")] = "allow_all",
+    overlap: Annotated[
+        str | None,
+        typer.Option(help="While a run is under way: skip, buffer_one, allow_all; default as scheduled."),
+    ] = None,
     api_url: ApiUrl = None,
     data_dir: DataDir = None,
     json_output: JsonOutput = False,
@@ -134,10 +137,11 @@ def _move(to: str, wanted: str, body: Json, api_url: str | None, data_dir: Path 
     if json_output:
         print_json(found)
     else:
-        say(f"{text(found['workflow_name'])}: {text(_when(found['trigger']))} is {status(found['status'])}")
+        say(f"{text(found['workflow_name'])}: {text(when(found['trigger']))} is {status(found['status'])}")
 
 
-def _when(trigger: JsonObject) -> str:
+def when(trigger: JsonObject) -> str:
+    """When a schedule trigger starts runs, in short."""
     if trigger.get("every"):
         return f"every {trigger['every']}"
     cron = trigger.get("cron")

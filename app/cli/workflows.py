@@ -9,6 +9,7 @@ from app.cli.client import open_api
 from app.cli.lookup import workflow_by
 from app.cli.options import ApiUrl, DataDir, JsonOutput
 from app.cli.output import moment, note, print_json, say, status, table, text
+from app.cli.schedules import when
 
 workflows_app = typer.Typer(no_args_is_help=True, help="Workflows of the workspace.")
 
@@ -50,6 +51,24 @@ def list_workflows(
 
 
 Wanted = Annotated[str, typer.Argument(metavar="WORKFLOW", help="Id, slug or name.")]
+
+
+@workflows_app.command("show")
+def show(wanted: Wanted, api_url: ApiUrl = None, data_dir: DataDir = None, json_output: JsonOutput = False) -> None:
+    """Show a workflow with its schedules."""
+    with open_api(api_url, data_dir) as api:
+        workflow = workflow_by(api, wanted)
+        schedules = list(api.items("/v1/schedules", workflow_id=workflow["id"]))
+    if json_output:
+        print_json({**workflow, "schedules": schedules})
+        return
+    version = f"version {workflow['active_version']}" if workflow["active_version"] else "no version active"
+    say(f"{text(workflow['name'])} ({text(workflow['slug'])}) is {status(workflow['status'])}, {version}")
+    say(f"  id {workflow['id']}, {workflow['stats']['total_runs']} runs, {workflow['stats']['failed_runs']} failed")
+    for schedule in schedules:
+        say(f"  schedule {schedule['id']}: {text(when(schedule['trigger']))} is {status(schedule['status'])}")
+        if schedule["paused_reason"]:
+            say(f"    {text(schedule['paused_reason'])}")
 
 
 @workflows_app.command("activate")

@@ -6,7 +6,7 @@ really passes and shows such a time. An interval is counted from the beginning o
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -22,6 +22,7 @@ FAR = timedelta(days=366 * 45)
 """Everything that ever comes does so in this time: the 29th of February on some weekday takes 40 years."""
 _DAY = timedelta(days=1)
 _NEAR_CHANGE = timedelta(hours=4)
+_TO_LAST_MINUTE = timedelta(minutes=59)
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _moments(line: Cron, zone: ZoneInfo, moment: datetime) -> Iterator[datetime]
             day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
             continue
         if any(_on(days, day) for days in line.days):
-            yield from (one for one in _on_day(line, zone, day) if one > moment)
+            yield from _on_day(line, zone, day, moment)
         day += _DAY
 
 
@@ -115,12 +116,26 @@ def _on(days: Days, day: date) -> bool:
     return day.day in days.month_days and day.isoweekday() % 7 in days.weekdays
 
 
-def _on_day(line: Cron, zone: ZoneInfo, day: date) -> list[datetime]:
-    found: set[datetime] = set()
-    for hour in line.hours:
+def _on_day(line: Cron, zone: ZoneInfo, day: date, after: datetime) -> Iterator[datetime]:
+    """The line's moments of a day after this one. Of an hour in which nothing happens to the clocks only its beginning
+    is looked up: a day of minutes costs as much as one of hours."""
+    begins: list[datetime] = []
+    changed: set[datetime] = set()
+    for hour in sorted(line.hours):
+        first, last = (list(_real(_at(day, hour, minute), zone, every=line.follows_clock)) for minute in (0, 59))
+        if len(first) == len(last) == 1 and last[0] - first[0] == _TO_LAST_MINUTE:
+            if last[0] > after:
+                begins.append(first[0])
+            continue
         for minute in line.minutes:
-            found.update(_real(datetime.combine(day, time(hour, minute)), zone, every=line.follows_clock))
-    return sorted(found)
+            changed.update(_real(_at(day, hour, minute), zone, every=line.follows_clock))
+    minutes = [timedelta(minutes=minute) for minute in sorted(line.minutes)]
+    found: Iterable[datetime] = (begin + minute for begin in begins for minute in minutes)
+    return (moment for moment in (sorted({*found, *changed}) if changed else found) if moment > after)
+
+
+def _at(day: date, hour: int, minute: int) -> datetime:
+    return datetime.combine(day, time(hour, minute))
 
 
 def _real(local: datetime, zone: ZoneInfo, *, every: bool) -> Iterator[datetime]:

@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 
 from app.db.models import Run, Schedule
 from app.definition.durations import format_moment
-from app.definition.timetable import near_change, timetable
+from app.definition.timetable import Timetable, near_change
 from app.json import JsonObject
 from app.services import runs, scheduling
 from app.services.errors import Conflict, Invalid, NotFound, TooLarge, TooMany
@@ -50,30 +50,14 @@ async def begin(platform: Platform, asked: BeginScheduled) -> BegunScheduled:
         # Left over in Temporal by somebody who made it while it was being deleted.
         await scheduling.sync(platform, workspace_id, schedule_id)
         return BegunScheduled(skipped="the schedule is gone")
-    if _is_none(row, moment):
-        return BegunScheduled(skipped="the clocks are moved: this is no moment of the schedule, or had its run")
     try:
-        started = await runs.start(
-            platform,
-            workspace_id,
-            row.workflow_id,
-            input=_input(row, moment),
-            idempotency_key=key_of(schedule_id, moment),
-            trigger_type="schedule",
-            schedule=BySchedule(schedule_id, asked.waiting),
-        )
-    except (Conflict, NotFound) as refusal:
-        return BegunScheduled(skipped=refusal.detail)
-    except (Invalid, TooLarge, TooMany) as refusal:
-        await _note_refusal(platform, row, moment, refusal.detail)
-        return BegunScheduled(skipped=refusal.detail)
-    run = started.run
-    if run.idempotency_key != key_of(schedule_id, moment):
-        return BegunScheduled(skipped=f"it runs once per key (settings.run_once_per), which was run {run.id}")
-    if run.status == "pending":
-        run = await runs.launch(platform, run)
-    await _note_begun(platform, row, moment, run)
-    return BegunScheduled(run_id=str(run.id), ended=has_ended(run))
+        table = scheduling.table_of(row)
+    except scheduling.UNREADABLE as error:
+        await _note_refusal(platform, row, moment, str(error))
+        return BegunScheduled(skipped=str(error))
+    if (why := _left_out(row, table, moment)) is not None:
+        return BegunScheduled(skipped=why)
+    return await _start(platform, row, table, moment, asked.waiting)
 
 
 async def settle(platform: Platform, workspace_id: UUID, schedule_id: UUID, run_id: UUID) -> str | None:
@@ -111,29 +95,72 @@ async def tell_pending(platform: Platform, workspace_id: UUID, limit: int) -> in
             await tell_scheduled(platform, run.told_workflow or "")
         except TEMPORAL_ERRORS as error:
             if not (isinstance(error, RPCError) and is_unknown(error)):
-                _log.warning("the end of run %s is told its schedule later: %s", run.id, error)
-                continue
+                # The others would wait as long for no answer: they are told again in some minutes.
+                left = len(untold) - done
+                _log.warning("the ends of run %s and others (%d in all) are told later: %s", run.id, left, error)
+                break
             if run.schedule_id is not None:
                 await settle(platform, workspace_id, run.schedule_id, run.id)
         done += 1
     return done
 
 
-def _is_none(row: Schedule, moment: datetime) -> bool:
+async def _start(platform: Platform, row: Schedule, table: Timetable, moment: datetime, waiting: str) -> BegunScheduled:
+    key = key_of(row.id, moment)
+    try:
+        started = await runs.start(
+            platform,
+            row.workspace_id,
+            row.workflow_id,
+            input=_input(row, table, moment),
+            idempotency_key=key,
+            trigger_type="schedule",
+            schedule=BySchedule(row.id, waiting),
+        )
+    except (Conflict, NotFound) as refusal:
+        return BegunScheduled(skipped=refusal.detail)
+    except (Invalid, TooLarge, TooMany) as refusal:
+        await _note_refusal(platform, row, moment, refusal.detail)
+        return BegunScheduled(skipped=refusal.detail)
+    run = started.run
+    if run.idempotency_key != key:
+        return BegunScheduled(skipped=f"it runs once per key (settings.run_once_per), which was run {run.id}")
+    if run.status == "pending":
+        run = await runs.launch(platform, run)
+    await _note_begun(platform, row, moment, run)
+    return BegunScheduled(run_id=str(run.id), ended=has_ended(run))
+
+
+def _left_out(row: Schedule, table: Timetable, moment: datetime) -> str | None:
+    """Why a moment that Temporal came with has no run."""
+    if _is_none(table, moment):
+        return "the clocks are moved: this is no moment of the schedule, or had its run"
+    if _is_too_late(row, table, moment):
+        return "the schedule is paused, which Temporal does not know yet"
+    return None
+
+
+def _is_none(table: Timetable, moment: datetime) -> bool:
     """Where clocks are moved Temporal starts more than it was told. A moment with seconds is a person's."""
-    table = timetable(scheduling.trigger_of(row))
     if table.every is not None or moment.second != 0 or not near_change(table.zone, moment):
         return False
     return not table.has(moment)
 
 
-def _input(row: Schedule, moment: datetime) -> JsonObject:
-    trigger = scheduling.trigger_of(row)
+def _is_too_late(row: Schedule, table: Timetable, moment: datetime) -> bool:
+    """Whether the schedule was paused before this moment of its timetable, and Temporal could not be told. A person
+    sets off, and fills in, only what Temporal was told of."""
+    if row.status != "paused" or row.synced == row.revision or row.paused_at is None:
+        return False
+    return moment > row.paused_at and table.has(moment)
+
+
+def _input(row: Schedule, table: Timetable, moment: datetime) -> JsonObject:
     return {
         "scheduled_for": format_moment(moment),
         "schedule_id": str(row.id),
-        "timezone": trigger.timezone,
-        "local_time": moment.astimezone(timetable(trigger).zone).isoformat(),
+        "timezone": scheduling.trigger_of(row).timezone,
+        "local_time": moment.astimezone(table.zone).isoformat(),
     }
 
 

@@ -6,11 +6,12 @@ How rows are kept in step with workflows and Temporal is `scheduling`'s subject,
 import asyncio
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -48,10 +49,12 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ScheduleView:
-    """A schedule, how many of its runs have not ended, and what Temporal says of it where it was asked."""
+    """A schedule, how many of its runs have not ended, how its last one is, and what Temporal says of it where it was
+    asked."""
 
     row: Schedule
     running: int
+    last_status: str | None
     told: Told | None = None
     note: str | None = None
     """Why Temporal says nothing."""
@@ -82,24 +85,22 @@ async def list_(
         found = await store.list_(
             session, workspace_id, workflow_id=workflow_id, paused=paused, after=after, limit=limit + 1
         )
-        running = await store.running(session, workspace_id, [row.id for row in found])
-    return page_of([ScheduleView(row, running.get(row.id, 0)) for row in found], limit, lambda view: str(view.row.id))
+        views = await _views(session, workspace_id, found)
+    return page_of(views, limit, lambda view: str(view.row.id))
 
 
 async def of_workflow(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Sequence[ScheduleView]:
     """The workflow's schedules in the order of its triggers. Raises `NotFound`."""
     async with platform.database.transaction(workspace_id) as session:
         editing.there(await workflows.find(session, workspace_id, workflow_id))
-        found = await store.of_workflow(session, workspace_id, workflow_id)
-        running = await store.running(session, workspace_id, [row.id for row in found])
-    return [ScheduleView(row, running.get(row.id, 0)) for row in found]
+        return await _views(session, workspace_id, await store.of_workflow(session, workspace_id, workflow_id))
 
 
 async def get(platform: Platform, workspace_id: UUID, schedule_id: UUID) -> ScheduleView:
     """The schedule with what Temporal says of it, if it can be asked. Raises `NotFound`."""
     async with platform.database.transaction(workspace_id) as session:
         row = _there(await store.find(session, workspace_id, schedule_id), schedule_id)
-        running = await store.running(session, workspace_id, [schedule_id])
+        [view] = await _views(session, workspace_id, [row])
     told, note = None, None
     try:
         async with asyncio.timeout(TEMPORAL_SECONDS):
@@ -109,10 +110,14 @@ async def get(platform: Platform, workspace_id: UUID, schedule_id: UUID) -> Sche
     else:
         told = None if there is None else run_schedules.told(there)
         note = None if told is not None else "Temporal does not have the schedule yet: upkeep makes it"
+    try:
+        scheduling.table_of(row)
+    except scheduling.UNREADABLE as error:
+        note = f"when the next runs are cannot be told: {error}"
     if told is not None:
         # Somebody may have paused or resumed it there since upkeep looked.
         row.paused_in_temporal = _own_note(told)
-    return ScheduleView(row, running.get(schedule_id, 0), told, note)
+    return replace(view, told=told, note=note)
 
 
 def next_runs(view: ScheduleView) -> list[datetime] | None:
@@ -122,32 +127,37 @@ def next_runs(view: ScheduleView) -> list[datetime] | None:
         return None
     if view.told.paused:
         return []
-    table = timetable(scheduling.trigger_of(view.row))
+    try:
+        table = scheduling.table_of(view.row)
+    except scheduling.UNREADABLE:
+        return None
     exact = table.every is None and scheduling.trigger_of(view.row).jitter is None
     # Where clocks are moved Temporal comes more often than it was told: those starts are none.
     return [moment for moment in view.told.next_runs if not exact or table.has(moment)][:NEXT_RUNS]
 
 
 async def trigger_now(
-    platform: Platform, workspace_id: UUID, schedule_id: UUID, *, overlap: str = "allow_all"
+    platform: Platform, workspace_id: UUID, schedule_id: UUID, *, overlap: str | None = None
 ) -> Triggered:
-    """Have the schedule start a run now, also one that is paused. The run is None when it is not there within seconds.
+    """Have the schedule start a run now, also one that is paused, with its own `overlap` unless another is named. The
+    run is None when it is not there within seconds.
 
-    Raises `NotFound`, `Conflict` (`workflow_not_active`), `Unavailable`.
+    Raises `NotFound`, `Conflict` (`workflow_not_active`, `schedule_unreadable`), `Unavailable`.
     """
     await _in_step(platform, workspace_id, schedule_id)
     async with platform.database.transaction(workspace_id) as session:
         row = _there(await store.find(session, workspace_id, schedule_id, lock=True), schedule_id)
         _require_active(row)
         moment = row.last_triggered_for = _free_moment(row)
+    policy = overlap or scheduling.trigger_of(row).overlap
     client = await _client(platform)
 
     async def ask() -> None:
-        await _ask(run_schedules.trigger(client, str(schedule_id), moment, overlap))
+        await _ask(run_schedules.trigger(client, str(schedule_id), moment, policy))
 
     await ask()
     run = await _run_of(platform, row, moment, FIRST_SECONDS)
-    if run is None and overlap == "allow_all":
+    if run is None and policy == "allow_all":
         # Of two requests that reach a schedule at once Temporal forgets one. The same moment twice is one run.
         await ask()
     return Triggered(row, moment, run or await _run_of(platform, row, moment, BEGIN_SECONDS - FIRST_SECONDS))
@@ -157,12 +167,12 @@ async def backfill(
     platform: Platform, workspace_id: UUID, schedule_id: UUID, *, start: datetime, end: datetime, overlap: str
 ) -> int:
     """Have the runs of the moments from `start` to `end`, both included, started that have none; answers how many
-    moments there are. Raises `NotFound`, `Conflict` (`workflow_not_active`), `Invalid` (`invalid_backfill`),
-    `Unavailable`."""
+    moments there are. Raises `NotFound`, `Conflict` (`workflow_not_active`, `schedule_unreadable`), `Invalid`
+    (`invalid_backfill`), `Unavailable`."""
     async with platform.database.transaction(workspace_id) as session:
         row = _there(await store.find(session, workspace_id, schedule_id), schedule_id)
     _require_active(row)
-    table = timetable(scheduling.trigger_of(row))
+    table = _table(row)
     moments = _moments(table, start, end)
     if not moments:
         return 0
@@ -215,6 +225,17 @@ def preview(trigger: JsonObject, count: int, now: datetime) -> tuple[ScheduleTri
     return read, list(islice(timetable(read).after(now), count))
 
 
+async def _views(session: AsyncSession, workspace_id: UUID, rows: Sequence[Schedule]) -> list[ScheduleView]:
+    running = await store.running(session, workspace_id, [row.id for row in rows])
+    last = [row.last_run_id for row in rows if row.last_run_id is not None]
+    statuses = await store.statuses(session, workspace_id, last) if last else {}
+    return [
+        # The row says how its run began and how it ended; in between, it may be held or wait for months.
+        ScheduleView(row, running.get(row.id, 0), statuses.get(row.last_run_id or row.id, row.last_status))
+        for row in rows
+    ]
+
+
 def _moments(table: Timetable, start: datetime, end: datetime) -> list[datetime]:
     now = datetime.now(UTC)
     if end < start:
@@ -234,7 +255,7 @@ def _moments(table: Timetable, start: datetime, end: datetime) -> list[datetime]
 
 def _free_moment(row: Schedule) -> datetime:
     """A second that no other start has: Temporal knows a schedule's starts by the second."""
-    table = timetable(scheduling.trigger_of(row))
+    table = _table(row)
     second = timedelta(seconds=1)
     moment = datetime.now(UTC).replace(microsecond=0)
     if row.last_triggered_for is not None and moment <= row.last_triggered_for:
@@ -264,8 +285,13 @@ async def _in_step(platform: Platform, workspace_id: UUID, schedule_id: UUID) ->
     async with platform.database.transaction(workspace_id) as session:
         row = _there(await store.find(session, workspace_id, schedule_id), schedule_id)
     _require_active(row)
+    _table(row)
     if row.synced != row.revision and not await _sync(platform, workspace_id, schedule_id):
-        raise _away()
+        async with platform.database.transaction(workspace_id) as session:
+            row = _there(await store.find(session, workspace_id, schedule_id), schedule_id)
+        why = row.sync_error or "it did not answer in time"
+        detail = f"Temporal does not have the schedule as it was published, so that nothing was started: {why}"
+        raise Unavailable("temporal_unavailable", detail)
 
 
 async def _sync(platform: Platform, workspace_id: UUID, schedule_id: UUID, *, resume: bool = False) -> bool:
@@ -305,6 +331,16 @@ def _there(row: Schedule | None, schedule_id: UUID) -> Schedule:
     if row is None or row.deleted_at is not None:
         raise NotFound("schedule_not_found", f"There is no schedule {schedule_id}.")
     return row
+
+
+def _table(row: Schedule) -> Timetable:
+    try:
+        return scheduling.table_of(row)
+    except scheduling.UNREADABLE as error:
+        raise Conflict(
+            "schedule_unreadable",
+            f"The schedule can start nothing as it is: {error}; publish its workflow anew.",
+        ) from error
 
 
 def _require_active(row: Schedule) -> None:

@@ -17,7 +17,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from uuid_utils.compat import uuid7
 
 from app.db.models import Schedule, Workflow
+from app.definition.errors import DurationError
 from app.definition.model import Definition
+from app.definition.timetable import Timetable, timetable
 from app.definition.triggers import ScheduleTrigger
 from app.json import JsonObject
 from app.services.errors import Unavailable
@@ -34,6 +36,8 @@ TRIES = 4
 BEHIND_FOR = timedelta(seconds=10)
 """How long a schedule is left to the one who changed it."""
 CHECK_AFTER = timedelta(minutes=10)
+UNREADABLE = (DurationError,)
+"""What is raised for a trigger that has no timetable here any more."""
 
 _log = logging.getLogger(__name__)
 
@@ -127,9 +131,10 @@ async def sync(platform: Platform, workspace_id: UUID, schedule_id: UUID, *, res
     try:
         client = await platform.temporal.client()
         return await _sync(platform, client, workspace_id, schedule_id, resume)
-    except TEMPORAL_ERRORS as error:
-        refused = isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT
-        level, what = (logging.ERROR, "is refused by") if refused else (logging.WARNING, "is not told to")
+    except (*TEMPORAL_ERRORS, *UNREADABLE) as error:
+        refused = not isinstance(error, TEMPORAL_ERRORS)
+        refused |= isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT
+        level, what = (logging.ERROR, "cannot be made in") if refused else (logging.WARNING, "is not told to")
         _log.log(level, "schedule %s %s Temporal, upkeep tries again: %s", schedule_id, what, error)
         why = str(error) or type(error).__name__
         async with platform.database.transaction(workspace_id) as session:
@@ -143,6 +148,12 @@ async def tend(platform: Platform, workspace_id: UUID, limit: int) -> tuple[int,
     async with platform.database.transaction(workspace_id) as session:
         due = await store.take_due(session, workspace_id, behind_for=BEHIND_FOR, check_after=CHECK_AFTER, limit=limit)
     return len(due), await sync_all(platform, workspace_id, due)
+
+
+def table_of(row: Schedule) -> Timetable:
+    """The moments of the row's trigger. Raises one of `UNREADABLE`: what was published can lose its meaning, such as a
+    time zone that this machine's data no longer has."""
+    return timetable(trigger_of(row))
 
 
 def trigger_of(row: Schedule) -> ScheduleTrigger:
@@ -162,7 +173,7 @@ def state_of(row: Schedule) -> tuple[bool, str | None]:
 
 
 async def _sync(platform: Platform, client: Client, workspace_id: UUID, schedule_id: UUID, resume: bool) -> bool:
-    # Of one that is new it is known that Temporal has none, and what is to be paused need not be looked at before.
+    # Of one that is new it is known that Temporal has none. Any other may have been paused by somebody there.
     look = resume
     for _ in range(TRIES):
         there = await run_schedules.describe(client, str(schedule_id)) if look else None
@@ -175,7 +186,7 @@ async def _sync(platform: Platform, client: Client, workspace_id: UUID, schedule
             return True
         wanted, now = wanted_of(row), datetime.now(UTC)
         behind = row.synced != row.revision
-        if there is None and row.synced is not None and not look and not (wanted.paused and behind):
+        if row.synced is not None and not look:
             look = True
             continue
         if there is None and (look or row.synced is None):
@@ -187,7 +198,7 @@ async def _sync(platform: Platform, client: Client, workspace_id: UUID, schedule
         look = True
         if not done:
             continue
-        pause = None if there is None or wanted.paused or resume else run_schedules.own_pause(there)
+        pause = None if there is None or resume else run_schedules.own_pause(there)
         async with platform.database.transaction(workspace_id) as session:
             if await store.note_synced(session, workspace_id, schedule_id, row.revision, paused_in_temporal=pause):
                 return True

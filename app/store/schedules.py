@@ -148,6 +148,12 @@ async def running(session: AsyncSession, workspace_id: UUID, schedule_ids: Seque
     return {id: count for id, count in (await session.execute(statement)).all() if id is not None}
 
 
+async def statuses(session: AsyncSession, workspace_id: UUID, run_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """How these runs are now, of those that are still kept."""
+    statement = select(Run.id, Run.status).where(Run.workspace_id == workspace_id, Run.id.in_(run_ids))
+    return {run.id: run.status for run in await session.execute(statement)}
+
+
 async def _change(
     session: AsyncSession, workspace_id: UUID, which: ColumnElement[bool], **values: Any
 ) -> Sequence[UUID]:

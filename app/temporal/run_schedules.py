@@ -107,11 +107,11 @@ async def update(
 ) -> bool:
     """Bring the schedule to what is wanted; False when it is gone. Raises `RPCError`.
 
-    With what is `there` somebody's own pause stays unless it is to `resume`, and Temporal takes nothing if somebody
-    changed it since.
+    With what is `there` somebody's own pause stays, under ours as well, unless it is to `resume`; and Temporal takes
+    nothing if somebody changed it since.
     """
     schedule = _schedule(wanted, now)
-    if there is not None and not wanted.paused and not resume and (note := own_pause(there)) is not None:
+    if there is not None and not resume and (note := own_pause(there)) is not None:
         schedule.state = ScheduleState(paused=True, note=note)
     request = UpdateScheduleRequest(
         namespace=client.namespace,

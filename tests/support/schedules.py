@@ -44,6 +44,7 @@ async def there(engine: Engine, row: Schedule) -> ScheduleDescription | None:
 
 async def now(engine: Engine, row: Schedule, **options: Any) -> Run:
     """A run of the schedule, started by hand."""
+    options = {"overlap": "allow_all", **options}
     triggered = await schedules.trigger_now(engine.platform, engine.workspace_id, row.id, **options)
     assert triggered.run is not None, "the worker begins it at once"
     return triggered.run

@@ -30,6 +30,10 @@ async def test_a_schedule_is_listed_started_filled_in_and_paused(cli: Cli, tmp_p
     paused = await cli("schedules", "pause", id, "--reason", "audit")
     assert paused.out == "Prices: 0 9 * * mon-fri Europe/Vienna is paused\n"
     assert "audit" in (await cli("schedules", "show", id)).out
+    shown = (await cli("workflows", "show", "prices")).out
+    assert f"schedule {id}: 0 9 * * mon-fri Europe/Vienna is paused" in shown
+    assert "audit" in shown
+    assert [each["id"] for each in (await cli("workflows", "show", "Prices", "--json")).json()["schedules"]] == [id]
     assert (await cli("schedules", "resume", id, "--json")).json()["status"] == "active"
     assert (await cli("schedules", "show", id)).out.count("next: ") == 10
 

@@ -110,6 +110,22 @@ async def test_a_run_is_under_way_for_overlap_until_it_has_ended(
     await engine.at(await now(engine, row, overlap="skip"), "note")
 
 
+async def test_a_start_by_hand_keeps_to_the_overlap_of_the_schedule(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, "BEGIN_SECONDS", 1.5)
+    workflow_id = await engine.publish(daily(WAITS))
+    row = await only(engine, workflow_id)
+    await engine.at(await now(engine, row, overlap=None), "note")
+    left_out = await schedules.trigger_now(engine.platform, engine.workspace_id, row.id)
+    assert left_out.run is None
+    view = await schedules.get(engine.platform, engine.workspace_id, row.id)
+    assert view.told is not None
+    assert (view.running, view.told.skipped, view.last_status) == (1, 1, "waiting")
+    beside = await schedules.trigger_now(engine.platform, engine.workspace_id, row.id, overlap="allow_all")
+    assert beside.run is not None
+
+
 async def test_a_period_is_filled_in_once(engine: Engine) -> None:
     workflow_id = await engine.publish(daily(jitter="20m"))
     row = await only(engine, workflow_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, update
@@ -17,12 +17,13 @@ from temporalio.client import (
 from app.db.models import Schedule
 from app.embedded.ports import free_port
 from app.json import JsonObject
-from app.services import schedules, scheduling, upkeep, workflows
-from app.services.errors import Unavailable
+from app.services import scheduled, schedules, scheduling, upkeep, workflows
+from app.services.errors import Conflict, Unavailable
 from app.services.platform import Platform
 from app.settings import Settings
 from app.temporal import names, run_schedules
 from app.temporal.connect import TemporalConnection
+from app.temporal.scheduled_messages import BeginScheduled
 from app.temporal.upkeep import Duty
 from tests.conftest import TestWorkspace
 from tests.support.engine import Engine
@@ -132,6 +133,9 @@ async def test_what_temporal_was_away_for_is_repaired(engine: Engine, away: Engi
     row = await only(engine, workflow_id)
     assert (row.synced, await there(engine, row)) == (None, None)
     assert row.sync_error
+    with pytest.raises(Unavailable, match="nothing was started") as unavailable:
+        await schedules.trigger_now(away.platform, away.workspace_id, row.id)
+    assert row.sync_error[:30] in unavailable.value.detail, "a refusal is not told as an outage"
     view = await schedules.get(away.platform, away.workspace_id, row.id)
     assert (schedules.next_runs(view), view.note is not None) == (None, True)
     assert await tended(engine)
@@ -179,6 +183,73 @@ async def test_a_schedule_that_is_lost_or_edited_in_temporal_is_repaired(engine:
     await handle.unpause()
     assert await tended(engine)
     assert (await handle.describe()).schedule.state.paused, "our own pause is made again"
+
+
+async def test_a_pause_in_temporal_outlives_a_pause_of_the_workflow_and_of_the_schedule(engine: Engine) -> None:
+    platform, workspace_id = engine.platform, engine.workspace_id
+    workflow_id = await engine.publish(daily())
+    row = await only(engine, workflow_id)
+    client = await platform.temporal.client()
+    handle = client.get_schedule_handle(names.schedule_id(str(row.id)))
+    # Nobody looked at it since.
+    await handle.pause(note="the shop moves")
+    await put(engine, workflow_id, daily(timezone="Europe/Vienna"))
+    found = await handle.describe()
+    assert (found.schedule.state.paused, found.schedule.spec.time_zone_name) == (True, "Europe/Vienna")
+    assert scheduling.state_of(await only(engine, workflow_id)) == (True, "paused in Temporal: the shop moves")
+    await schedules.pause(platform, workspace_id, row.id, reason="audit", by="Ada")
+    assert scheduling.state_of(await only(engine, workflow_id)) == (True, "audit")
+    assert await tended(engine)
+    assert (await handle.describe()).schedule.state.note == "the shop moves"
+    await schedules.resume(platform, workspace_id, row.id)
+    assert not (await handle.describe()).schedule.state.paused
+
+
+async def test_a_zone_that_is_gone_is_said_and_stands_in_nobodys_way(engine: Engine) -> None:
+    platform, workspace_id = engine.platform, engine.workspace_id
+    workflow_id, other_id = await engine.publish(daily(), name="Lost"), await engine.publish(daily(), name="Other")
+    row, other = await only(engine, workflow_id), await only(engine, other_id)
+    async with platform.database.transaction(workspace_id) as session:
+        gone = {**row.trigger, "timezone": "US/Atlantis"}
+        await session.execute(update(Schedule).where(Schedule.id == row.id).values(trigger=gone))
+    client = await platform.temporal.client()
+    await client.get_schedule_handle(names.schedule_id(str(other.id))).delete()
+    assert await tended(engine), "without trouble"
+    assert await there(engine, other) is not None
+    assert "US/Atlantis" in ((await only(engine, workflow_id)).sync_error or "")
+    view = await schedules.get(platform, workspace_id, row.id)
+    assert (schedules.next_runs(view), "US/Atlantis" in (view.note or "")) == (None, True)
+    with pytest.raises(Conflict, match="US/Atlantis") as refused:
+        await schedules.trigger_now(platform, workspace_id, row.id)
+    assert refused.value.code == "schedule_unreadable"
+    asked = BeginScheduled(
+        workspace_id=str(workspace_id), schedule_id=str(row.id), scheduled_for="2026-01-05T09:00:00Z", waiting="nobody"
+    )
+    assert "US/Atlantis" in ((await scheduled.begin(platform, asked)).skipped or "")
+    assert (await only(engine, workflow_id)).consecutive_failures == 1
+    await workflows.update(platform, workspace_id, workflow_id, {"name": "Found"})
+    await workflows.pause(platform, workspace_id, workflow_id)
+    await workflows.activate(platform, workspace_id, workflow_id)
+    assert (await schedules.get(platform, workspace_id, row.id)).row.trigger["timezone"] == "UTC"
+    assert await there(engine, row) is not None
+
+
+async def test_a_moment_after_a_pause_that_temporal_was_away_for_starts_nothing(engine: Engine, away: Engine) -> None:
+    row = await only(engine, await engine.publish(daily(every="1h")))
+    await schedules.pause(away.platform, away.workspace_id, row.id, reason=None, by="Ada")
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    asked = BeginScheduled(
+        workspace_id=str(engine.workspace_id),
+        schedule_id=str(row.id),
+        scheduled_for=hour.isoformat().replace("+00:00", "Z"),
+        waiting="nobody",
+    )
+    assert "is paused" in ((await scheduled.begin(engine.platform, asked)).skipped or "")
+    # What was to begin before the pause, and what a person asks for, does.
+    before = replace(asked, scheduled_for=(hour - timedelta(hours=5)).isoformat().replace("+00:00", "Z"))
+    assert (await scheduled.begin(engine.platform, before)).run_id is not None
+    by_hand = replace(asked, scheduled_for=(hour + timedelta(seconds=7)).isoformat().replace("+00:00", "Z"))
+    assert (await scheduled.begin(engine.platform, by_hand)).run_id is not None
 
 
 async def test_many_who_change_a_schedule_at_once_end_with_what_was_last(engine: Engine) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.definition import timetable as timetables
 from app.definition.timetable import Timetable, around, changes, near_change, timetable
 from app.definition.triggers import ScheduleTrigger
 
@@ -98,3 +99,37 @@ def test_changes_of_clocks_are_found_to_the_second() -> None:
     assert near_change(vienna, found[0] + timedelta(hours=2))
     assert not near_change(vienna, found[0] + timedelta(days=1))
     assert [one.hour for one in around(table("0 1-4 * * *", timezone="Europe/Vienna"), found[1])] == [23, 0, 2, 3]
+
+
+def test_a_minute_is_found_without_walking_the_minutes_of_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+    real = timetables._real
+
+    def counted(*args: Any, **options: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return real(*args, **options)
+
+    monkeypatch.setattr(timetables, "_real", counted)
+    moment = datetime(2026, 6, 1, 23, 59, tzinfo=UTC)
+    assert table("* * * * *", timezone="Europe/Vienna").has(moment)
+    assert asked < 200, "hours are looked up, not minutes"
+
+
+@pytest.mark.parametrize("zone", ["Europe/Vienna", "Australia/Lord_Howe", "Africa/Cairo", "America/St_Johns"])
+@pytest.mark.parametrize("cron", ["* * * * *", "* 0-22 * * *", "*/7 */2 * * *"])
+def test_minutes_around_a_change_are_those_of_the_clock(zone: str, cron: str) -> None:
+    one = table(cron, timezone=zone)
+    for moved in changes(one.zone, datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)):
+        start = moved.replace(minute=0) - timedelta(hours=30)
+        hours = [start + timedelta(minutes=minute) for minute in range(60 * 60)]
+        assert one.within(start, hours[-1], 10_000) == [moment for moment in hours if one.has(moment)]
+        [line] = one.crons
+        local = [moment.astimezone(one.zone) for moment in hours]
+        shown = {(each.date(), each.hour, each.minute) for each in local}
+        named = {each for each in shown if each[1] in line.hours and each[2] in line.minutes}
+        found = {
+            (each.date(), each.hour, each.minute)
+            for each in (moment.astimezone(one.zone) for moment in one.within(start, hours[-1], 10_000))
+        }
+        assert named <= found, "no time that the clocks show is left out"

@@ -12,6 +12,8 @@ from app.definition.triggers.schedule import ScheduleTrigger
 SHORTEST = timedelta(seconds=10)
 """The least time between two runs, and the least Temporal takes for `catch_up`."""
 LONGEST = timedelta(days=3660)
+_NO_ZONES = ("localtime", "posixrules", "Factory")
+"""What stands beside the zones in a machine's data: API, worker and Temporal may each mean another by it."""
 
 
 def check_schedule(trigger: ScheduleTrigger, place: Path, findings: Findings) -> None:
@@ -47,6 +49,10 @@ def _check_zone(name: str, where: Path, findings: Findings) -> None:
         durations.zone(name)
     except DurationError as error:
         findings.add(where, error.message, _zone_like(name) or error.hint)
+        return
+    if name.startswith(("right/", "posix/")) or name in _NO_ZONES:
+        hint = "use an IANA name such as Europe/Berlin or UTC"
+        findings.add(where, f"'{name}' is a file of some machines, and no time zone with a place", hint)
 
 
 def _zone_like(name: str) -> str | None:
