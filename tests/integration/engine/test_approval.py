@@ -96,7 +96,7 @@ async def test_of_many_answers_at_once_one_counts_and_all_others_hear_of_it(engi
 async def test_an_answer_that_does_not_fit_is_told_field_by_field(engine: Engine) -> None:
     run = await engine.start({"steps": [ask(form=FORM)]})
     found = await asked(engine, run)
-    for answer, path in (({}, "answer.amount"), ({"amount": 0}, "answer.amount"), ({"amount": 1, "x": 1}, "answer")):
+    for answer, path in (({}, "answer.amount"), ({"amount": 0}, "answer.amount"), ({"amount": 1, "x": 1}, "answer.x")):
         with pytest.raises(Invalid) as told:
             await approvals.give(engine.platform, found, Answer(decision="approve", by="Ada", answer=answer))
         assert [problem.path for problem in told.value.problems] == [path]
