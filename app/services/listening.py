@@ -79,17 +79,20 @@ class Look:
         self._of_type: dict[str, list[JsonObject]] = {}
         for envelope in envelopes:
             self._of_type.setdefault(envelope["type"], []).append(envelope)
+        # As they are asked by: what is remembered may be more by the time of the answer.
+        remembered = ((type_, platform.listened.get((workspace_id, type_))) for type_ in self._of_type)
+        self._asked: dict[str, Fields] = {type_: fields or ((), ()) for type_, fields in remembered}
 
     def statements(self) -> list[Statement]:
         """Two for each type of event."""
-        return [each for type_ in self._of_type for each in self._about(type_, self._fields(type_))]
+        return [each for type_ in self._of_type for each in self._about(type_, self._asked[type_])]
 
     async def read(self, rows: Sequence[Rows]) -> dict[str, Listening]:
         """What the statements gave, by the type of event; asks once more about keys that nobody had thought of."""
         found: dict[str, Listening] = {}
         unasked: dict[str, Fields] = {}
         for type_, pair in zip(self._of_type, zip(rows[::2], rows[1::2], strict=True), strict=True):
-            asked = self._fields(type_)
+            asked = self._asked[type_]
             found[type_], fields = _read(*pair)
             if not all(set(now) <= set(then) for now, then in zip(fields, asked, strict=True)):
                 unasked[type_] = fields
@@ -101,9 +104,6 @@ class Look:
             for type_, pair in zip(unasked, zip(again[::2], again[1::2], strict=True), strict=True):
                 found[type_], _ = _read(*pair)
         return found
-
-    def _fields(self, type_: str) -> Fields:
-        return self._platform.listened.get((self._workspace_id, type_)) or ((), ())
 
     def _about(self, type_: str, fields: Fields) -> tuple[Statement, Statement]:
         envelopes = self._of_type[type_]

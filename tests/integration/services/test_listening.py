@@ -17,7 +17,7 @@ from app.definition.model import Definition
 from app.definition.parse import parse
 from app.json import Json, JsonObject
 from app.services import subscribing
-from app.services.listening import Candidates, look
+from app.services.listening import Candidates, Look, look
 from app.services.platform import Platform
 from app.store import listening as store
 from app.store import subscriptions
@@ -96,6 +96,17 @@ async def test_by_their_keys_an_event_finds_the_subscriptions_a_look_at_all_find
         alone = await looked_at(platform, workspace.id, type, sent[:1])
         assert matching(alone.of(sent[0]), sent[0]) == matching(rows, sent[0])
         assert len(alone.of(sent[0])) < len(rows) / 3
+
+
+async def test_fields_that_another_look_learned_meanwhile_are_asked_for_all_the_same(platform, workspace):
+    """Events that are dispatched at the same moment share what is remembered."""
+    await listens(platform, workspace.id, Listen(position=0, kind="event", event="order.paid", filter={"id": "x"}))
+    sent = envelope(await an_event(platform, workspace.id, "order.paid", {"id": "x"}))
+    one, other = (Look(platform, workspace.id, [sent]) for _ in range(2))
+    first = await platform.database.run(workspace.id, *one.statements())
+    second = await platform.database.run(workspace.id, *other.statements())
+    for look_, rows in ((one, first), (other, second)):
+        assert len((await look_.read(rows))["order.paid"].subscriptions.of(sent)) == 1
 
 
 async def test_fields_that_come_into_use_later_are_asked_for_at_once(platform, workspace):
