@@ -37,6 +37,8 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": 'Bearer realm="holdfast"'},
     503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
 }
+LOGGED_PLACES = 10
+LONGEST_PLACE = 100
 _SECRET_PATHS = ("/approvals/", "/hooks/", "/messages/")
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 
@@ -75,8 +77,11 @@ def answer(
     problems: Sequence[Problem] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """A problem document as a response, with the headers its status asks for."""
+    """A problem document as a response, with the headers its status asks for. The log has what was refused and at which
+    places it was wrong, without the values that stood there."""
     request_id = getattr(request.state, "request_id", "")
+    said = (request.method, shown(request.url.path), status, code, places(problems), request_id)
+    logger.info("%s %r: %d %s %s (request %s)", *said)
     return JSONResponse(
         document(request_id, status, code, detail, problems),
         status_code=status,
@@ -107,6 +112,11 @@ def shown(path: str) -> str:
     """The path as a log may have it: the rest of some addresses is what opens them."""
     secret = next((start for start in _SECRET_PATHS if path.startswith(start)), None)
     return path if secret is None else f"{secret}..."
+
+
+def places(problems: Sequence[Problem]) -> list[str]:
+    """Where something is wrong, as a log may have it: names in there are whatever somebody sent."""
+    return [problem.path[:LONGEST_PLACE] for problem in problems[:LOGGED_PLACES]]
 
 
 async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:

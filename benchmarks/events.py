@@ -244,9 +244,9 @@ def report(result: Result, plan: Plan, console: Console) -> JsonObject:
 async def main() -> None:
     """Read the arguments, measure, print the tables and one line of JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--events", type=int, default=1000, help="sent one by request, for each number of subscribers")
+    parser.add_argument("--events", type=int, default=300, help="sent one by request, for each number of subscribers")
     parser.add_argument("--at-once", type=int, default=20)
-    parser.add_argument("--batches", type=int, default=3)
+    parser.add_argument("--batches", type=int, default=1)
     parser.add_argument("--subscriptions", type=int, default=10_000)
     parser.add_argument("--pairs", type=int, default=200, help="events for one alone and one among many, in turn")
     parser.add_argument("--alone", type=int, default=50, help="events timed until the first step")

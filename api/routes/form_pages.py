@@ -21,7 +21,7 @@ from api.forms.pages import page, posted
 from api.headers import idempotency_key
 from api.openapi import problem_answers
 from api.own_responses import own_response
-from api.problems import Refused, problem_answer, status_of
+from api.problems import Refused, places, problem_answer, status_of
 from api.reading import read_body, read_json, storable
 from api.schemas.forms import FormSchemaAnswer, SubmissionAnswer, SubmissionRequest
 from app.services import forms
@@ -146,6 +146,7 @@ async def _taken(platform: Platform, form: Form, request: Request) -> Response:
             raise Invalid("invalid_submission", "", unread)
         taken = await forms.submit(platform, form, said, forms.one_time(once, said))
     except Invalid as error:
+        logger.info("a submission to form %s is shown again: %s", form.form_id, places(error.problems))
         return form_page.show_again(form, fields, once, error.problems)
     return _led_on(form, request, taken.id)
 
@@ -205,10 +206,12 @@ async def _told(answering: Callable[[], Awaitable[Response]]) -> Response:
     """The page, or one that says in plain words why there is none."""
     try:
         return await answering()
-    except NotFound:
+    except NotFound as error:
+        logger.info("a form is asked for that is not there: %s", error.code)
         lines = ["The address may have been copied only in part, or the form is gone."]
         return page(404, "There is no form here", lines)
     except TooMany as error:
+        logger.info("a submission is refused: %s", error.code)
         line = "What you filled in was not taken. Go back and send it again in a moment."
         return _later(page(429, "Too much was sent from here", [line]), error.retry_after)
     except Unavailable as error:
@@ -217,6 +220,7 @@ async def _told(answering: Callable[[], Awaitable[Response]]) -> Response:
         return _later(page(503, "This cannot be done right now", [line]), 5)
     except (Refused, ServiceError) as error:
         status = error.status if isinstance(error, Refused) else status_of(error)
+        logger.info("a submission is refused: %s", error.code)
         if status == 413:
             return page(413, "This is too much", ["Nothing was taken. Go back and send less."])
         return page(status, "This could not be read", ["Nothing was taken. Open the form again and send it there."])

@@ -20,6 +20,20 @@ async def post(
     return await client.post(path, content=body, headers=JSON | {k.replace("_", "-"): v for k, v in headers.items()})
 
 
+async def test_the_log_has_what_was_refused_and_where_without_what_stood_there(
+    api_client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "api.problems")
+    sent = await post(api_client, json.dumps({"name": "A" * 999, "a\nb": "my-secret"}))
+    found = problem(sent, 422, "invalid_request")
+    [line] = [each.getMessage() for each in caplog.records if each.name == "api.problems"]
+    assert "422 invalid_request" in line
+    assert found["request_id"] in line
+    assert all(repr(path) in line for path in paths(found))
+    assert "my-secret" not in line
+    assert "\n" not in line
+
+
 async def test_malformed_json_is_refused_with_its_position(api_client: httpx.AsyncClient) -> None:
     found = problem(await post(api_client, '{"name": "x",\n "definition": }'), 400, "malformed_json")
     assert "line 2, column 16" in found["detail"]

@@ -98,13 +98,16 @@ async def test_an_address_fills_in_fields_and_agrees_to_nothing(
 
 
 async def test_what_is_wrong_stands_beside_each_field_and_nothing_typed_is_lost(
-    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient
+    api_client: httpx.AsyncClient, anybody: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "api.routes.form_pages")
     form = await a_form(api_client)
     sent = {**once(await opened(anybody, form)), "field.name": "A" * 21, "field.email": "ada", "field.guests": "0"}
     answer = await anybody.post(form["path"], data={**sent, "field.days": ["1", "2"], "field.message": "<kept>"})
     page = page_of(answer.text)
     assert answer.status_code == 422
+    assert "is shown again: ['" in caplog.text
+    assert "<kept>" not in caplog.text
     assert_accessible(page)
     assert page.one("title").text.startswith("Error: ")
     assert once(page) == {"submission": sent["submission"]}
