@@ -113,7 +113,6 @@ class Look:
                 self._workspace_id,
                 type_,
                 {envelope["source"] for envelope in envelopes},
-                fields=of_subscriptions,
                 digests=_digests(of_subscriptions, envelopes),
             ),
             store.waits(

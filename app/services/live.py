@@ -87,7 +87,10 @@ async def step_at(platform: Platform, run: Run, path: str) -> Step | None:
 
 
 async def views_of(platform: Platform, run: Run, found: Sequence[Step], *, shown: bool) -> list[StepView]:
-    """The steps with their failed attempts if `shown`, and those that pause between two with when the next is due."""
+    """The steps with their failed attempts if `shown`, and those that pause between two with when the next is due.
+
+    Attempts are read after the steps: one that failed in between is the step's as well.
+    """
     paths = [step.path for step in found if shown or _is_failing(step)]
     attempts: Sequence[StepAttempt] = []
     if paths:
@@ -97,11 +100,18 @@ async def views_of(platform: Platform, run: Run, found: Sequence[Step], *, shown
     for attempt in attempts:
         of_path.setdefault(attempt.path, []).append(attempt)
     for step in found:
+        if step.path in of_path:
+            _bring_up_to(step, of_path[step.path][-1])
         if _is_failing(step) and step.path in of_path:
             due = of_path[step.path][-1].next_attempt_at
             if due is not None and due > datetime.now(UTC):
                 step.wait = {"kind": "retry", "event": None, "until": due.isoformat()}
     return [StepView(step, of_path.get(step.path, []) if shown else None) for step in found]
+
+
+def _bring_up_to(step: Step, failed: StepAttempt) -> None:
+    if step.status == "running" and (failed.generation, failed.attempt) > (step.generation, step.attempt):
+        step.generation, step.attempt, step.error = failed.generation, failed.attempt, failed.error
 
 
 def _is_failing(step: Step) -> bool:

@@ -90,6 +90,11 @@ def patterns_of(event_type: str) -> list[str]:
     return [event_type, *(".".join([*parts[:length], "*"]) for length in range(len(parts) - 1, -1, -1))]
 
 
+def of_event(workspace_id: UUID, pattern: str) -> str:
+    """What stands in `of_event` of a row that listens to this: a subscription or a wait."""
+    return f"{workspace_id} {pattern}"
+
+
 def envelope(event: Event) -> JsonObject:
     """The event as CloudEvents 1.0 JSON, `data` included; attributes it does not have are left out. `caused_by`, which
     no event from outside can have, tells what step emitted it."""

@@ -16,7 +16,7 @@ from uuid import UUID
 from app.db.engine import Statement
 from app.definition.event_keys import EventKey
 from app.json import Json, JsonObject
-from app.store.events import patterns_of
+from app.store.events import of_event, patterns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,46 +57,26 @@ class OpenWait:
         return self.run_id, self.path
 
 
-# From each of the fields to the next one in the index: there are few, however many listen.
-def _fields_in_use(table: LiteralString, open_: LiteralString) -> LiteralString:
+def _fields(table: LiteralString) -> LiteralString:
     return f"""
-    RECURSIVE used (event, fields) AS (
-        SELECT pattern, (
-            SELECT key_fields FROM {table}
-            WHERE workspace_id = %(workspace_id)s AND event = pattern AND {open_} AND key_fields IS NOT NULL
-            ORDER BY key_fields LIMIT 1)
-        FROM unnest(%(patterns)s::text[]) AS pattern
-        UNION ALL
-        SELECT used.event, (
-            SELECT key_fields FROM {table}
-            WHERE workspace_id = %(workspace_id)s AND event = used.event AND {open_} AND key_fields > used.fields
-            ORDER BY key_fields LIMIT 1)
-        FROM used WHERE used.fields IS NOT NULL)
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, fields, NULL
+    FROM (SELECT DISTINCT fields FROM fields_of_{table}(%(workspace_id)s, %(patterns)s::text[]) AS fields) AS each
     """
 
 
 _COLUMNS: LiteralString = "workflow_id, position, kind, event, source, filter, options, key_fields, key_digest"
-_HEARD: LiteralString = f"""
-    SELECT {_COLUMNS} FROM subscriptions
-    WHERE workspace_id = %(workspace_id)s AND event = ANY(%(patterns)s::text[])
-"""
 _OF_WORKFLOW = f"""
     SELECT {_COLUMNS} FROM subscriptions WHERE workspace_id = %(workspace_id)s AND workflow_id = %(workflow_id)s
 """
-_KEYLESS: LiteralString = "AND key_fields IS NULL AND key_digest IS NULL"
-_KEYED: LiteralString = "AND key_fields = ANY(%(fields)s::text[]) AND key_digest = ANY(%(digests)s::bigint[])"
-_ANY_SOURCE: LiteralString = "AND source_start IS NULL"
-_OWN_SOURCE: LiteralString = "AND source_start = ANY(%(beginnings)s::text[]) AND source = ANY(%(sources)s::text[])"
-# Each part by the index; an `or` of them may be a scan of all that listen.
+# Through subqueries, so that the plan is the one for values nobody knows: many may have the one address or the other
+# source, and what has both is nobody all the same. A second look at the source, for the index has its beginning only.
 _SUBSCRIPTIONS = f"""
-    WITH {_fields_in_use("subscriptions", "true")}
-    {_HEARD} {_KEYLESS} {_ANY_SOURCE}
-    UNION ALL {_HEARD} {_KEYLESS} {_OWN_SOURCE}
-    UNION ALL {_HEARD} {_KEYED} {_ANY_SOURCE}
-    UNION ALL {_HEARD} {_KEYED} {_OWN_SOURCE}
-    UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, fields, NULL
-    FROM (SELECT DISTINCT fields FROM used WHERE fields IS NOT NULL) AS each
+    SELECT {_COLUMNS} FROM subscriptions
+    WHERE workspace_id = %(workspace_id)s
+      AND address = ANY(ARRAY(SELECT unnest(%(addresses)s::text[])))
+      AND source_start = ANY(ARRAY(SELECT unnest(%(beginnings)s::text[])))
+      AND (source IS NULL OR source = ANY(%(sources)s::text[]))
+    UNION ALL {_fields("subscriptions")}
 """
 
 _WAITS_OPEN: LiteralString = """
@@ -104,31 +84,31 @@ _WAITS_OPEN: LiteralString = """
            waits.key_fields, waits.key_digest
     FROM waits JOIN runs ON runs.workspace_id = waits.workspace_id AND runs.id = waits.run_id
     WHERE waits.workspace_id = %(workspace_id)s AND waits.closed_at IS NULL
-      AND waits.event = ANY(%(patterns)s::text[])
+      AND waits.of_event = ANY(%(events)s::text[])
       AND waits.since <= COALESCE(%(received_at)s, clock_timestamp()) + %(tolerance)s::interval
 """
+# Each part by the index; an `or` of them may be a scan of all that wait.
 _WAITS = f"""
-    WITH {_fields_in_use("waits", "closed_at IS NULL")}
-    {_WAITS_OPEN} {_KEYLESS}
-    UNION ALL {_WAITS_OPEN} {_KEYED}
+    {_WAITS_OPEN} AND key_fields IS NULL AND key_digest IS NULL
     UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, fields, NULL
-    FROM (SELECT DISTINCT fields FROM used WHERE fields IS NOT NULL) AS each
+    {_WAITS_OPEN} AND key_fields = ANY(%(fields)s::text[]) AND key_digest = ANY(%(digests)s::bigint[])
+    UNION ALL {_fields("waits")}
 """
 
 
-def subscriptions(
-    workspace_id: UUID, event_type: str, sources: Iterable[str], *, fields: Sequence[str], digests: Sequence[int]
-) -> Statement:
+def subscriptions(workspace_id: UUID, event_type: str, sources: Iterable[str], *, digests: Sequence[int]) -> Statement:
     """Subscriptions that events of this type and these sources may fit: those with one of these keys, and those without
     a key. To be read with `read_subscriptions`."""
-    sources = list(sources)
+    sources, patterns = list(sources), patterns_of(event_type)
+    events = [of_event(workspace_id, pattern) for pattern in patterns]
     return Statement(
         _SUBSCRIPTIONS,
         {
-            **_keys(workspace_id, event_type, fields, digests),
+            "workspace_id": workspace_id,
+            "patterns": patterns,
+            "addresses": [*events, *(f"{event} {digest}" for event in events for digest in digests)],
             "sources": sources,
-            "beginnings": [source[:100] for source in sources],
+            "beginnings": ["", *(source[:100] for source in sources)],
         },
     )
 
@@ -161,8 +141,19 @@ def waits(
 ) -> Statement:
     """Open waits that events of this type, received then at the latest (None: now), may end: those with one of these
     keys, and those without a key. `since` may come that much after. To be read with `read_waits`."""
-    of_type = _keys(workspace_id, event_type, fields, digests)
-    return Statement(_WAITS, {**of_type, "received_at": received_at, "tolerance": tolerance})
+    patterns = patterns_of(event_type)
+    return Statement(
+        _WAITS,
+        {
+            "workspace_id": workspace_id,
+            "patterns": patterns,
+            "events": [of_event(workspace_id, pattern) for pattern in patterns],
+            "fields": list(fields),
+            "digests": list(digests),
+            "received_at": received_at,
+            "tolerance": tolerance,
+        },
+    )
 
 
 def read_waits(rows: Iterable[Sequence[Any]]) -> tuple[list[str], list[OpenWait]]:
@@ -175,15 +166,6 @@ def read_waits(rows: Iterable[Sequence[Any]]) -> tuple[list[str], list[OpenWait]
         else:
             found.append(OpenWait(*[*row, _key(key_fields, key_digest)]))
     return fields, sorted(found, key=lambda wait: wait.place)
-
-
-def _keys(workspace_id: UUID, event_type: str, fields: Sequence[str], digests: Sequence[int]) -> dict[str, Any]:
-    return {
-        "workspace_id": workspace_id,
-        "patterns": patterns_of(event_type),
-        "fields": list(fields),
-        "digests": list(digests),
-    }
 
 
 def _key(fields: str | None, digest: int | None) -> EventKey | None:

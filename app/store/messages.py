@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Call, Connection, Mailbox, MessageAddress, Subscription
 from app.json import JsonObject
+from app.store.events import of_event
 
 
 async def address(session: AsyncSession, workspace_id: UUID, connection_id: UUID) -> MessageAddress | None:
@@ -164,7 +165,7 @@ async def listening(session: AsyncSession, workspace_id: UUID, event: str, sourc
         .where(
             Subscription.workspace_id == workspace_id,
             Subscription.kind == "message",
-            Subscription.event == event,
+            Subscription.of_event == of_event(workspace_id, event),
             or_(Subscription.source.is_(None), Subscription.source == source),
         )
         .order_by(Subscription.workflow_id, Subscription.position)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Approval, Run, Version, Wait, Workflow, Workspace
 from app.json import Json, JsonObject
-from app.store.events import patterns_of
+from app.store.events import of_event, patterns_of
 from app.store.run_state import ENDED, UNDER_WAY
 
 OTHER_WAITS = ("delay", "retry", "decision", "run")
@@ -247,7 +247,9 @@ def _waits_for(workspace_id: UUID, what: str) -> ColumnElement[bool]:
         return and_(Run.status.in_(UNDER_WAY), Run.id.in_(asked))
     open_waits = select(Wait.run_id).where(Wait.workspace_id == workspace_id, Wait.closed_at.is_(None))
     if what != "event":
-        open_waits = open_waits.where(Wait.event.in_(patterns_of(what)))
+        open_waits = open_waits.where(
+            Wait.of_event.in_([of_event(workspace_id, pattern) for pattern in patterns_of(what)])
+        )
     return and_(Run.status.in_(UNDER_WAY), Run.id.in_(open_waits))
 
 

@@ -195,10 +195,16 @@ class Engine:
         return found
 
     async def at(self, run: Run, path: str, status: str = "waiting") -> None:
-        """Wait until the step at this path has this status. A wait for an event waits once its row is there."""
+        """Wait until the step at this path has this status. A wait for an event waits once its row is there, and a run
+        may have its row before Temporal has it."""
 
         async def there() -> bool:
-            steps = {step.path: step for step in (await self.timeline(run)).steps}
+            try:
+                steps = {step.path: step for step in (await self.timeline(run)).steps}
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return False
+                raise
             if path not in steps or steps[path].status != status:
                 return False
             if status != "waiting" or steps[path].type != "wait_for_event":

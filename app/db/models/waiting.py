@@ -58,15 +58,17 @@ class Wait(Base):
         ForeignKeyConstraint(["workspace_id", "run_id"], ["runs.workspace_id", "runs.id"], ondelete="CASCADE"),
         Index(
             "waits_open",
-            *("workspace_id", "event", "key_fields", "key_digest"),
+            *("of_event", "key_fields", "key_digest"),
             postgresql_where=text("closed_at IS NULL"),
         ),
     )
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     event: Mapped[str]
+    of_event: Mapped[str] = mapped_column(Computed("workspace_id::text || ' ' || event", persisted=True))
+    """By what an event finds it; why it holds the workspace is said at `Subscription.address`."""
     match: Mapped[Any | None]
     context: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
     key_fields: Mapped[str | None]

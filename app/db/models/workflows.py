@@ -90,13 +90,11 @@ class Subscription(Base):
         ForeignKeyConstraint(
             ["workspace_id", "workflow_id"], ["workflows.workspace_id", "workflows.id"], ondelete="CASCADE"
         ),
-        Index(
-            "subscriptions_event",
-            *("workspace_id", "event", "key_fields", "key_digest", "source_start"),
-        ),
+        Index("subscriptions_address", "address", "source_start"),
+        Index("subscriptions_fields", "of_event", "key_fields", postgresql_where=text("key_fields IS NOT NULL")),
     )
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID]
     workflow_id: Mapped[UUID] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     """Place of the trigger among all triggers of the definition."""
@@ -104,8 +102,14 @@ class Subscription(Base):
     """Type of the trigger: event, webhook, form or message."""
     event: Mapped[str]
     source: Mapped[str | None]
-    source_start: Mapped[str | None] = mapped_column(Computed('"left"(source, 100)', persisted=True))
-    """What of `source` stands in the index."""
+    source_start: Mapped[str] = mapped_column(Computed("""COALESCE("left"(source, 100), '')""", persisted=True))
+    """What of `source` stands in the index: an entry has little room."""
+    of_event: Mapped[str] = mapped_column(Computed("workspace_id::text || ' ' || event", persisted=True))
+    address: Mapped[str] = mapped_column(
+        Computed("workspace_id::text || ' ' || event || COALESCE(' ' || key_digest::text, '')", persisted=True)
+    )
+    """What an event looks for. It holds the workspace, and no index here begins with that: before the database has
+    counted a new workspace's rows it would take each such index for one that finds a single row."""
     filter: Mapped[Any | None]
     options: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
     """What else the trigger says about its starts: `{ordered_by, conversation}`; absent keys take their defaults."""

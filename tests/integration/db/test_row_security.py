@@ -141,9 +141,12 @@ class TestEveryTable:
         assert guards == {name: [True, True, True] for name in NAMES}
 
     async def test_begins_its_primary_key_with_the_workspace(self):
-        assert {table.name: next(iter(table.primary_key)).name for table in TABLES} == dict.fromkeys(
-            NAMES, "workspace_id"
-        )
+        """But where an index that begins so would be taken for one that finds what an event looks for (0018)."""
+        assert {table.name: next(iter(table.primary_key)).name for table in TABLES} == {
+            **dict.fromkeys(NAMES, "workspace_id"),
+            "subscriptions": "workflow_id",
+            "waits": "run_id",
+        }
 
 
 class TestTheApplicationsRole:

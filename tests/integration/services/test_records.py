@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from app.db.models import Run, Step, StepAttempt, Wait
 from app.json import Json
 from app.services import records
+from app.services.live import views_of
 from app.services.platform import Platform
 from app.store import workflow_variables
 from app.temporal.record_messages import OpenWait, WorkflowVariables
@@ -39,7 +40,7 @@ async def run_row(platform: Platform, workspace: TestWorkspace, run_id: UUID) ->
 
 async def wait_row(platform: Platform, workspace: TestWorkspace, run_id: UUID, path: str) -> Wait:
     async with platform.database.transaction(workspace.id) as session:
-        row = await session.get(Wait, (workspace.id, run_id, path))
+        row = await session.get(Wait, (run_id, path, workspace.id))
     assert row is not None
     return row
 
@@ -136,6 +137,14 @@ class TestFailedAttempts:
             kept = (await session.scalars(select(StepAttempt).order_by(StepAttempt.attempt))).all()
         assert [(each.attempt, each.error["message"]) for each in kept] == [(1, "refused"), (2, "refused again")]
         assert all(each.next_attempt_at is not None for each in kept)
+
+    async def test_one_that_fails_while_its_step_is_being_shown_is_the_steps(self, platform, workspace, run_id):
+        await self.fail(platform, a_call(workspace.id, run_id), 1)
+        step, run = await step_row(platform, workspace, run_id, "fetch"), await run_row(platform, workspace, run_id)
+        await self.fail(platform, a_call(workspace.id, run_id), 2, "refused again")
+        [view] = await views_of(platform, run, [step], shown=True)
+        assert [each.attempt for each in view.attempts or ()] == [1, 2]
+        assert (view.step.attempt, view.step.error) == (2, {"type": "connection_failed", "message": "refused again"})
 
     async def test_the_same_attempt_written_twice_is_kept_once(self, platform, workspace, run_id):
         for message in ("refused", "said again"):
