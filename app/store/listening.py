@@ -79,19 +79,25 @@ _SUBSCRIPTIONS = f"""
     UNION ALL {_fields("subscriptions")}
 """
 
-_WAITS_OPEN: LiteralString = """
-    SELECT waits.run_id, waits.path, waits.match, waits.context, waits.since, waits.until, runs.workflow_id,
-           waits.key_fields, waits.key_digest
-    FROM waits JOIN runs ON runs.workspace_id = waits.workspace_id AND runs.id = waits.run_id
-    WHERE waits.workspace_id = %(workspace_id)s AND waits.closed_at IS NULL
-      AND waits.of_event = ANY(%(events)s::text[])
-      AND waits.since <= COALESCE(%(received_at)s, clock_timestamp()) + %(tolerance)s::interval
+# Waits first and by themselves, then the runs they belong to: a planner that knows nothing of either may begin with the
+# runs, and look at all waits of each.
+_OPEN: LiteralString = """
+    SELECT run_id, path, match, context, since, until, key_fields, key_digest
+    FROM waits
+    WHERE workspace_id = %(workspace_id)s AND closed_at IS NULL AND of_event = ANY(%(events)s::text[])
+      AND since <= COALESCE(%(received_at)s, clock_timestamp()) + %(tolerance)s::interval
 """
 # Each part by the index; an `or` of them may be a scan of all that wait.
 _WAITS = f"""
-    {_WAITS_OPEN} AND key_fields IS NULL AND key_digest IS NULL
-    UNION ALL
-    {_WAITS_OPEN} AND key_fields = ANY(%(fields)s::text[]) AND key_digest = ANY(%(digests)s::bigint[])
+    WITH open AS MATERIALIZED (
+        {_OPEN} AND key_fields IS NULL AND key_digest IS NULL
+        UNION ALL
+        {_OPEN} AND key_fields = ANY(%(fields)s::text[]) AND key_digest = ANY(%(digests)s::bigint[])
+    )
+    SELECT run_id, path, match, context, since, until,
+           (SELECT workflow_id FROM runs WHERE workspace_id = %(workspace_id)s AND id = open.run_id),
+           key_fields, key_digest
+    FROM open
     UNION ALL {_fields("waits")}
 """
 

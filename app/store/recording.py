@@ -158,11 +158,16 @@ _REPORT_RUN = f"""
       AND (%(number)s = 0 OR %(number)s >= reports)
 """  # noqa: S608  (what is put together are fragments of this module, never values)
 
+# A step may have been begun in a task that was lost, and never again: the run, made again, was cancelled first.
 # Messages that were held for the run are the next to be dispatched; one that is being noted just now comes later.
 _OVER = """
     WITH closed AS (
         UPDATE waits SET closed_at = now()
         WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s AND closed_at IS NULL),
+    unheard_of AS (
+        UPDATE steps SET status = 'cancelled', wait = NULL, finished_at = now()
+        WHERE workspace_id = %(workspace_id)s AND run_id = %(run_id)s
+          AND status IN ('pending', 'running', 'waiting', 'held')),
     held AS (
         SELECT events.source, events.id
         FROM runs JOIN events ON events.workspace_id = runs.workspace_id AND events.subject = runs.conversation
@@ -325,8 +330,9 @@ class RunRecords:
         return Statement(_REPORT_RUN, {**self._run, **state})
 
     def over(self) -> Statement:
-        """The run has ended: its waits are over. Gives the place that it had if it has a concurrency key, and the
-        Temporal workflow that waits for it if there is one: `(workflow_id, concurrency_key, told_workflow)`."""
+        """The run has ended: its waits are over, and so are steps it told nothing more of. Gives the place that it had
+        if it has a concurrency key, and the Temporal workflow that waits for it if there is one: `(workflow_id,
+        concurrency_key, told_workflow)`. To be sent after the records of its end."""
         return Statement(_OVER, self._run)
 
     def close_waits(self, paths: Sequence[str]) -> Statement:

@@ -141,6 +141,16 @@ class TestJournals:
         [row] = await rows.of(Journal)
         assert (row.journal["completed"], row.is_seed) == (2, False)
 
+    async def test_a_step_that_was_begun_in_a_lost_task_is_over_with_its_run(self, rows):
+        await rows.write(a_record("wait", "waiting"), a_record("fetch"))
+        await rows.end("cancelled", JournalState(), a_record("other", "failed"))
+        assert {step.path: step.status for step in await rows.of(Step)} == {
+            "wait": "cancelled",
+            "fetch": "completed",
+            "other": "failed",
+        }
+        assert (await rows.step("wait")).finished_at is not None
+
     async def test_another_end_that_a_task_made_again_comes_to_changes_nothing(self, rows):
         await rows.end("failed", JournalState(completed=3), a_record("b", "failed"))
         await rows.end("cancelled", JournalState(completed=1), a_record("b", "cancelled"), a_record("c"))
