@@ -71,13 +71,13 @@ WAIT = {"id": "reply", "type": "wait_for_event", "event": "contact.replied", "ti
 async def test_a_poll_of_a_year_ends_with_histories_of_bounded_length(
     engine: Engine, time_skipping: WorkflowEnvironment, http_stub: HttpStub
 ) -> None:
-    """Every six hours for a year, beside a wait that lasts as long: 1,460 iterations, each with an effect."""
+    """Every twelve hours for a year, beside a wait that lasts as long: 730 iterations, each with an effect."""
     before = await time_skipping.get_current_time()
     poll = {
         "id": "poll",
         "type": "repeat",
-        "interval": "6h",
-        "until": "{{ steps.check.output.body.ok and loop.number == 1460 }}",
+        "interval": "12h",
+        "until": "{{ steps.check.output.body.ok and loop.number == 730 }}",
         "max_iterations": 2000,
         "steps": [http("check", f"{http_stub.url}/check")],
     }
@@ -92,15 +92,15 @@ async def test_a_poll_of_a_year_ends_with_histories_of_bounded_length(
         },
         within=110,
     )
-    assert done.output == [1460, True]
+    assert done.output == [730, True]
     assert await time_skipping.get_current_time() - before >= timedelta(days=364)
-    assert http_stub.effects(done.run.id) == {f"both.poll[{number}].check": 1 for number in range(1460)}
+    assert http_stub.effects(done.run.id) == {f"both.poll[{number}].check": 1 for number in range(730)}
     assert len(done.executions) > 1
     assert max(execution.events for execution in done.executions) < 10_000
     assert max(execution.size for execution in done.executions) < 10 * 1024 * 1024
     # Old rows go with the pause that follows; after the last iteration there is none.
     kept = [path for path in done.steps if "[" in path]
-    assert kept[-100:] == [f"both.poll[{number}].check" for number in range(1360, 1460)]
+    assert kept[-100:] == [f"both.poll[{number}].check" for number in range(630, 730)]
     assert len(kept) <= 101
     wait = done.steps["both.reply"]
     assert wait.started_at is not None
