@@ -1,6 +1,7 @@
 """TCP ports on this machine: a free one for tests, and a clear word about one that is taken."""
 
 import errno
+import secrets
 import socket
 
 import psutil
@@ -8,11 +9,19 @@ import psutil
 from app.embedded.errors import AddressNotHere, PortInUse
 
 LOOPBACK = "127.0.0.1"
+_FIRST, _LAST = 10_000, 32_000
 _NOT_HERE = (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL)
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """A port nobody listens on at this moment; somebody may take it before it is used."""
+    """A port nobody listens on at this moment; somebody may take it before it is used.
+
+    Not one of those that the system gives to whoever connects to somewhere (the upper ones): one of them is gone soon.
+    """
+    for _ in range(100):
+        port = secrets.randbelow(_LAST - _FIRST) + _FIRST
+        if is_free(port, host):
+            return port
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])

@@ -11,6 +11,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.testservice.v1 import LockTimeSkippingRequest, UnlockTimeSkippingRequest
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from activities.http_client import HttpClient
@@ -54,7 +55,13 @@ class SkippingEngine(Engine):
         client = await self.platform.temporal.client()
         await client.test_service.unlock_time_skipping(UnlockTimeSkippingRequest())
         try:
-            return await super().end(run, within=within)
+            while True:
+                try:
+                    return await super().end(run, within=within)
+                except RPCError as error:
+                    # The server that skips time now and then breaks off a connection over which it was long silent.
+                    if error.status is not RPCStatusCode.INTERNAL:
+                        raise
         finally:
             await client.test_service.lock_time_skipping(LockTimeSkippingRequest())
 

@@ -89,12 +89,13 @@ async def test_a_completed_run_ends_the_row_of_failures_and_a_cancelled_one_does
 async def test_a_run_is_under_way_for_overlap_until_it_has_ended(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedules, "BEGIN_SECONDS", 1.0)
     workflow_id = await engine.publish(daily(WAITS))
     row = await only(engine, workflow_id)
     run = await now(engine, row, overlap="skip")
     await engine.at(run, "note")
-    left_out = await schedules.trigger_now(engine.platform, engine.workspace_id, row.id, overlap="skip")
+    with monkeypatch.context() as patch:
+        patch.setattr(schedules, "BEGIN_SECONDS", 1.0)
+        left_out = await schedules.trigger_now(engine.platform, engine.workspace_id, row.id, overlap="skip")
     assert left_out.run is None
     view = await schedules.get(engine.platform, engine.workspace_id, row.id)
     assert view.told is not None
@@ -113,11 +114,12 @@ async def test_a_run_is_under_way_for_overlap_until_it_has_ended(
 async def test_a_start_by_hand_keeps_to_the_overlap_of_the_schedule(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedules, "BEGIN_SECONDS", 1.5)
     workflow_id = await engine.publish(daily(WAITS))
     row = await only(engine, workflow_id)
     await engine.at(await now(engine, row, overlap=None), "note")
-    left_out = await schedules.trigger_now(engine.platform, engine.workspace_id, row.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(schedules, "BEGIN_SECONDS", 1.5)
+        left_out = await schedules.trigger_now(engine.platform, engine.workspace_id, row.id)
     assert left_out.run is None
     view = await schedules.get(engine.platform, engine.workspace_id, row.id)
     assert view.told is not None
