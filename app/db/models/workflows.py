@@ -94,10 +94,11 @@ class Subscription(Base):
         Index("subscriptions_fields", "of_event", "key_fields", postgresql_where=text("key_fields IS NOT NULL")),
     )
 
-    workspace_id: Mapped[UUID]
     workflow_id: Mapped[UUID] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     """Place of the trigger among all triggers of the definition."""
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """In the key too, so that no row of one workspace tells of a row of another."""
     kind: Mapped[str] = mapped_column(server_default="event")
     """Type of the trigger: event, webhook, form or message."""
     event: Mapped[str]

@@ -148,6 +148,19 @@ class TestEveryTable:
             "waits": "run_id",
         }
 
+    async def test_has_the_workspace_in_every_unique_key(self, connection):
+        """Else a key that is taken would tell of another workspace's row."""
+        found = await connection.execute(
+            """
+            SELECT indexrelid::regclass::text FROM pg_index
+            WHERE indisunique AND indrelid::regclass::text = ANY(%s) AND NOT EXISTS (
+                SELECT FROM pg_attribute
+                WHERE attrelid = indrelid AND attnum = ANY(indkey) AND attname = 'workspace_id')
+            """,
+            [NAMES],
+        )
+        assert await found.fetchall() == []
+
 
 class TestTheApplicationsRole:
     async def test_cannot_bypass_row_security(self, connection):

@@ -19,7 +19,7 @@ def upgrade() -> None:
         DROP INDEX subscriptions_event;
         ALTER TABLE subscriptions
             DROP CONSTRAINT subscriptions_pkey,
-            ADD PRIMARY KEY (workflow_id, position),
+            ADD PRIMARY KEY (workflow_id, position, workspace_id),
             DROP COLUMN source_start,
             ADD COLUMN source_start text NOT NULL GENERATED ALWAYS AS (COALESCE("left"(source, 100), '')) STORED,
             ADD COLUMN of_event text NOT NULL GENERATED ALWAYS AS (workspace_id::text || ' ' || event) STORED,
