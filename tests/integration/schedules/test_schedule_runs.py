@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from app.db.models import Schedule
+from app.db.models import Run, Schedule
 from app.services import runs, scheduled, schedules, scheduling, workflows
 from app.services.errors import Conflict, Invalid
 from app.temporal import names, run_schedules
@@ -197,19 +197,25 @@ async def test_an_end_that_nobody_told_is_counted_by_upkeep(engine: Engine, monk
 
     monkeypatch.setattr("app.services.records.tell_schedule", deaf)
     monkeypatch.setattr(scheduled, "UNTOLD_FOR", timedelta(0))
-    workflow_id = await engine.publish(daily(FAILS))
+    workflow_id = await engine.publish(daily(WAITS, {**FAILS, "id": "end"}))
     row = await only(engine, workflow_id)
-    ended = (await engine.end(await now(engine, row))).run
-    assert ended.told_workflow is not None
+
+    async def failed() -> Run:
+        """A run that failed after its schedule had heard of its beginning: of one that is over by then it hears all."""
+        run = await now(engine, row)
+        await until(engine, workflow_id, last_run_id=run.id)
+        await engine.at(run, "note")
+        await engine.send("shop.prices.updated")
+        return (await engine.end(run)).run
+
+    assert (await failed()).told_workflow is not None
     assert await scheduled.tell_pending(engine.platform, engine.workspace_id, 10) == 1
     await until(engine, workflow_id, consecutive_failures=1)
     # Its Temporal workflow was ended by somebody: the end is counted all the same, and once.
-    run = await now(engine, row)
-    await engine.end(run)
+    run = await failed()
     client = await engine.platform.temporal.client()
-    waiting = (await engine.row(run)).told_workflow
-    assert waiting is not None
-    await client.get_workflow_handle(waiting).terminate()
+    assert run.told_workflow is not None
+    await client.get_workflow_handle(run.told_workflow).terminate()
     assert await scheduled.tell_pending(engine.platform, engine.workspace_id, 10) == 1
     assert (await only(engine, workflow_id)).consecutive_failures == 2
     assert await scheduled.settle(engine.platform, engine.workspace_id, row.id, run.id) == "failed"
