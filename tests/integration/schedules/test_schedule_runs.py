@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -42,6 +43,23 @@ async def test_two_triggers_at_once_are_two_runs(engine: Engine) -> None:
     row = await only(engine, await engine.publish(daily()))
     first, second, third = await asyncio.gather(*(now(engine, row) for _ in range(3)))
     assert len({first.id, second.id, third.id}) == 3
+
+
+async def test_a_request_that_temporal_forgot_is_made_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "FIRST_SECONDS", 0.05)
+    row = await only(engine, await engine.publish(daily()))
+    asked, real = 0, run_schedules.trigger
+
+    async def forgetful(*arguments: Any) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 2:
+            await real(*arguments)
+
+    monkeypatch.setattr(run_schedules, "trigger", forgetful)
+    begun = await now(engine, row)
+    assert (await engine.end(begun)).run.status == "completed"
+    assert asked > 2
 
 
 async def test_failures_in_a_row_pause_the_schedule_and_say_so(
