@@ -74,7 +74,7 @@ _SUBSCRIPTIONS = f"""
     SELECT {_COLUMNS} FROM subscriptions
     WHERE workspace_id = %(workspace_id)s
       AND address = ANY(ARRAY(SELECT unnest(%(addresses)s::text[])))
-      AND source_start = ANY(ARRAY(SELECT unnest(%(beginnings)s::text[])))
+      AND source_key = ANY(ARRAY(SELECT unnest(%(beginnings)s::text[])))
       AND (source IS NULL OR source = ANY(%(sources)s::text[]))
     UNION ALL {_fields("subscriptions")}
 """

@@ -1,7 +1,7 @@
 """The tables. Every one carries `workspace_id`, the tenant, and is guarded by forced row-level security.
 
-Columns only; queries live in `app/store`. Primary keys start with the workspace, so that no index crosses tenants; what
-an event is held against is found by texts that hold it (`Subscription.address`).
+Columns only; queries live in `app/store`. Primary keys start with the workspace, so that no index crosses tenants; but
+those of what an event is held against only hold it, and texts with it in front are looked for (`Subscription.address`).
 """
 
 from app.db.models.base import Base

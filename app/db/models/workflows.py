@@ -90,7 +90,7 @@ class Subscription(Base):
         ForeignKeyConstraint(
             ["workspace_id", "workflow_id"], ["workflows.workspace_id", "workflows.id"], ondelete="CASCADE"
         ),
-        Index("subscriptions_address", "address", "source_start"),
+        Index("subscriptions_address", "address", "source_key"),
         Index("subscriptions_fields", "of_event", "key_fields", postgresql_where=text("key_fields IS NOT NULL")),
     )
 
@@ -103,7 +103,9 @@ class Subscription(Base):
     """Type of the trigger: event, webhook, form or message."""
     event: Mapped[str]
     source: Mapped[str | None]
-    source_start: Mapped[str] = mapped_column(Computed("""COALESCE("left"(source, 100), '')""", persisted=True))
+    source_start: Mapped[str | None] = mapped_column(Computed('"left"(source, 100)', persisted=True))
+    """What processes of an older version look for; nobody else does."""
+    source_key: Mapped[str] = mapped_column(Computed("""COALESCE("left"(source, 100), '')""", persisted=True))
     """What of `source` stands in the index: an entry has little room."""
     of_event: Mapped[str] = mapped_column(Computed("workspace_id::text || ' ' || event", persisted=True))
     address: Mapped[str] = mapped_column(

@@ -148,6 +148,15 @@ async def test_fields_of_waits_and_subscriptions_are_told_once_each(platform, wo
     assert (sorted(fields), found) == (['["x"]', '["y"]'], [])
 
 
+async def test_a_process_of_the_version_before_still_finds_who_listens_to_any_source(platform, workspace):
+    """It may dispatch events while newer ones do, and knows those by the source that is null."""
+    every = [Listen(position=0, kind="event", event="a.b", source=source) for source in (None, "/shop")]
+    await listens(platform, workspace.id, *every)
+    older = "SELECT source FROM subscriptions WHERE event = 'a.b' AND key_fields IS NULL AND source_start {}"
+    asked = [Statement(older.format(how), {}) for how in ("IS NULL", "= '/shop'")]
+    assert await platform.database.run(workspace.id, *asked) == [[(None,)], [("/shop",)]]
+
+
 VERY_MANY = """
     INSERT INTO subscriptions (workspace_id, workflow_id, position, event, source, filter, key_fields, key_digest)
     SELECT %(workspace_id)s, %(workflow_id)s, number,

@@ -5,6 +5,8 @@ with the workspace for as good as any other, and then looks at all rows of the w
 the texts that are looked for, and primary keys begin with the workflow and the run: an older worker's ON CONFLICT names
 a key's columns in any order. For the same reason the fields in which keys stand are found by functions that may not
 sort: from each to the next one in the index, however many rows have it.
+
+`source_start` stays for processes of the version before, which look for subscriptions where it is null.
 """
 
 from alembic import op
@@ -20,12 +22,11 @@ def upgrade() -> None:
         ALTER TABLE subscriptions
             DROP CONSTRAINT subscriptions_pkey,
             ADD PRIMARY KEY (workflow_id, position, workspace_id),
-            DROP COLUMN source_start,
-            ADD COLUMN source_start text NOT NULL GENERATED ALWAYS AS (COALESCE("left"(source, 100), '')) STORED,
+            ADD COLUMN source_key text NOT NULL GENERATED ALWAYS AS (COALESCE("left"(source, 100), '')) STORED,
             ADD COLUMN of_event text NOT NULL GENERATED ALWAYS AS (workspace_id::text || ' ' || event) STORED,
             ADD COLUMN address text NOT NULL GENERATED ALWAYS AS (
                 workspace_id::text || ' ' || event || COALESCE(' ' || key_digest::text, '')) STORED;
-        CREATE INDEX subscriptions_address ON subscriptions (address, source_start);
+        CREATE INDEX subscriptions_address ON subscriptions (address, source_key);
         CREATE INDEX subscriptions_fields ON subscriptions (of_event, key_fields) WHERE key_fields IS NOT NULL;
 
         DROP INDEX waits_open;
@@ -92,8 +93,7 @@ def downgrade() -> None:
         ALTER TABLE subscriptions
             DROP COLUMN address,
             DROP COLUMN of_event,
-            DROP COLUMN source_start,
-            ADD COLUMN source_start text GENERATED ALWAYS AS ("left"(source, 100)) STORED,
+            DROP COLUMN source_key,
             DROP CONSTRAINT subscriptions_pkey,
             ADD PRIMARY KEY (workspace_id, workflow_id, position);
         CREATE INDEX subscriptions_event
