@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from uuid import UUID, uuid4
 
 import psycopg
@@ -24,6 +24,7 @@ REMEMBERED = 4096
 """Runs that were heard of lately: a run may end before its caller begins to wait."""
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
+CLOSE_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -69,11 +70,12 @@ class News:
         """Tell what is still to be told, and hear no more."""
         if self._told:
             await asyncio.wait(self._told)
-        if self._listening is not None:
+        while self._listening is not None:
+            # Python 3.11 forgets a cancellation that comes at the same moment as a message: so until it has ended.
             self._listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listening
-            self._listening = None
+            ended, _ = await asyncio.wait((self._listening,), timeout=CLOSE_SECONDS)
+            if ended:
+                self._listening = None
 
     async def _tell(self, id: str) -> None:
         try:

@@ -1,6 +1,7 @@
 """News of runs go from one process to another, and those that get lost cost a moment and no answer."""
 
 import asyncio
+from contextlib import suppress
 from uuid import UUID
 
 import psycopg
@@ -8,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from app.db.engine import Database
 from app.services import answering
+from app.services import news as news_module
 from app.services.errors import Unavailable
 from app.services.news import MOST_TOGETHER, News
 from app.store import runs as store
@@ -89,3 +91,21 @@ async def test_without_a_database_nothing_is_told_and_nothing_breaks(platform):
 async def row(platform, workspace_id: UUID, run_id: UUID):
     async with platform.database.transaction(workspace_id) as session:
         return await store.find(session, workspace_id, run_id)
+
+
+async def test_it_closes_though_a_message_came_as_it_was_told_to(platform, monkeypatch):
+    monkeypatch.setattr(news_module, "CLOSE_SECONDS", 0.01)
+    fresh, forgotten = News(platform.database), asyncio.Event()
+
+    async def listen() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        forgotten.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(fresh, "_listen", listen)
+    with fresh.awaited(uuid7()):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await fresh.close()
+    assert forgotten.is_set()
