@@ -8,6 +8,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api import permissions
 from app.definition.problems import Problem
 from app.services import workspaces
 from app.services.actors import Actor
@@ -32,6 +33,14 @@ async def actor_of(
     if credentials is None:
         raise Unauthenticated("missing_api_key", "Send your workspace's API key as `Authorization: Bearer hf_...`.")
     return await workspaces.authenticate(platform_of(request), credentials.credentials)
+
+
+ActorDep = Annotated[Actor, Depends(actor_of)]
+
+
+async def permitted(request: Request, actor: ActorDep) -> None:
+    """Refuse what the caller's role or scopes leave out. Raises `Forbidden`."""
+    permissions.require(request, actor)
 
 
 async def check_address(request: Request) -> None:
@@ -68,7 +77,6 @@ async def _platform(request: Request) -> Platform:
 
 
 PlatformDep = Annotated[Platform, Depends(_platform)]
-ActorDep = Annotated[Actor, Depends(actor_of)]
 WorkflowId = Annotated[UUID, Path(description="Id of the workflow.")]
 RunId = Annotated[UUID, Path(description="Id of the run.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items of one page.")]

@@ -10,8 +10,8 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
-from api import openapi, problems
-from api.dependencies import actor_of, check_address
+from api import openapi, permissions, problems
+from api.dependencies import actor_of, check_address, permitted
 from api.middleware import RequestIdentity
 from api.routes import (
     actions,
@@ -94,8 +94,11 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     for resource in _RESOURCES:
-        # Who asks is settled before anything else of the request is looked at.
-        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(actor_of), Depends(check_address)])
+        permissions.check(resource.router)
+        # Who asks, and whether they may, is settled before anything else of the request is looked at.
+        app.include_router(
+            resource.router, prefix="/v1", dependencies=[Depends(actor_of), Depends(permitted), Depends(check_address)]
+        )
     app.include_router(health.router)
     app.include_router(approval_pages.router)
     app.include_router(form_pages.router)

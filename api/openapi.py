@@ -42,7 +42,7 @@ TAGS: list[JsonObject] = [
 _PROBLEMS = {
     400: "The request could not be read",
     401: "No API key, or a wrong one",
-    403: "Not taken from this address",
+    403: "Not yours to do, or not taken from this address",
     404: "Not there, or not yours to see",
     405: "A method this address does not take; `Allow` says which it takes",
     409: "The state does not allow it; `detail` says which state and the way out",
@@ -58,10 +58,11 @@ _PROBLEMS = {
 
 
 def problem_answers(*statuses: int) -> dict[int | str, JsonObject]:
-    """The problem documents a route can answer with, for its `responses`; 401, 422 and 503 stand on all."""
+    """The problem documents a route can answer with, for its `responses`; 401, 403, 422 and 503 stand on all."""
     content = {"application/problem+json": {"schema": {"$ref": f"{REFERENCE}{ProblemDocument.__name__}"}}}
     return {
-        status: {"description": _PROBLEMS[status], "content": content} for status in sorted({401, 422, 503, *statuses})
+        status: {"description": _PROBLEMS[status], "content": content}
+        for status in sorted({401, 403, 422, 503, *statuses})
     }
 
 

@@ -50,6 +50,11 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "invalid_api_key": ProblemPage(
         "Unknown API key", "The key is misspelt, was revoked, or belongs to another server."
     ),
+    "not_permitted": ProblemPage(
+        "Not yours to do",
+        "The key or person is known, and the role or the scopes do not reach that far. `detail` names the permission "
+        "that is missing. An administrator of the workspace changes roles; a key's scopes are chosen when it is made.",
+    ),
     # Not there
     "not_found": ProblemPage("There is nothing here", "No resource has this address, or it is not yours to see."),
     "method_not_allowed": ProblemPage(

@@ -31,6 +31,7 @@ _STATUS: Mapping[type[errors.ServiceError], int] = {
     errors.TooLarge: 413,
     errors.TooMany: 429,
     errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
     errors.Unavailable: 503,
 }
 _HEADERS: Mapping[int, Mapping[str, str]] = {

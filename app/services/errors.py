@@ -8,6 +8,7 @@ ServiceError
 ├── TooLarge        more than the limit takes
 ├── TooMany         a limit of the workflow takes no more runs now
 ├── Unauthenticated no key, or a wrong one
+├── Forbidden       not theirs to do
 └── Unavailable     a part (database, Temporal) is down
 """
 
@@ -50,6 +51,9 @@ class TooMany(ServiceError):
 
 
 class Unauthenticated(ServiceError): ...
+
+
+class Forbidden(ServiceError): ...
 
 
 class Unavailable(ServiceError): ...

@@ -1,5 +1,6 @@
 """Workspaces, their settings and their API keys: making them, and telling whose key a request carries."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +9,7 @@ from uuid_utils.compat import uuid7
 from app.db.models import ApiKey, Workspace
 from app.json import JsonObject
 from app.security import api_keys as key_text
+from app.security.permissions import Role
 from app.services.actors import Actor
 from app.services.errors import Invalid, NotFound, Unauthenticated
 from app.services.platform import Platform
@@ -70,13 +72,14 @@ async def authenticate(platform: Platform, key: str) -> Actor:
     presented = key_text.read(key)
     if presented is None:
         raise _wrong_key()
-    if known := platform.actors.get(presented.hash):
+    known = platform.actors.get(presented.hash)
+    if known is not None and not _is_over(known):
         return known
     async with platform.database.transaction(presented.workspace_id) as session:
         for row in await api_keys.with_prefix(session, presented.prefix):
             if key_text.matches(presented, row.hash):
                 await api_keys.note_use(session, row.workspace_id, row.id)
-                actor = Actor(row.workspace_id, row.id, row.name)
+                actor = _actor(row)
                 break
         else:
             raise _wrong_key()
@@ -109,11 +112,26 @@ def settings_of(workspace: Workspace) -> WorkspaceSettings:
     return WorkspaceSettings.model_validate(workspace.settings)
 
 
+def _is_over(actor: Actor) -> bool:
+    return actor.expires_at is not None and actor.expires_at <= datetime.now(UTC)
+
+
 def _new_key(workspace_id: UUID, name: str) -> tuple[ApiKey, str]:
     key = key_text.generate(workspace_id)
     parsed = key_text.read(key)
     assert parsed is not None
     return ApiKey(workspace_id=workspace_id, id=uuid7(), name=name, prefix=parsed.prefix, hash=parsed.hash), key
+
+
+def _actor(row: ApiKey) -> Actor:
+    return Actor(
+        row.workspace_id,
+        row.id,
+        row.name,
+        Role(row.role),
+        None if row.scopes is None else frozenset(row.scopes),
+        expires_at=row.expires_at,
+    )
 
 
 def _name(name: str, what: str) -> str:

@@ -13,8 +13,9 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 async def with_prefix(session: AsyncSession, prefix: str) -> Sequence[ApiKey]:
-    """Keys that begin so and were not revoked."""
-    found = await session.scalars(select(ApiKey).where(ApiKey.prefix == prefix, ApiKey.revoked_at.is_(None)))
+    """Keys that begin so, were not revoked and have not expired."""
+    in_time = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
+    found = await session.scalars(select(ApiKey).where(ApiKey.prefix == prefix, ApiKey.revoked_at.is_(None), in_time))
     return found.all()
 
 

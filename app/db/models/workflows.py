@@ -33,6 +33,11 @@ class ApiKey(Base):
     name: Mapped[str]
     prefix: Mapped[str]
     hash: Mapped[str]
+    role: Mapped[str] = mapped_column(server_default="admin")
+    scopes: Mapped[list[str] | None]
+    """Permissions it is narrowed to; null narrows nothing."""
+    created_by: Mapped[str | None]
+    expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

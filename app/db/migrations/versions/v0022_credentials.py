@@ -1,0 +1,10 @@
+"""Nothing yet (credentials)."""
+
+revision = "0022"
+down_revision = "0021"
+
+
+def upgrade() -> None: ...
+
+
+def downgrade() -> None: ...

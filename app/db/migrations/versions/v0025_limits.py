@@ -1,0 +1,10 @@
+"""Nothing yet (limits)."""
+
+revision = "0025"
+down_revision = "0024"
+
+
+def upgrade() -> None: ...
+
+
+def downgrade() -> None: ...

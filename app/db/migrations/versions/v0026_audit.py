@@ -1,0 +1,10 @@
+"""Nothing yet (audit)."""
+
+revision = "0026"
+down_revision = "0025"
+
+
+def upgrade() -> None: ...
+
+
+def downgrade() -> None: ...

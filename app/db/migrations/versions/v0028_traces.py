@@ -1,0 +1,10 @@
+"""Nothing yet (traces)."""
+
+revision = "0028"
+down_revision = "0027"
+
+
+def upgrade() -> None: ...
+
+
+def downgrade() -> None: ...
