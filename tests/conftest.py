@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -150,12 +151,15 @@ async def workspace(platform: "Platform") -> TestWorkspace:
 
 @pytest.fixture(scope="session")
 async def worker(platform: "Platform") -> AsyncIterator["Worker"]:
-    """A worker in this process on the session's Temporal."""
+    """A worker in this process on the session's Temporal. Nobody misses what it is at when the session ends."""
+    import worker.main as worker_process
     from activities.http_client import HttpClient
-    from worker.main import build_worker
 
     http = HttpClient(platform.settings)
-    async with build_worker(platform, await platform.temporal.client(), http=http) as running:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker_process, "GRACE", timedelta(seconds=1))
+        running = worker_process.build_worker(platform, await platform.temporal.client(), http=http)
+    async with running:
         yield running
     await http.close()
 
