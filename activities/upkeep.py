@@ -45,6 +45,7 @@ class UpkeepActivities:
             self.checks,
             self.purge,
             self.messages,
+            self.deletion,
         ]
 
     @activity.defn(name=LOOK_ACTIVITY)
@@ -98,6 +99,11 @@ class UpkeepActivities:
         """Look into mailboxes, and tell of calls that nothing more is heard of."""
         async with _heartbeats():
             return await self._messages.tend(workspace_ids)
+
+    @activity.defn(name=Duty.DELETION.activity)
+    async def deletion(self, workspace_ids: list[str]) -> UpkeepReport:
+        """Take workspaces away that are being deleted."""
+        return await self._tend(Duty.DELETION, workspace_ids)
 
     async def _tend(self, duty: Duty, workspace_ids: list[str]) -> UpkeepReport:
         async with _heartbeats():

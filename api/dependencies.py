@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api import permissions
 from app.definition.problems import Problem
-from app.services import workspaces
+from app.services import standing, workspaces
 from app.services.actors import Actor
 from app.services.errors import Invalid, Unauthenticated
 from app.services.platform import Platform
@@ -39,7 +39,9 @@ ActorDep = Annotated[Actor, Depends(actor_of)]
 
 
 async def permitted(request: Request, actor: ActorDep) -> None:
-    """Refuse what the caller's role or scopes leave out. Raises `Forbidden`."""
+    """Refuse what the caller's role or scopes leave out, and all of it while the workspace is suspended. Raises
+    `Forbidden`."""
+    await standing.require_usable(platform_of(request), actor.workspace_id)
     permissions.require(request, actor)
 
 

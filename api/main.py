@@ -29,6 +29,8 @@ from api.routes import (
     health,
     hooks,
     inbound,
+    members,
+    platform_keys,
     run_input,
     runs,
     schedules,
@@ -37,6 +39,7 @@ from api.routes import (
     webhooks,
     workflows,
     workspace,
+    workspaces,
 )
 from api.routes import problems as problem_routes
 from api.routes.incoming import messages
@@ -65,6 +68,9 @@ _RESOURCES = (
     inbound,
     catalog,
     workspace,
+    members,
+    workspaces,
+    platform_keys,
 )
 
 

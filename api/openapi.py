@@ -36,6 +36,9 @@ TAGS: list[JsonObject] = [
     {"name": "connections", "description": "Credentials for providers. They are written, used, and never shown."},
     {"name": "catalog", "description": "What a step can do, and the schema of definitions."},
     {"name": "workspace", "description": "Your workspace and its settings."},
+    {"name": "members", "description": "The people of your workspace, and what they may."},
+    {"name": "workspaces", "description": "All workspaces of this installation, for its administrator."},
+    {"name": "platform-keys", "description": "Keys of the installation's administrator."},
     {"name": "health", "description": "Whether this server lives, and whether all it needs is there."},
 ]
 
@@ -68,7 +71,7 @@ def problem_answers(*statuses: int) -> dict[int | str, JsonObject]:
 
 def operation_id(route: APIRoute) -> str:
     """What clients generated from the document call the operation: `runs_cancel`."""
-    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
+    return f"{str(route.tags[0]).replace('-', '_')}_{route.name}" if route.tags else route.name
 
 
 def install(app: FastAPI) -> None:

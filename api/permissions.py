@@ -86,6 +86,16 @@ _OPERATIONS = {
     ),
     "workspace:read": ("workspace_get",),
     "workspace:write": ("workspace_change",),
+    "members:read": ("members_list_members", "members_get"),
+    "members:write": ("members_add", "members_change", "members_remove"),
+    "platform:read": ("workspaces_list_workspaces", "workspaces_get", "platform_keys_list_keys"),
+    "platform:write": (
+        "workspaces_create",
+        "workspaces_change",
+        "workspaces_delete",
+        "platform_keys_create",
+        "platform_keys_revoke",
+    ),
 }
 PERMISSION_OF = MappingProxyType(
     {operation: permission for permission, some in _OPERATIONS.items() for operation in some}

@@ -4,6 +4,7 @@ Every code that a service or the API raises has its entry here; a test holds tha
 """
 
 from api.message_problem_pages import MESSAGE_PAGES
+from api.people_problem_pages import PEOPLE_PAGES
 from api.problem_page import ProblemPage
 from api.trigger_problem_pages import TRIGGER_PAGES
 from api.webhook_problem_pages import WEBHOOK_PAGES
@@ -60,7 +61,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "method_not_allowed": ProblemPage(
         "This method is not taken here", "The address exists; the header `Allow` lists the methods it takes."
     ),
-    "workspace_not_found": ProblemPage("No such workspace", "The workspace of this key is no longer there."),
+    "workspace_not_found": ProblemPage("No such workspace", "It was deleted, or the id is wrong."),
     "workflow_not_found": ProblemPage(
         "No such workflow", "No workflow of this workspace has this id. A deleted workflow cannot be brought back."
     ),
@@ -385,6 +386,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     **TRIGGER_PAGES,
     **WEBHOOK_PAGES,
     **MESSAGE_PAGES,
+    **PEOPLE_PAGES,
 }
 
 __all__ = ["PROBLEM_PAGES", "ProblemPage"]

@@ -25,7 +25,7 @@ from app.json import Json, JsonObject
 from app.security import webhook_tokens
 from app.security.client_addresses import may_deliver
 from app.security.webhook_signatures import Signed, refusal
-from app.services import answering, dispatching, events, runs, subscribing, webhook_facts
+from app.services import answering, dispatching, events, runs, standing, subscribing, webhook_facts
 from app.services.errors import Conflict, ServiceError, TooLarge, Unavailable
 from app.services.handing_over import Key
 from app.services.platform import Platform
@@ -209,6 +209,7 @@ async def _judged(
 ) -> tuple[Hook, T]:
     """What the judge makes of the request. Whoever refuses on the strength of a memory looks again first."""
     hook, remembered = await webhook_facts.remembered(platform, token)
+    await standing.require_open(platform, hook.workspace_id)
     try:
         try:
             return hook, judge(hook, arrived)

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from app.db.models import Run, Version, Workflow
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
-from app.services import admission, queues
+from app.services import admission, queues, standing
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError, TooLarge
 from app.services.input_schema import check_input
 from app.services.parents import Parent, depths_below
@@ -94,10 +94,12 @@ async def start(
     should the run not end at once.
 
     Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
-    unknown variables, `invalid_limit_key`), `TooLarge` and `TooMany`; of a conversation also
-    `ConversationUnderWay`, of a parent `Conflict` (`parent_ended`, `runs_nested_too_deep`).
+    unknown variables, `invalid_limit_key`), `TooLarge`, `TooMany` and `Forbidden` (`workspace_suspended`); of a
+    conversation also `ConversationUnderWay`, of a parent `Conflict` (`parent_ended`, `runs_nested_too_deep`).
     """
     _check_size(platform, input)
+    if parent is None:
+        await standing.require_open(platform, workspace_id)
     asked = idempotency_key is not None and event is None and parent is None and schedule is None
     request = _Request(
         workspace_id=workspace_id,

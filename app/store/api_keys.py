@@ -8,6 +8,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import ApiKey
+from app.security.permissions import Role
 
 USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -17,6 +18,12 @@ async def with_prefix(session: AsyncSession, prefix: str) -> Sequence[ApiKey]:
     in_time = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
     found = await session.scalars(select(ApiKey).where(ApiKey.prefix == prefix, ApiKey.revoked_at.is_(None), in_time))
     return found.all()
+
+
+async def of_platform(session: AsyncSession) -> Sequence[ApiKey]:
+    """The platform's own keys in the order they were made, within a transaction of no workspace."""
+    statement = select(ApiKey).where(ApiKey.role == Role.PLATFORM.value).order_by(ApiKey.id)
+    return (await session.scalars(statement)).all()
 
 
 async def note_use(session: AsyncSession, workspace_id: UUID, key_id: UUID) -> None:
