@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="postgresql:// URL of the role Holdfast works as (must not bypass row-level security)."
     )
+    platform_database_url: str | None = Field(
+        None, description="URL of the role that may ask across workspaces; default: that user's name with `_platform`."
+    )
     migration_database_url: str | None = Field(None, description="URL of the owner of the tables, for `migrate` alone.")
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Key ring, newest first: 32 url-safe base64 bytes each (Fernet)."
@@ -132,7 +135,7 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("database_url", "migration_database_url")
+    @field_validator("database_url", "platform_database_url", "migration_database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:
         if value and not value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):

@@ -68,7 +68,7 @@ async def _create_key(
 
     async with open_platform(settings) as platform:
         if workspace is None and workspace_name is None:
-            workspace = _the_only(await workspaces.ids(platform))
+            workspace = _the_only([id_ for id_, _ in await platform.sweeps.states_after(None, 6)])
         if workspace is not None:
             return workspace, await workspaces.create_api_key(platform, workspace, name)
         row, key = await workspaces.create_workspace(platform, workspace_name or WORKSPACE_NAME)
@@ -81,7 +81,7 @@ def _the_only(ids: list[UUID]) -> UUID | None:
         shown = ", ".join(map(str, ids[:5])) + (", ..." if len(ids) > 5 else "")
         raise CliError(
             ExitCode.USAGE,
-            f"there are {len(ids)} workspaces ({shown}): say which with --workspace, or make one with --new-workspace",
+            f"there are several workspaces ({shown}): say which with --workspace, or make one with --new-workspace",
             code="which_workspace",
         )
     return ids[0] if ids else None

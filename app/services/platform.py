@@ -20,6 +20,7 @@ from app.services.news import News
 from app.services.payload_storage import PayloadStorage
 from app.services.published import Active
 from app.settings import Settings
+from app.store.sweeps import Sweeps
 from app.temporal.connect import TemporalConnection
 from app.temporal.payloads import data_converter
 
@@ -40,6 +41,8 @@ class Platform:
 
     settings: Settings
     database: Database
+    sweeps: Sweeps
+    """What crosses workspaces, as the platform's own role."""
     temporal: TemporalConnection
     keyring: KeyRing
     commits: Commits
@@ -50,6 +53,8 @@ class Platform:
     handing_over: HandingOver = field(default_factory=HandingOver)
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key it was, by the key's hash. A revoked key works that many seconds longer in a process that knew it."""
+    standings: Expiring[UUID, str] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=10_000))
+    """The states of workspaces; empty for one that is gone."""
     actives: Expiring[tuple[UUID, UUID], Active] = field(
         default_factory=lambda: Expiring(seconds=ACTIVE_SECONDS, size=500)
     )
@@ -71,13 +76,15 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     that, and nothing below the services knows it.
     """
     database = Database(settings, on_failure=lambda detail: Unavailable("database_unavailable", detail))
-    temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database)))
+    sweeps = Sweeps.open(settings, lambda detail: Unavailable("database_unavailable", detail))
+    temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database, sweeps)))
     news = News(database)
     handing_over = HandingOver()
     try:
         yield Platform(
             settings=settings,
             database=database,
+            sweeps=sweeps,
             temporal=temporal,
             keyring=KeyRing(settings.encryption_keys),
             commits=Commits(database),
@@ -90,4 +97,5 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     finally:
         await handing_over.close()
         await news.close()
+        await sweeps.close()
         await database.close()

@@ -21,7 +21,6 @@ from app.services import (
     reconciling,
     scheduled,
     scheduling,
-    workspaces,
 )
 from app.services.errors import ServiceError, Unavailable
 from app.services.platform import Platform
@@ -37,6 +36,8 @@ DUTY_SECONDS = 60.0
 _LOOKED_FOR = (
     Duty.EVENTS, Duty.STARTS, Duty.CHILDREN, Duty.SCHEDULES, Duty.CHECKS, Duty.PURGE, Duty.MESSAGES,
 )  # fmt: skip
+_STARTING = (Duty.EVENTS, Duty.STARTS, Duty.MESSAGES)
+"""What begins something new, and rests while a workspace is suspended."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,18 +45,22 @@ _log = logging.getLogger(__name__)
 async def look(platform: Platform, asked: Look) -> Found:
     """Which of the next workspaces need something, and what. Raises `Unavailable` without a database."""
     after = None if asked.after is None else UUID(asked.after)
-    ids = await workspaces.ids_after(platform, after, asked.limit)
+    there = await platform.sweeps.states_after(after, asked.limit)
     gate = asyncio.Semaphore(LOOKS_AT_ONCE)
 
-    async def one(workspace_id: UUID) -> list[Duty]:
+    async def one(workspace_id: UUID, state: str) -> list[Duty]:
+        if state == "deleting":
+            return [Duty.DELETION]
         async with gate:
-            return await _needs(platform, workspace_id)
+            needed = await _needs(platform, workspace_id)
+        return needed if state == "active" else [duty for duty in needed if duty not in _STARTING]
 
     work: dict[str, list[str]] = {}
-    for workspace_id, duties in zip(ids, await asyncio.gather(*map(one, ids)), strict=True):
+    found = await asyncio.gather(*(one(*each) for each in there))
+    for (workspace_id, _), duties in zip(there, found, strict=True):
         for duty in duties:
             work.setdefault(duty.value, []).append(str(workspace_id))
-    return Found(workspaces=len(ids), work=work, last=str(ids[-1]) if len(ids) == asked.limit else None)
+    return Found(workspaces=len(there), work=work, last=str(there[-1][0]) if len(there) == asked.limit else None)
 
 
 async def tend(platform: Platform, duty: Duty, workspace_ids: Sequence[str]) -> UpkeepReport:

@@ -10,8 +10,10 @@ from app.db.models import ApiKey, Workspace
 from app.json import JsonObject
 from app.security import api_keys as key_text
 from app.security.permissions import Role
+from app.services import members
 from app.services.actors import Actor
 from app.services.errors import Invalid, NotFound, Unauthenticated
+from app.services.members import FirstAdmin
 from app.services.platform import Platform
 from app.services.validation import validated
 from app.settings import MAX_RETENTION_DAYS
@@ -19,8 +21,6 @@ from app.store import api_keys, workspaces
 
 FIRST_KEY_NAME = "first key"
 MAX_NAME_LENGTH = 200
-_NONE = UUID(int=0)
-"""A workspace nobody has: its transactions see no row."""
 
 
 class WorkspaceSettings(BaseModel):
@@ -37,30 +37,26 @@ class WorkspaceSettings(BaseModel):
     )
 
 
-async def create_workspace(platform: Platform, name: str) -> tuple[Workspace, str]:
-    """A new workspace and its first API key, which is shown here and never again."""
-    workspace = Workspace(workspace_id=uuid7(), name=_name(name, "workspace"), settings={})
+async def create_workspace(
+    platform: Platform, name: str, *, admin: FirstAdmin | None = None, by: str | None = None
+) -> tuple[Workspace, str]:
+    """A new workspace with its first member, if one is named, and its first API key, which is shown here and never
+    again. Raises `Invalid` (`invalid_name`, `invalid_subject`)."""
+    workspace = Workspace(workspace_id=uuid7(), name=name_of(name, "workspace"), settings={})
     row, key = _new_key(workspace.workspace_id, FIRST_KEY_NAME)
+    row.created_by = by
+    member = None if admin is None else members.first(workspace.workspace_id, admin, by)
     async with platform.database.transaction(workspace.workspace_id) as session:
-        session.add_all([workspace, row])
+        session.add(workspace)
+        # What hangs on it can only be written after it.
+        await session.flush()
+        session.add_all([row] if member is None else [row, member])
     return workspace, key
-
-
-async def ids(platform: Platform) -> list[UUID]:
-    """All workspaces there are: for the platform's own jobs, never for what a caller is answered."""
-    async with platform.database.transaction(_NONE) as session:
-        return await workspaces.all_ids(session)
-
-
-async def ids_after(platform: Platform, after: UUID | None, limit: int) -> list[UUID]:
-    """The same a page at a time, in the order of the ids; None begins with the first."""
-    async with platform.database.transaction(_NONE) as session:
-        return await workspaces.ids_after(session, after, limit)
 
 
 async def create_api_key(platform: Platform, workspace_id: UUID, name: str) -> str:
     """A further key; the answer is the only time its text is seen. Raises `NotFound` for an unknown workspace."""
-    row, key = _new_key(workspace_id, _name(name, "key"))
+    row, key = _new_key(workspace_id, name_of(name, "key"))
     async with platform.database.transaction(workspace_id) as session:
         _there(await workspaces.find(session, workspace_id))
         session.add(row)
@@ -134,7 +130,8 @@ def _actor(row: ApiKey) -> Actor:
     )
 
 
-def _name(name: str, what: str) -> str:
+def name_of(name: str, what: str) -> str:
+    """The name as it is kept. Raises `Invalid` (`invalid_name`)."""
     name = name.strip()
     if not name or len(name) > MAX_NAME_LENGTH:
         raise Invalid("invalid_name", f"a {what} needs a name of 1 to {MAX_NAME_LENGTH} characters")

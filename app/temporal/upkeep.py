@@ -28,7 +28,9 @@ class Duty(StrEnum):
     CHECKS = "checks"
     PURGE = "purge"
     MESSAGES = "messages"
-    """Last: it asks mail servers, which take their time."""
+    """It asks mail servers, which take their time."""
+    DELETION = "deletion"
+    """Last: nothing waits for it."""
 
     @property
     def activity(self) -> str:

@@ -6,6 +6,7 @@ those of what an event is held against only hold it, and texts with it in front 
 
 from app.db.models.base import Base
 from app.db.models.forms import FormSender
+from app.db.models.members import Member
 from app.db.models.messages import Call, Mailbox, MessageAddress
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.schedules import Schedule
@@ -32,6 +33,7 @@ __all__ = [
     "FormSender",
     "Journal",
     "Mailbox",
+    "Member",
     "MessageAddress",
     "Run",
     "Schedule",

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Computed, ForeignKeyConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.models.base import Base
+from app.db.models.base import Base, of_workspace
 from app.json import JsonObject
 
 
@@ -20,6 +20,9 @@ class Workspace(Base):
     name: Mapped[str]
     settings: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
     """`{max_steps: 50, allow_drafts_beside_active: false, retention_days: null}`; absent keys take their defaults."""
+    state: Mapped[str] = mapped_column(server_default="active")
+    """active, suspended (nothing new starts), deleting (for good: upkeep takes all of it away, this row last)."""
+    state_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -28,7 +31,7 @@ class ApiKey(Base):
 
     __tablename__ = "api_keys"
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
     prefix: Mapped[str]
@@ -49,7 +52,7 @@ class Workflow(Base):
     __tablename__ = "workflows"
     __table_args__ = (Index("workflows_slug", "workspace_id", "slug", unique=True),)
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
     slug: Mapped[str]
@@ -149,7 +152,7 @@ class Connection(Base):
     __tablename__ = "connections"
     __table_args__ = (Index("connections_name", "workspace_id", "name", unique=True),)
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
     name: Mapped[str]
