@@ -16,6 +16,7 @@ from api.middleware import RequestIdentity
 from api.routes import (
     actions,
     again,
+    api_keys,
     approval_pages,
     approvals,
     bulk,
@@ -29,6 +30,7 @@ from api.routes import (
     health,
     hooks,
     inbound,
+    me,
     run_input,
     runs,
     schedules,
@@ -65,6 +67,8 @@ _RESOURCES = (
     inbound,
     catalog,
     workspace,
+    api_keys,
+    me,
 )
 
 

@@ -84,6 +84,9 @@ _OPERATIONS = {
         "catalog_get_event_type",
         "catalog_definition_schema",
     ),
+    "me:read": ("me_get",),
+    "keys:read": ("api_keys_list_keys", "api_keys_get"),
+    "keys:write": ("api_keys_create", "api_keys_change", "api_keys_revoke", "api_keys_rotate"),
     "workspace:read": ("workspace_get",),
     "workspace:write": ("workspace_change",),
 }
