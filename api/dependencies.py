@@ -3,20 +3,22 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Query, Request, Security
+from fastapi import Depends, Header, Path, Query, Request, Security
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api import permissions
 from app.definition.problems import Problem
-from app.services import standing, workspaces
+from app.services import signing_in, standing
 from app.services.actors import Actor
 from app.services.errors import Invalid, Unauthenticated
 from app.services.platform import Platform
 
 _bearer = HTTPBearer(
-    auto_error=False, scheme_name="api_key", description="A key of your workspace: `Authorization: Bearer hf_...`"
+    auto_error=False,
+    scheme_name="api_key",
+    description="A key of your workspace, `Authorization: Bearer hf_...`, or a token of the issuer trusted here",
 )
 
 
@@ -27,12 +29,30 @@ def platform_of(request: Request) -> Platform:
 
 
 async def actor_of(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    workspace: Annotated[
+        str | None,
+        Header(
+            alias=signing_in.HEADER,
+            description="Id of the workspace, for people who are members of several. A key has its own.",
+        ),
+    ] = None,
 ) -> Actor:
-    """Whose key the request carries. Raises `Unauthenticated`."""
+    """Whose key or token the request carries. Raises `Unauthenticated`, and what `signing_in` raises."""
     if credentials is None:
         raise Unauthenticated("missing_api_key", "Send your workspace's API key as `Authorization: Bearer hf_...`.")
-    return await workspaces.authenticate(platform_of(request), credentials.credentials)
+    wanted = None if workspace is None else _workspace_id(workspace)
+    request.state.credentials = (credentials.credentials, wanted)
+    return await signing_in.authenticate(platform_of(request), credentials.credentials, wanted)
+
+
+def _workspace_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        problem = Problem(f"header.{signing_in.HEADER}", "is no id of a workspace", "a UUID, as `GET /v1/me` shows it")
+        raise Invalid("invalid_request", f"{signing_in.HEADER} is no id of a workspace.", [problem]) from None
 
 
 ActorDep = Annotated[Actor, Depends(actor_of)]

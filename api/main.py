@@ -16,6 +16,7 @@ from api.middleware import RequestIdentity
 from api.routes import (
     actions,
     again,
+    api_keys,
     approval_pages,
     approvals,
     bulk,
@@ -29,6 +30,7 @@ from api.routes import (
     health,
     hooks,
     inbound,
+    me,
     members,
     platform_keys,
     run_input,
@@ -71,6 +73,8 @@ _RESOURCES = (
     members,
     workspaces,
     platform_keys,
+    api_keys,
+    me,
 )
 
 

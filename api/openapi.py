@@ -12,7 +12,8 @@ REFERENCE = "#/components/schemas/"
 DESCRIPTION = """
 Workflows, their runs, and the events that start and wake them.
 
-* **Who asks**: every call under `/v1` carries an API key, `Authorization: Bearer hf_...`.
+* **Who asks**: every call under `/v1` carries an API key, `Authorization: Bearer hf_...`, or a person's token where the
+  installation takes tokens. Whoever is in several workspaces names one in `Holdfast-Workspace`.
 * **Times** are RFC 3339 in UTC, **ids** UUIDs (version 7), field names `snake_case`. Unknown fields and unknown query
   parameters are refused (422), never ignored.
 * **Lists** answer `{"items": [...], "next_cursor": ...}` and take `limit` and `cursor`.
@@ -39,12 +40,14 @@ TAGS: list[JsonObject] = [
     {"name": "members", "description": "The people of your workspace, and what they may."},
     {"name": "workspaces", "description": "All workspaces of this installation, for its administrator."},
     {"name": "platform-keys", "description": "Keys of the installation's administrator."},
+    {"name": "api_keys", "description": "Keys of the workspace: who may do what with programs."},
+    {"name": "me", "description": "Who asks, and what they may."},
     {"name": "health", "description": "Whether this server lives, and whether all it needs is there."},
 ]
 
 _PROBLEMS = {
     400: "The request could not be read",
-    401: "No API key, or a wrong one",
+    401: "No API key or token, or a wrong one",
     403: "Not yours to do, or not taken from this address",
     404: "Not there, or not yours to see",
     405: "A method this address does not take; `Allow` says which it takes",

@@ -6,6 +6,7 @@ Every code that a service or the API raises has its entry here; a test holds tha
 from api.message_problem_pages import MESSAGE_PAGES
 from api.people_problem_pages import PEOPLE_PAGES
 from api.problem_page import ProblemPage
+from api.signing_problem_pages import SIGNING_PAGES
 from api.trigger_problem_pages import TRIGGER_PAGES
 from api.webhook_problem_pages import WEBHOOK_PAGES
 
@@ -387,6 +388,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     **WEBHOOK_PAGES,
     **MESSAGE_PAGES,
     **PEOPLE_PAGES,
+    **SIGNING_PAGES,
 }
 
 __all__ = ["PROBLEM_PAGES", "ProblemPage"]

@@ -125,6 +125,8 @@ async def _service_error(request: Request, error: errors.ServiceError) -> JSONRe
     if status == 503:
         logger.warning("%s %s: %s (%r)", request.method, shown(request.url.path), error.detail, error.__cause__)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.TooMany) else None
+    if isinstance(error, errors.Unauthenticated) and error.code != "missing_api_key":
+        headers = {"WWW-Authenticate": f'{_HEADERS[401]["WWW-Authenticate"]}, error="invalid_token"'}  # RFC 6750, 3.
     return answer(request, status, error.code, error.detail, problems=error.problems, headers=headers)
 
 

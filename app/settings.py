@@ -6,9 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.security import token_settings
 from app.temporal.messages import MOST_RUN_DATA
 
 MAX_RETENTION_DAYS = 36_500
@@ -60,6 +61,17 @@ class Settings(BaseSettings):
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts, addresses or networks outgoing calls may reach though they are private."
     )
+    jwt_issuer: str | None = Field(None, description="`iss` of the tokens that are taken; none without it.")
+    jwt_audience: str | None = Field(None, description="What must stand in `aud` of tokens.")
+    jwt_jwks_url: str | None = Field(None, description="Where the issuer's public keys are: a JWK Set.")
+    jwt_secret: SecretStr | None = Field(
+        None, validate_default=True, description="Instead of a key set: a secret shared with the issuer (HS256)."
+    )
+    jwt_leeway_seconds: int = Field(30, ge=0, le=300, description="By how much the issuer's clock may differ.")
+    jwt_workspace_claim: str = Field("workspace", min_length=1, description="Claim with the id of the workspace.")
+    jwt_role_claim: str = Field("role", min_length=1, description="Claim with the role, or a list of roles.")
+    jwt_name_claim: str = Field("name", min_length=1, description="Claim with the person's name.")
+    jwt_email_claim: str = Field("email", min_length=1, description="Claim with the person's e-mail address.")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded-For is believed."
     )
@@ -99,6 +111,26 @@ class Settings(BaseSettings):
         for entry in value:
             if not _HOST.fullmatch(entry) and not _is_network(entry):
                 raise ValueError(f"{entry!r} is no host name, address or network (10.0.0.0/8)")
+        return value
+
+    @field_validator("jwt_issuer", "jwt_audience", "jwt_jwks_url", "jwt_secret", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("jwt_jwks_url")
+    @classmethod
+    def _key_set(cls, value: str | None) -> str | None:
+        if value:
+            token_settings.check_address(value)
+        return value
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _tokens(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value:
+            token_settings.check_secret(value.get_secret_value())
+        token_settings.check_together({**info.data, "jwt_secret": value})
         return value
 
     @field_validator("trusted_proxies")

@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
 from api.bodies import RequestBody
@@ -16,6 +16,7 @@ from api.own_responses import own_response
 from api.presenting import run_answer, step_answer
 from api.schemas.base import ListAnswer
 from api.schemas.runs import RunAnswer, RunRequest, StepRecordAnswer
+from api.staying import waited_for
 from app.services import answering, runs
 
 router = APIRouter(tags=["runs"])
@@ -40,6 +41,7 @@ LOCATION = {"Location": {"description": "Address of the run.", "schema": {"type"
 )
 async def start(
     *,
+    request: Request,
     workflow_id: WorkflowId,
     body: Annotated[RunRequest, Depends(START)],
     platform: PlatformDep,
@@ -72,7 +74,8 @@ async def start(
     )
     run = started.run
     if wait is not None:
-        run = await answering.wait_for_answer(platform, run, wait - (clock.time() - asked_at))
+        left = wait - (clock.time() - asked_at)
+        run = await waited_for(request, answering.wait_for_answer(platform, run, left))
         response.headers["Preference-Applied"] = f"wait={wait}"
         if run.response is not None:
             return own_response(run, response.headers)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.db.engine import Database
 from app.security.credentials import KeyRing
+from app.security.tokens import TokenReader
 from app.services.actors import Actor
 from app.services.commits import Commits
 from app.services.dispatches import Dispatches
@@ -19,6 +20,7 @@ from app.services.launches import Launches
 from app.services.news import News
 from app.services.payload_storage import PayloadStorage
 from app.services.published import Active
+from app.services.tokens import token_reader
 from app.settings import Settings
 from app.store.sweeps import Sweeps
 from app.temporal.connect import TemporalConnection
@@ -52,7 +54,11 @@ class Platform:
     deliveries: Deliveries
     handing_over: HandingOver = field(default_factory=HandingOver)
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
-    """Whose key it was, by the key's hash. A revoked key works that many seconds longer in a process that knew it."""
+    """Whose key or token it was, by its hash. What another process revoked works that many seconds longer here."""
+    refused: Expiring[str, bool] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
+    """Keys nobody has, by their hashes: the same wrong key again costs no query. They take no known one's place."""
+    tokens: TokenReader | None = None
+    """Reads bearer tokens; None where none are taken."""
     standings: Expiring[UUID, str] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=10_000))
     """The states of workspaces; empty for one that is gone."""
     actives: Expiring[tuple[UUID, UUID], Active] = field(
@@ -80,6 +86,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database, sweeps)))
     news = News(database)
     handing_over = HandingOver()
+    tokens = token_reader(settings)
     try:
         yield Platform(
             settings=settings,
@@ -93,8 +100,11 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
             news=news,
             deliveries=Deliveries(database),
             handing_over=handing_over,
+            tokens=tokens,
         )
     finally:
+        if tokens is not None:
+            await tokens.close()
         await handing_over.close()
         await news.close()
         await sweeps.close()

@@ -1,6 +1,6 @@
 """Workspaces, their settings and their API keys: making them, and telling whose key a request carries."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,15 +69,17 @@ async def authenticate(platform: Platform, key: str) -> Actor:
     if presented is None:
         raise _wrong_key()
     known = platform.actors.get(presented.hash)
-    if known is not None and not _is_over(known):
+    if known is not None and not known.is_over:
         return known
+    if platform.refused.get(presented.hash):
+        raise _wrong_key()
     async with platform.database.transaction(presented.workspace_id) as session:
         for row in await api_keys.with_prefix(session, presented.prefix):
-            if key_text.matches(presented, row.hash):
+            if (actor := _whose(row, presented)) is not None:
                 await api_keys.note_use(session, row.workspace_id, row.id)
-                actor = _actor(row)
                 break
         else:
+            platform.refused.put(presented.hash, True)
             raise _wrong_key()
     platform.actors.put(presented.hash, actor)
     return actor
@@ -108,10 +110,6 @@ def settings_of(workspace: Workspace) -> WorkspaceSettings:
     return WorkspaceSettings.model_validate(workspace.settings)
 
 
-def _is_over(actor: Actor) -> bool:
-    return actor.expires_at is not None and actor.expires_at <= datetime.now(UTC)
-
-
 def _new_key(workspace_id: UUID, name: str) -> tuple[ApiKey, str]:
     key = key_text.generate(workspace_id)
     parsed = key_text.read(key)
@@ -119,14 +117,24 @@ def _new_key(workspace_id: UUID, name: str) -> tuple[ApiKey, str]:
     return ApiKey(workspace_id=workspace_id, id=uuid7(), name=name, prefix=parsed.prefix, hash=parsed.hash), key
 
 
-def _actor(row: ApiKey) -> Actor:
+def _whose(row: ApiKey, presented: key_text.ReadKey) -> Actor | None:
+    """Who asks with it, if it is the text of this key, or the one before a rotation and still good."""
+    if key_text.matches(presented, row.hash):
+        return _actor(row, row.expires_at)
+    if row.previous_hash is None or row.previous_until is None or not key_text.matches(presented, row.previous_hash):
+        return None
+    actor = _actor(row, min(row.previous_until, row.expires_at or row.previous_until))
+    return None if actor.is_over else actor
+
+
+def _actor(row: ApiKey, expires_at: datetime | None) -> Actor:
     return Actor(
         row.workspace_id,
         row.id,
         row.name,
         Role(row.role),
         None if row.scopes is None else frozenset(row.scopes),
-        expires_at=row.expires_at,
+        expires_at=expires_at,
     )
 
 

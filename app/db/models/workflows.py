@@ -44,6 +44,10 @@ class ApiKey(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    previous_prefix: Mapped[str | None]
+    previous_hash: Mapped[str | None]
+    """The text before the last rotation, which works until `previous_until`."""
+    previous_until: Mapped[datetime | None]
 
 
 class Workflow(Base):
