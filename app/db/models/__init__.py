@@ -7,6 +7,7 @@ those of what an event is held against only hold it, and texts with it in front 
 from app.db.models.base import Base
 from app.db.models.forms import FormSender
 from app.db.models.messages import Call, Mailbox, MessageAddress
+from app.db.models.oauth import OAuthAuthorization, OAuthToken
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.schedules import Schedule
 from app.db.models.waiting import Approval, Event, Wait
@@ -33,6 +34,8 @@ __all__ = [
     "Journal",
     "Mailbox",
     "MessageAddress",
+    "OAuthAuthorization",
+    "OAuthToken",
     "Run",
     "Schedule",
     "Step",
