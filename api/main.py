@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
-from api import openapi, permissions, problems
+from api import openapi, outgoing, permissions, problems
 from api.dependencies import actor_of, check_address, permitted
 from api.middleware import RequestIdentity
 from api.routes import (
@@ -20,6 +20,7 @@ from api.routes import (
     approvals,
     bulk,
     catalog,
+    connection_use,
     connections,
     control,
     event_log,
@@ -29,6 +30,7 @@ from api.routes import (
     health,
     hooks,
     inbound,
+    oauth_pages,
     run_input,
     runs,
     schedules,
@@ -62,6 +64,7 @@ _RESOURCES = (
     webhooks,
     schedules,
     connections,
+    connection_use,
     inbound,
     catalog,
     workspace,
@@ -75,10 +78,12 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if platform is not None:
             yield
+            await outgoing.close(app.state)
             return
         async with open_platform(Settings()) as opened:
             app.state.platform = opened
             yield
+            await outgoing.close(app.state)
 
     # The pages of `/docs` come from the package, not from somebody's network: they work where there is none.
     app = FastAPIOffline(
@@ -103,6 +108,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     app.include_router(approval_pages.router)
     app.include_router(form_pages.router)
     app.include_router(hooks.router)
+    app.include_router(oauth_pages.router)
     app.include_router(messages.router)
     app.include_router(problem_routes.router)
     return app
