@@ -96,7 +96,7 @@ class MessageDuty:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 sock = await self._http.egress.connect(due.config.host, due.config.resolved_port)
-                with _cut_at_the_end(sock):
+                with cut_at_the_end(sock):
                     taken, more = await self._look_into(due, sock, until)
         except (OSError, IMAPClientError, UnicodeError) as problem:
             return await self._failed(due, failure(due.config, problem))
@@ -165,7 +165,7 @@ class MessageDuty:
 
 
 @contextmanager
-def _cut_at_the_end(sock: socket.socket) -> Iterator[None]:
+def cut_at_the_end(sock: socket.socket) -> Iterator[None]:
     """Cut the connection in the end, under whatever thread still waits for it: a server that says a word every few
     seconds would keep it for ever. TLS takes the socket itself away, so that another one for the same does it."""
     line = sock.dup()

@@ -30,12 +30,12 @@ from activities.base import REGISTERED, ActionError, Invocation, RegisteredActio
 from activities.connection_use import ConnectionUse
 from activities.first_tasks import FirstTasks
 from activities.http_client import HttpClient
+from activities.resolving import Resolver
 from app.catalog.base import ActionModel
 from app.catalog.errors import ErrorType
 from app.json import Json, JsonObject
-from app.services import approval_links, connections, local_changes, records
-from app.services.connections import ResolvedConnection
-from app.services.errors import NotFound, ServiceError, Unavailable
+from app.services import approval_links, local_changes, records
+from app.services.errors import Unavailable
 from app.services.local_changes import Afterwards, LocalChange
 from app.services.platform import Platform
 from app.temporal import names
@@ -62,6 +62,7 @@ class ActionRunner:
         """Without `first_tasks` every effect's outcome is looked for."""
         self._platform = platform
         self._http = http
+        self._resolver = Resolver(platform, http)
         self._first_tasks = first_tasks or FirstTasks()
         self._database_answers = True
         self._use = ConnectionUse(platform)
@@ -229,10 +230,11 @@ class ActionRunner:
         links = approval_links.Links(self._platform.settings, UUID(call.workspace_id))
         with _marked(links):
             inputs = _validated(registered, replace(call, inputs=links.linked(call.inputs)))
-        connection = await self._connection(registered, call)
+        connection, renew = await self._resolver.connection(registered, call)
         invocation = Invocation(
             inputs=inputs,
             connection=connection,
+            renew=renew,
             key=call.key,
             http=self._http,
             settings=self._platform.settings,
@@ -266,17 +268,6 @@ class ActionRunner:
             raise ActionError(
                 ErrorType.INTERNAL, f"{call.name}: {call.action} failed: {type(error).__name__}"
             ) from error
-
-    async def _connection(self, registered: RegisteredAction, call: ActionCall) -> ResolvedConnection | None:
-        kind = registered.entry.connection
-        if call.connection is None or kind is None:
-            return None
-        name, workspace = call.connection, UUID(call.workspace_id)
-        try:
-            return await until_available(lambda: connections.resolve(self._platform, workspace, name, kind))
-        except ServiceError as error:
-            type = ErrorType.CONNECTION_MISSING if isinstance(error, NotFound) else ErrorType.CONNECTION_INVALID
-            raise ActionError(type, f"{call.name}: {error.detail}") from error
 
     async def _failed(
         self, registered: RegisteredAction, call: ActionCall, error: ActionError, number: int, started_at: datetime

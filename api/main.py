@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
-from api import openapi, permissions, problems
+from api import openapi, outgoing, permissions, problems
 from api.dependencies import actor_of, check_address, permitted
 from api.middleware import RequestIdentity
 from api.routes import (
@@ -21,6 +21,7 @@ from api.routes import (
     approvals,
     bulk,
     catalog,
+    connection_use,
     connections,
     control,
     event_log,
@@ -32,6 +33,7 @@ from api.routes import (
     inbound,
     me,
     members,
+    oauth_pages,
     platform_keys,
     run_input,
     runs,
@@ -67,6 +69,7 @@ _RESOURCES = (
     webhooks,
     schedules,
     connections,
+    connection_use,
     inbound,
     catalog,
     workspace,
@@ -85,10 +88,12 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if platform is not None:
             yield
+            await outgoing.close(app.state)
             return
         async with open_platform(Settings()) as opened:
             app.state.platform = opened
             yield
+            await outgoing.close(app.state)
 
     # The pages of `/docs` come from the package, not from somebody's network: they work where there is none.
     app = FastAPIOffline(
@@ -113,6 +118,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     app.include_router(approval_pages.router)
     app.include_router(form_pages.router)
     app.include_router(hooks.router)
+    app.include_router(oauth_pages.router)
     app.include_router(messages.router)
     app.include_router(problem_routes.router)
     return app

@@ -68,7 +68,7 @@ _OPERATIONS = {
     "deliveries:write": ("webhooks_replay",),
     "schedules:read": ("schedules_list_schedules", "schedules_of_workflow", "schedules_get"),
     "schedules:write": ("schedules_trigger_now", "schedules_backfill", "schedules_pause", "schedules_resume"),
-    "connections:read": ("connections_list_connections", "connections_get", "connections_show"),
+    "connections:read": ("connections_list_connections", "connections_get", "connections_show", "connections_usage"),
     "connections:write": (
         "connections_create",
         "connections_change",
@@ -76,6 +76,8 @@ _OPERATIONS = {
         "connections_receive",
         "connections_stop",
         "connections_rotate",
+        "connections_test",
+        "connections_authorize",
     ),
     "catalog:read": (
         "catalog_list_actions",

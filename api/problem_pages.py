@@ -3,6 +3,7 @@
 Every code that a service or the API raises has its entry here; a test holds that.
 """
 
+from api.connection_problem_pages import CONNECTION_PAGES
 from api.message_problem_pages import MESSAGE_PAGES
 from api.people_problem_pages import PEOPLE_PAGES
 from api.problem_page import ProblemPage
@@ -389,6 +390,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     **MESSAGE_PAGES,
     **PEOPLE_PAGES,
     **SIGNING_PAGES,
+    **CONNECTION_PAGES,
 }
 
 __all__ = ["PROBLEM_PAGES", "ProblemPage"]

@@ -40,7 +40,7 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
 }
 LOGGED_PLACES = 10
 LONGEST_PLACE = 100
-_SECRET_PATHS = ("/approvals/", "/hooks/", "/messages/")
+_SECRET_PATHS = ("/approvals/", "/hooks/", "/messages/", "/oauth/begin/")
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 
 

@@ -7,13 +7,16 @@ from uuid import UUID
 import typer
 from cryptography.fernet import Fernet
 
+from app.cli.beside_database import with_database
 from app.cli.exits import CliError, ExitCode
+from app.cli.key_rotation import rotate
 from app.cli.options import DataDir, JsonOutput, load_settings
 from app.cli.output import print_json, say
-from app.cli.state import WORKSPACE_NAME, running_group
+from app.cli.state import WORKSPACE_NAME
 from app.settings import Settings
 
 keys_app = typer.Typer(no_args_is_help=True, help="API keys and encryption keys.")
+keys_app.command("rotate")(rotate)
 
 
 @keys_app.command("new-encryption-key")
@@ -42,7 +45,7 @@ def create_key(
     from app.db.engine import RoleBypassesRowSecurity  # noqa: PLC0415 - loads the database's client
     from app.services.errors import Invalid, NotFound, Unavailable  # noqa: PLC0415
 
-    settings = _with_database(load_settings(data_dir=data_dir))
+    settings = with_database(load_settings(data_dir=data_dir))
     try:
         made, key = asyncio.run(_create_key(settings, workspace, workspace_name, name))
     except NotFound as error:
@@ -85,14 +88,3 @@ def _the_only(ids: list[UUID]) -> UUID | None:
             code="which_workspace",
         )
     return ids[0] if ids else None
-
-
-def _with_database(settings: Settings) -> Settings:
-    """The configured database, else the one of the running group."""
-    if settings.database_url is not None:
-        return settings
-    if group := running_group(settings.data_dir):
-        return load_settings(**settings.model_dump(exclude_unset=True), database_url=group.database_url)
-    raise CliError(
-        ExitCode.USAGE, "no database: set HOLDFAST_DATABASE_URL, or start `holdfast dev`", code="no_database"
-    )

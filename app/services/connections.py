@@ -14,11 +14,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from app.catalog.connection_base import fits
 from app.catalog.connections import CONNECTION_KINDS, ConnectionKind
 from app.db.models import Connection
 from app.definition.problems import Problem
 from app.json import JsonObject
 from app.security.credentials import CredentialsError, NoEncryptionKey
+from app.services import oauth_state
+from app.services.connection_usage import in_use, usage_of
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -51,6 +54,9 @@ class _Changes(BaseModel):
     credentials: JsonObject | None = None
 
 
+NO_CONNECTION = UUID(int=0)
+
+
 @dataclass(frozen=True)
 class ResolvedConnection:
     """What an action needs to reach its provider. `credentials` are plain: keep them in the process that uses them."""
@@ -59,6 +65,7 @@ class ResolvedConnection:
     kind: str
     config: JsonObject
     credentials: JsonObject = field(repr=False)
+    id: UUID = NO_CONNECTION
 
 
 async def create(
@@ -80,6 +87,7 @@ async def create(
     known = _kind(new.kind)
     row.config = _config(known, new.config)
     _put_credentials(platform, row, known, new.credentials)
+    oauth_state.begin_anew(row, with_tokens=False)
     try:
         async with platform.database.transaction(workspace_id) as session:
             session.add(row)
@@ -89,12 +97,18 @@ async def create(
 
 
 async def list_(
-    platform: Platform, workspace_id: UUID, *, kind: str | None = None, limit: int = 50, cursor: str | None = None
+    platform: Platform,
+    workspace_id: UUID,
+    *,
+    kind: str | None = None,
+    status: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
 ) -> Page[Connection]:
     """The workspace's connections by name."""
     after = decode_cursor(cursor, lambda key: plain_text(key["name"]))
     async with platform.database.transaction(workspace_id) as session:
-        found = await connections.list_(session, workspace_id, kind=kind, after=after, limit=limit + 1)
+        found = await connections.list_(session, workspace_id, kind=kind, status=status, after=after, limit=limit + 1)
     return page_of(found, limit, lambda row: {"name": row.name})
 
 
@@ -114,17 +128,28 @@ async def update(platform: Platform, workspace_id: UUID, connection_id: UUID, ch
     try:
         async with platform.database.transaction(workspace_id) as session:
             row = await _found(session, workspace_id, connection_id, lock=True)
+            before = row.config
             _change(platform, row, change)
+            if oauth_state.is_other(row, before):
+                await oauth_state.forget(session, row)
+                oauth_state.begin_anew(row, with_tokens=False)
+            elif change.model_fields_set & {"config", "credentials"}:
+                oauth_state.begin_anew(row, with_tokens=await oauth_state.has_tokens(session, row))
             row.updated_at = func.now()
             return row
     except IntegrityError as error:
         raise _name_taken(change.name) from error
 
 
-async def delete(platform: Platform, workspace_id: UUID, connection_id: UUID) -> None:
-    """Delete it with its credentials; steps that name it fail from their next attempt on. Raises `NotFound`."""
+async def delete(platform: Platform, workspace_id: UUID, connection_id: UUID, *, force: bool = False) -> None:
+    """Delete it with its credentials. Raises `NotFound`, and `Conflict` (`connection_in_use`) while something uses it;
+    with `force` that is no hindrance, and steps that name it fail from their next attempt on."""
     async with platform.database.transaction(workspace_id) as session:
-        await session.delete(await _found(session, workspace_id, connection_id, lock=True))
+        row = await _found(session, workspace_id, connection_id, lock=True)
+        refusal = None if force else in_use(row, await usage_of(session, row))
+        if refusal is not None:
+            raise refusal
+        await session.delete(row)
 
 
 async def resolve(platform: Platform, workspace_id: UUID, name: str, kind: str) -> ResolvedConnection:
@@ -137,7 +162,7 @@ async def resolve(platform: Platform, workspace_id: UUID, name: str, kind: str) 
         row = await connections.named(session, workspace_id, name)
     if row is None:
         raise NotFound("connection_not_found", f"There is no connection named {name!r}: make one, or name another.")
-    if row.kind != kind:
+    if not fits(row.kind, kind):
         raise Conflict(
             "connection_wrong_kind", f"The connection {name!r} is of kind {row.kind}; one of kind {kind} is needed."
         )
@@ -152,14 +177,23 @@ def opened(platform: Platform, row: Connection) -> ResolvedConnection:
         )
     except CredentialsError as error:
         raise Conflict("credentials_unreadable", f"The connection {row.name!r} cannot be used: {error}.") from error
-    return ResolvedConnection(row.name, row.kind, row.config, credentials)
+    return ResolvedConnection(row.name, row.kind, row.config, credentials, row.id)
 
 
 async def note_use(platform: Platform, workspace_id: UUID, name: str, *, error: str | None) -> None:
     """Remember that it was used just now and how that ended, for people who look for what is broken."""
     async with platform.database.transaction(workspace_id) as session:
-        status = "active" if error is None else "failing"
-        await connections.note_use(session, workspace_id, name, status=status, error=error)
+        await connections.note_use(session, workspace_id, name, error=error)
+
+
+async def note_test(platform: Platform, workspace_id: UUID, connection_id: UUID, *, error: str | None) -> None:
+    """Remember how a test ended; one that is gone by now is forgotten. Somebody has to authorize a connection that
+    expired or was revoked, whatever else fails."""
+    async with platform.database.transaction(workspace_id) as session:
+        row = await connections.find(session, workspace_id, connection_id, lock=True)
+        if row is not None:
+            status = "active" if error is None else row.status if row.status in connections.AWAITING else "error"
+            await connections.set_status(session, workspace_id, connection_id, status=status, error=error)
 
 
 def _change(platform: Platform, row: Connection, change: _Changes) -> None:

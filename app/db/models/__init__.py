@@ -8,6 +8,7 @@ from app.db.models.base import Base
 from app.db.models.forms import FormSender
 from app.db.models.members import Member
 from app.db.models.messages import Call, Mailbox, MessageAddress
+from app.db.models.oauth import OAuthAuthorization, OAuthToken
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.schedules import Schedule
 from app.db.models.waiting import Approval, Event, Wait
@@ -35,6 +36,8 @@ __all__ = [
     "Mailbox",
     "Member",
     "MessageAddress",
+    "OAuthAuthorization",
+    "OAuthToken",
     "Run",
     "Schedule",
     "Step",
