@@ -8,11 +8,11 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api import permissions
+from api import auditing, permissions
 from app.definition.problems import Problem
 from app.services import workspaces
 from app.services.actors import Actor
-from app.services.errors import Invalid, Unauthenticated
+from app.services.errors import Forbidden, Invalid, Unauthenticated
 from app.services.platform import Platform
 
 _bearer = HTTPBearer(
@@ -39,8 +39,13 @@ ActorDep = Annotated[Actor, Depends(actor_of)]
 
 
 async def permitted(request: Request, actor: ActorDep) -> None:
-    """Refuse what the caller's role or scopes leave out. Raises `Forbidden`."""
-    permissions.require(request, actor)
+    """Refuse what the caller's role or scopes leave out, and say in the audit log who asks. Raises `Forbidden`."""
+    try:
+        permissions.require(request, actor)
+    except Forbidden:
+        await auditing.refused(request, platform_of(request), actor, permissions.of(request))
+        raise
+    auditing.begin(request, platform_of(request), actor)
 
 
 async def check_address(request: Request) -> None:

@@ -18,6 +18,7 @@ from api.routes import (
     again,
     approval_pages,
     approvals,
+    audit_log,
     bulk,
     catalog,
     connections,
@@ -65,6 +66,7 @@ _RESOURCES = (
     inbound,
     catalog,
     workspace,
+    audit_log,
 )
 
 

@@ -36,6 +36,7 @@ TAGS: list[JsonObject] = [
     {"name": "connections", "description": "Credentials for providers. They are written, used, and never shown."},
     {"name": "catalog", "description": "What a step can do, and the schema of definitions."},
     {"name": "workspace", "description": "Your workspace and its settings."},
+    {"name": "audit", "description": "Who did what to what, from where. Entries are added, and never changed."},
     {"name": "health", "description": "Whether this server lives, and whether all it needs is there."},
 ]
 

@@ -100,6 +100,8 @@ def _grant(connection: Connection, name: str) -> None:
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}",
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}",
         "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {}",
+        "REVOKE UPDATE, DELETE ON audit_log FROM {}",
+        "GRANT EXECUTE ON FUNCTION purge_audit_log(integer, integer), forget_audit_log(integer) TO {}",
     ):
         driver.execute(sql.SQL(statement).format(role))
 

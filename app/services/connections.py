@@ -19,6 +19,8 @@ from app.db.models import Connection
 from app.definition.problems import Problem
 from app.json import JsonObject
 from app.security.credentials import CredentialsError, NoEncryptionKey
+from app.services import audit
+from app.services.audit_facts import of_connection
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -83,6 +85,7 @@ async def create(
     try:
         async with platform.database.transaction(workspace_id) as session:
             session.add(row)
+            await audit.note(session, "connection.create", row.id, row.name, after=of_connection(row))
     except IntegrityError as error:
         raise _name_taken(new.name) from error
     return row
@@ -114,8 +117,13 @@ async def update(platform: Platform, workspace_id: UUID, connection_id: UUID, ch
     try:
         async with platform.database.transaction(workspace_id) as session:
             row = await _found(session, workspace_id, connection_id, lock=True)
+            before = of_connection(row)
             _change(platform, row, change)
             row.updated_at = func.now()
+            after = of_connection(row)
+            if "credentials" in changes:
+                after["credentials"]["replaced"] = True
+            await audit.note(session, "connection.update", row.id, row.name, before=before, after=after)
             return row
     except IntegrityError as error:
         raise _name_taken(change.name) from error
@@ -124,7 +132,9 @@ async def update(platform: Platform, workspace_id: UUID, connection_id: UUID, ch
 async def delete(platform: Platform, workspace_id: UUID, connection_id: UUID) -> None:
     """Delete it with its credentials; steps that name it fail from their next attempt on. Raises `NotFound`."""
     async with platform.database.transaction(workspace_id) as session:
-        await session.delete(await _found(session, workspace_id, connection_id, lock=True))
+        row = await _found(session, workspace_id, connection_id, lock=True)
+        await session.delete(row)
+        await audit.note(session, "connection.delete", row.id, row.name, before=of_connection(row))
 
 
 async def resolve(platform: Platform, workspace_id: UUID, name: str, kind: str) -> ResolvedConnection:
