@@ -90,7 +90,7 @@ async def export(
     a `'` in front; `before` and `after` are JSON there."""
     pages = audit_log.export(platform, actor.workspace_id, wanted)
     # What can be refused is refused before the answer begins.
-    first = await anext(pages, ())
+    first = await anext(pages)
     name = f"audit-log-{datetime.now(UTC):%Y-%m-%d}.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(written(format, first, pages), media_type=MEDIA_TYPES[format], headers=headers)

@@ -47,15 +47,14 @@ async def list_(
 
 async def export(platform: Platform, workspace_id: UUID, filter_: AuditFilter) -> AsyncIterator[Sequence[AuditEntry]]:
     """All entries that match, newest first, a thousand at a time: none of what is written from now on, so that it ends.
-    Each thousand is a short transaction of its own."""
+    Each thousand is a short transaction of its own; the first may be none at all."""
     now = datetime.now(UTC)
     filter_ = replace(filter_, until=now if filter_.until is None else min(filter_.until, now))
     before: UUID | None = None
     while True:
         async with platform.database.transaction(workspace_id) as session:
             found = await store.list_(session, workspace_id, filter_, before=before, limit=EXPORTED_TOGETHER)
-        if found:
-            yield found
+        yield found
         if len(found) < EXPORTED_TOGETHER:
             return
         before = found[-1].id
