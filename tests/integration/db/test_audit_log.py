@@ -138,8 +138,9 @@ def test_the_log_of_a_workspace_goes_after_the_workspace(log: Log) -> None:
 def test_nobody_else_may_call_the_functions_that_delete(owners: Log) -> None:
     name = f"stranger_{owners.workspace.hex}"
     owners.connection.execute(f"CREATE ROLE {name}")  # type: ignore[arg-type]
-    for function in ("purge_audit_log(30, 1)", "forget_audit_log(1)"):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege), owners.connection.transaction():
-            owners.connection.execute(f"SET LOCAL ROLE {name}")  # type: ignore[arg-type]
-            owners.connection.execute(f"SELECT {function}")  # type: ignore[arg-type]
+    owners.connection.execute(f"SET ROLE {name}")  # type: ignore[arg-type]
+    for function, arguments in (("purge_audit_log", (30, 1)), ("forget_audit_log", (1,))):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            owners.call(function, *arguments)
+    owners.connection.execute("RESET ROLE")
     owners.connection.execute(f"DROP ROLE {name}")  # type: ignore[arg-type]
