@@ -8,11 +8,11 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api import permissions
+from api import auditing, permissions
 from app.definition.problems import Problem
 from app.services import signing_in, standing
 from app.services.actors import Actor
-from app.services.errors import Invalid, Unauthenticated
+from app.services.errors import Forbidden, Invalid, Unauthenticated
 from app.services.platform import Platform
 
 _bearer = HTTPBearer(
@@ -59,10 +59,16 @@ ActorDep = Annotated[Actor, Depends(actor_of)]
 
 
 async def permitted(request: Request, actor: ActorDep) -> None:
-    """Refuse what the caller's role or scopes leave out, and all of it while the workspace is suspended. Raises
-    `Forbidden`."""
-    await standing.require_usable(platform_of(request), actor.workspace_id)
-    permissions.require(request, actor)
+    """Refuse what the caller's role or scopes leave out, and all of it while the workspace is suspended; say in the
+    audit log who asks. Raises `Forbidden`."""
+    platform = platform_of(request)
+    await standing.require_usable(platform, actor.workspace_id)
+    try:
+        permissions.require(request, actor)
+    except Forbidden:
+        await auditing.refused(request, platform, actor, permissions.of(request))
+        raise
+    auditing.begin(request, platform, actor)
 
 
 async def check_address(request: Request) -> None:

@@ -19,6 +19,7 @@ from api.routes import (
     api_keys,
     approval_pages,
     approvals,
+    audit_log,
     bulk,
     catalog,
     connection_use,
@@ -78,6 +79,7 @@ _RESOURCES = (
     platform_keys,
     api_keys,
     me,
+    audit_log,
 )
 
 

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from api import problems
+from app.services.audit import asking
 
 REQUEST_ID_HEADER = "X-Request-Id"
 
@@ -44,7 +45,8 @@ class RequestIdentity:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_named)
+            with asking(None):  # until the key or token is looked at
+                await self.app(scope, receive, send_named)
         except Exception:
             logger.exception("%s %s failed (request %s)", scope["method"], problems.shown(scope["path"]), request_id)
             if started:

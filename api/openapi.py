@@ -42,6 +42,7 @@ TAGS: list[JsonObject] = [
     {"name": "platform-keys", "description": "Keys of the installation's administrator."},
     {"name": "api_keys", "description": "Keys of the workspace: who may do what with programs."},
     {"name": "me", "description": "Who asks, and what they may."},
+    {"name": "audit", "description": "Who did what to what, from where. Entries are added, and never changed."},
     {"name": "health", "description": "Whether this server lives, and whether all it needs is there."},
 ]
 

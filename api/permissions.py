@@ -101,6 +101,7 @@ _OPERATIONS = {
         "platform_keys_create",
         "platform_keys_revoke",
     ),
+    "audit:read": ("audit_list_entries", "audit_export"),
 }
 PERMISSION_OF = MappingProxyType(
     {operation: permission for permission, some in _OPERATIONS.items() for operation in some}
@@ -116,6 +117,11 @@ def check(router: APIRouter) -> None:
         raise LookupError(f"api/permissions.py names no permission for {', '.join(missing)}")
 
 
+def of(request: Request) -> str:
+    """The permission that the request's route takes."""
+    return PERMISSION_OF[operation_id(request.scope["route"])]
+
+
 def require(request: Request, actor: Actor) -> None:
     """Raises `Forbidden` unless the actor may call the request's route."""
-    actor.require(PERMISSION_OF[operation_id(request.scope["route"])])
+    actor.require(of(request))

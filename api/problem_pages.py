@@ -3,6 +3,7 @@
 Every code that a service or the API raises has its entry here; a test holds that.
 """
 
+from api.audit_problem_pages import AUDIT_PAGES
 from api.connection_problem_pages import CONNECTION_PAGES
 from api.message_problem_pages import MESSAGE_PAGES
 from api.people_problem_pages import PEOPLE_PAGES
@@ -391,6 +392,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     **PEOPLE_PAGES,
     **SIGNING_PAGES,
     **CONNECTION_PAGES,
+    **AUDIT_PAGES,
 }
 
 __all__ = ["PROBLEM_PAGES", "ProblemPage"]

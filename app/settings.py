@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.security import token_settings
 from app.temporal.messages import MOST_RUN_DATA
 
+MIN_AUDIT_RETENTION_DAYS = 30
+"""What the database insists on (migration 0026): nobody who can merely act as Holdfast shortens it."""
 MAX_RETENTION_DAYS = 36_500
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
@@ -95,6 +97,9 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         90, ge=0, le=MAX_RETENTION_DAYS, description="Days that ended runs and events are kept; 0 = for ever."
     )
+    audit_retention_days: int = Field(
+        365, ge=0, le=MAX_RETENTION_DAYS, description="Days that the audit log is kept, 30 at least; 0 = for ever."
+    )
     upkeep_interval_seconds: int = Field(10, ge=1, le=3600, description="Seconds from one pass of upkeep to the next.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -139,6 +144,13 @@ class Settings(BaseSettings):
         for entry in value:
             if not _is_network(entry):
                 raise ValueError(f"{entry!r} is no address or network (10.0.0.0/8)")
+        return value
+
+    @field_validator("audit_retention_days")
+    @classmethod
+    def _audit_retention(cls, value: int) -> int:
+        if 0 < value < MIN_AUDIT_RETENTION_DAYS:
+            raise ValueError(f"must be 0 (for ever) or at least {MIN_AUDIT_RETENTION_DAYS}")
         return value
 
     @field_validator("deployment_name")

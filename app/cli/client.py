@@ -88,6 +88,16 @@ class Api:
             yield response.iter_lines()
 
     @contextmanager
+    def download(self, path: str, **query: Json) -> Iterator[Iterator[str]]:
+        """The pieces of a text; parameters that are None are left out. Raises `CliError`, also where it breaks off."""
+        params = {name: value for name, value in query.items() if value is not None}
+        with self._reaching(), self._client.stream("GET", path, params=params, timeout=_timeout(0)) as response:
+            if response.is_error:
+                response.read()
+            self._check(response)
+            yield response.iter_text()
+
+    @contextmanager
     def _reaching(self) -> Iterator[None]:
         try:
             yield

@@ -67,13 +67,16 @@ async def _create_key(
     settings: Settings, workspace: UUID | None, workspace_name: str | None, name: str
 ) -> tuple[UUID, str]:
     from app.services import workspaces  # noqa: PLC0415 - loads the database's client
+    from app.services.audit import Asking, asking  # noqa: PLC0415
     from app.services.platform import open_platform  # noqa: PLC0415
 
     async with open_platform(settings) as platform:
         if workspace is None and workspace_name is None:
             workspace = _the_only([id_ for id_, _ in await platform.sweeps.states_after(None, 6)])
         if workspace is not None:
-            return workspace, await workspaces.create_api_key(platform, workspace, name)
+            # Nobody signed in: whoever made it has the server's database.
+            with asking(Asking("system", None, "holdfast keys create")):
+                return workspace, await workspaces.create_api_key(platform, workspace, name)
         row, key = await workspaces.create_workspace(platform, workspace_name or WORKSPACE_NAME)
         return row.workspace_id, key
 

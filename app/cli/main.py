@@ -11,6 +11,7 @@ import typer
 from typer._click.exceptions import ClickException
 
 from app.cli.apply import apply
+from app.cli.audit import audit_app
 from app.cli.connections import connections_app
 from app.cli.demo import demo
 from app.cli.deploy import deploy_app
@@ -69,6 +70,7 @@ for _function, _name, _panel in (
 for _group, _name, _panel in (
     (keys_app, "keys", SERVERS),
     (deploy_app, "deploy", SERVERS),
+    (audit_app, "audit", SERVERS),
     (runs_app, "runs", WORKFLOWS),
     (workflows_app, "workflows", WORKFLOWS),
     (events_app, "events", WORKFLOWS),

@@ -20,7 +20,8 @@ from app.db.models import Connection
 from app.definition.problems import Problem
 from app.json import JsonObject
 from app.security.credentials import CredentialsError, NoEncryptionKey
-from app.services import oauth_state
+from app.services import audit, oauth_state
+from app.services.audit_facts import of_connection
 from app.services.connection_usage import in_use, usage_of
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
 from app.services.paging import Page, decode_cursor, page_of, plain_text
@@ -91,6 +92,7 @@ async def create(
     try:
         async with platform.database.transaction(workspace_id) as session:
             session.add(row)
+            await audit.note(session, "connection.create", row.id, row.name, after=of_connection(row))
     except IntegrityError as error:
         raise _name_taken(new.name) from error
     return row
@@ -128,14 +130,18 @@ async def update(platform: Platform, workspace_id: UUID, connection_id: UUID, ch
     try:
         async with platform.database.transaction(workspace_id) as session:
             row = await _found(session, workspace_id, connection_id, lock=True)
-            before = row.config
+            before, config = of_connection(row), row.config
             _change(platform, row, change)
-            if oauth_state.is_other(row, before):
+            if oauth_state.is_other(row, config):
                 await oauth_state.forget(session, row)
                 oauth_state.begin_anew(row, with_tokens=False)
             elif change.model_fields_set & {"config", "credentials"}:
                 oauth_state.begin_anew(row, with_tokens=await oauth_state.has_tokens(session, row))
             row.updated_at = func.now()
+            after = of_connection(row)
+            if "credentials" in changes:
+                after["credentials"]["replaced"] = True
+            await audit.note(session, "connection.update", row.id, row.name, before=before, after=after)
             return row
     except IntegrityError as error:
         raise _name_taken(change.name) from error
@@ -150,6 +156,7 @@ async def delete(platform: Platform, workspace_id: UUID, connection_id: UUID, *,
         if refusal is not None:
             raise refusal
         await session.delete(row)
+        await audit.note(session, "connection.delete", row.id, row.name, before=of_connection(row))
 
 
 async def resolve(platform: Platform, workspace_id: UUID, name: str, kind: str) -> ResolvedConnection:

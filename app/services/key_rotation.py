@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from app.security.credentials import CredentialsError
-from app.services import workspaces
 from app.services.platform import Platform
 from app.store import sealed
 from app.store.sealed import Sealed
@@ -101,7 +100,7 @@ async def _uses(platform: Platform) -> list[KeyUse]:
 
 async def _all_workspaces(platform: Platform) -> AsyncIterator[UUID]:
     after: UUID | None = None
-    while some := await workspaces.ids_after(platform, after, WORKSPACES_AT_ONCE):
-        for workspace_id in some:
+    while some := await platform.sweeps.states_after(after, WORKSPACES_AT_ONCE):
+        for workspace_id, _ in some:
             yield workspace_id
-        after = some[-1]
+        after, _ = some[-1]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 KEY_CACHE_SECONDS = 5.0
 ACTIVE_SECONDS = 300.0
 HOOK_SECONDS = 5.0
+REFUSAL_SECONDS = 60.0
 
 Fields = tuple[tuple[str, ...], tuple[str, ...]]
 """In which fields the keys of subscriptions stand, and those of open waits."""
@@ -72,6 +73,10 @@ class Platform:
     that is all."""
     hooks: "Expiring[str, Hook]" = field(default_factory=lambda: Expiring(seconds=HOOK_SECONDS, size=1000))
     """Webhooks that deliveries came to, by their tokens' hashes. What is taken is kept only while they are still so."""
+    refusals: Expiring[tuple[UUID, str, str], bool] = field(
+        default_factory=lambda: Expiring(seconds=REFUSAL_SECONDS, size=10_000)
+    )
+    """Who was refused which permission lately, so that the audit log has it once in this time."""
 
 
 @asynccontextmanager

@@ -19,7 +19,8 @@ from app.definition.model import Definition
 from app.definition.parse import digest, parse
 from app.definition.problems import DefinitionInvalid, Problem
 from app.json import Json
-from app.services import editing, queues, scheduling, subscribing
+from app.services import audit, editing, queues, scheduling, subscribing
+from app.services.audit_facts import of_workflow
 from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, whole_number
 from app.services.platform import Platform
@@ -80,7 +81,12 @@ async def publish(
     """
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
+        before = {**of_workflow(workflow), "version": workflow.latest_version, "digest": None}
         made = await publish_draft(session, workflow, comment=comment, activate=activate, published_by=published_by)
+        after = {**of_workflow(workflow), "version": workflow.latest_version, "digest": None}
+        if before["version"] != after["version"]:
+            after["digest"] = made.digest
+        await audit.note(session, "workflow.publish", workflow_id, workflow.name, before=before, after=after)
     if activate:
         await scheduling.sync_workflow(platform, workspace_id, workflow_id)
         await queues.wake(platform, workspace_id, workflow_id)
@@ -132,8 +138,12 @@ async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) ->
         await decide_alone(session, workspace_id, definition)
         if errors := await circles(session, workspace_id, definition, workflow):
             raise editing.invalid_definition(errors)
+        before = of_workflow(workflow)
         if await _run_version(session, workflow, latest):
             editing.touch(workflow)
+        await audit.note(
+            session, "workflow.activate", workflow_id, workflow.name, before=before, after=of_workflow(workflow)
+        )
     await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     await queues.wake(platform, workspace_id, workflow_id)
     return workflow
@@ -149,7 +159,11 @@ async def pause(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Wo
                 "workflow_not_active",
                 f'The workflow "{workflow.name}" has the status {workflow.status}; only an active one can be paused.',
             )
+        before = of_workflow(workflow)
         await _rest(session, workflow, "paused")
+        await audit.note(
+            session, "workflow.pause", workflow_id, workflow.name, before=before, after=of_workflow(workflow)
+        )
     await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     return workflow
 
@@ -158,7 +172,11 @@ async def archive(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> 
     """Put the workflow away, from every status; runs under way go on, and `activate` brings it back."""
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
+        before = of_workflow(workflow)
         await _rest(session, workflow, "archived")
+        await audit.note(
+            session, "workflow.archive", workflow_id, workflow.name, before=before, after=of_workflow(workflow)
+        )
     await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     return workflow
 
@@ -187,7 +205,10 @@ async def restore(platform: Platform, workspace_id: UUID, workflow_id: UUID, num
         workflow = await editing.locked(session, workspace_id, workflow_id)
         wanted = await _version(session, workflow, number)
         editing.require_changeable(workflow, await editing.settings(session, workspace_id))
+        before = of_workflow(workflow)
         editing.put_draft(workflow, wanted.definition)
+        after = {**of_workflow(workflow), "version": number}
+        await audit.note(session, "workflow.restore", workflow_id, workflow.name, before=before, after=after)
         return workflow
 
 

@@ -111,6 +111,7 @@ async def _needs(platform: Platform, workspace_id: UUID) -> list[Duty]:
         untold_for=scheduled.UNTOLD_FOR,
         untold_again_after=scheduled.AGAIN_AFTER,
         retention_days=platform.settings.retention_days,
+        audit_retention_days=platform.settings.audit_retention_days,
     )
     ((needs,),) = await platform.database.run(workspace_id, statement)
     return [duty for duty, needed in zip(_LOOKED_FOR, needs, strict=True) if needed]

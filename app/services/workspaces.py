@@ -10,7 +10,7 @@ from app.db.models import ApiKey, Workspace
 from app.json import JsonObject
 from app.security import api_keys as key_text
 from app.security.permissions import Role
-from app.services import members
+from app.services import audit, members
 from app.services.actors import Actor
 from app.services.errors import Invalid, NotFound, Unauthenticated
 from app.services.members import FirstAdmin
@@ -60,6 +60,8 @@ async def create_api_key(platform: Platform, workspace_id: UUID, name: str) -> s
     async with platform.database.transaction(workspace_id) as session:
         _there(await workspaces.find(session, workspace_id))
         session.add(row)
+        after = {"name": row.name, "prefix": row.prefix, "role": row.role}
+        await audit.note(session, "api_key.create", row.id, row.name, after=after)
     return key
 
 
@@ -101,7 +103,9 @@ async def update_settings(platform: Platform, workspace_id: UUID, changes: JsonO
             code="invalid_settings",
             subject="the workspace's settings",
         )
-        workspace.settings = settings.model_dump()
+        before, after = settings_of(workspace).model_dump(), settings.model_dump()
+        workspace.settings = after
+        await audit.note(session, "workspace.update", workspace_id, workspace.name, before=before, after=after)
         return workspace
 
 

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from app.db.engine import Statement
 from app.json import Json, JsonObject
-from app.store.purge import EXPIRED_DELIVERY, EXPIRED_EVENT, EXPIRED_RUN, EXPIRED_SENDER
+from app.store.purge import EXPIRED_DELIVERY, EXPIRED_ENTRY, EXPIRED_EVENT, EXPIRED_RUN, EXPIRED_SENDER
 
 # Runs that nobody asked Temporal about for a while. Pending ones are not there yet.
 _UNCHECKED: LiteralString = """
@@ -71,6 +71,7 @@ _LOOK = f"""
             (SELECT true FROM events WHERE {EXPIRED_EVENT} ORDER BY received_at LIMIT 1),
             (SELECT true FROM form_senders WHERE {EXPIRED_SENDER} ORDER BY free_at LIMIT 1),
             (SELECT true FROM deliveries WHERE {EXPIRED_DELIVERY} ORDER BY received_at LIMIT 1),
+            (SELECT {EXPIRED_ENTRY} FROM audit_log WHERE workspace_id = %(workspace_id)s ORDER BY id LIMIT 1),
             false),
         COALESCE(
             (SELECT true FROM mailboxes
@@ -125,6 +126,7 @@ def look(
     untold_for: timedelta,
     untold_again_after: timedelta,
     retention_days: int,
+    audit_retention_days: int,
 ) -> Statement:
     """Whether there is work: one row `(events, starts, children, schedules, checks, purge, messages)`, each true or
     false."""
@@ -140,6 +142,7 @@ def look(
             "untold_for": untold_for,
             "untold_again_after": untold_again_after,
             "retention_days": retention_days,
+            "audit_retention_days": audit_retention_days,
         },
     )
 

@@ -4,6 +4,7 @@ Columns only; queries live in `app/store`. Primary keys start with the workspace
 those of what an event is held against only hold it, and texts with it in front are looked for (`Subscription.address`).
 """
 
+from app.db.models.audit import AuditEntry
 from app.db.models.base import Base
 from app.db.models.forms import FormSender
 from app.db.models.members import Member
@@ -26,6 +27,7 @@ from app.db.models.workflows import (
 __all__ = [
     "ApiKey",
     "Approval",
+    "AuditEntry",
     "Base",
     "Call",
     "Connection",
