@@ -5,6 +5,7 @@ Every code that a service or the API raises has its entry here; a test holds tha
 
 from api.message_problem_pages import MESSAGE_PAGES
 from api.problem_page import ProblemPage
+from api.request_problem_pages import REQUEST_PAGES
 from api.trigger_problem_pages import TRIGGER_PAGES
 from api.webhook_problem_pages import WEBHOOK_PAGES
 
@@ -382,6 +383,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "internal_error": ProblemPage(
         "Something broke here", "This is a mistake of the server. The log of the API holds the `request_id`."
     ),
+    **REQUEST_PAGES,
     **TRIGGER_PAGES,
     **WEBHOOK_PAGES,
     **MESSAGE_PAGES,
