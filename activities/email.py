@@ -4,6 +4,7 @@ How a message looks is `email_message.py`'s. The egress rule holds for mail serv
 connection is made to the address that was checked, and TLS still verifies the name.
 """
 
+import asyncio
 import base64
 import ssl
 from collections.abc import Sequence
@@ -68,6 +69,11 @@ async def email_send(call: Invocation[EmailSendInputs]) -> EmailSendOutputs:
         written = message.as_bytes()
     except ValueError as error:
         raise ActionError(ErrorType.INVALID_INPUT, f"the message cannot be written: {error}") from error
+    if len(written) > call.settings.max_call_bytes:
+        raise ActionError(
+            ErrorType.INVALID_INPUT,
+            f"the message is {len(written):,} bytes; at most {call.settings.max_call_bytes:,} are sent in one call",
+        )
     rejected = await _deliver(call, config, credentials, envelope, written)
     refused = {each.address for each in rejected}
     return EmailSendOutputs(
@@ -126,23 +132,25 @@ async def _deliver(
     """One SMTP transaction; returns the recipients that were refused. Raises `ActionError` when all were."""
     server = f"{config.host}:{config.resolved_port}"
     try:
-        sock = await call.http.egress.connect(config.host, config.resolved_port)
-        # An address literal (RFC 5321, 4.1.3) names this side without asking a name server about it.
-        own = sock.getsockname()[0]
-        client = aiosmtplib.SMTP(
-            hostname=config.host,
-            sock=sock,
-            local_hostname=f"[IPv6:{own}]" if ":" in own else f"[{own}]",
-            username=credentials.username,
-            password=credentials.password,
-            use_tls=config.security == "tls",
-            start_tls=config.security == "starttls",
-            tls_context=call.http.tls,
-            timeout=COMMAND_SECONDS,
-        )
-        async with client:
-            options = ["SMTPUTF8"] if envelope.international else []
-            refused, _ = await client.sendmail(envelope.sender, envelope.recipients, message, mail_options=options)
+        # Each command has a time; a server that uses all of it each time must not take for ever.
+        async with asyncio.timeout(call.settings.max_call_seconds):
+            sock = await call.http.egress.connect(config.host, config.resolved_port)
+            # An address literal (RFC 5321, 4.1.3) names this side without asking a name server about it.
+            own = sock.getsockname()[0]
+            client = aiosmtplib.SMTP(
+                hostname=config.host,
+                sock=sock,
+                local_hostname=f"[IPv6:{own}]" if ":" in own else f"[{own}]",
+                username=credentials.username,
+                password=credentials.password,
+                use_tls=config.security == "tls",
+                start_tls=config.security == "starttls",
+                tls_context=call.http.tls,
+                timeout=COMMAND_SECONDS,
+            )
+            async with client:
+                options = ["SMTPUTF8"] if envelope.international else []
+                refused, _ = await client.sendmail(envelope.sender, envelope.recipients, message, mail_options=options)
     except aiosmtplib.SMTPRecipientsRefused as error:
         raise reply_error(server, _rejections(error.recipients)) from error
     except (aiosmtplib.SMTPException, OSError, ssl.SSLError, ValueError) as error:

@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Largest request body the API takes.")
     max_event_bytes: int = Field(512 * 1024, ge=1024, description="Largest event data or run input.")
     max_response_bytes: int = Field(1_000_000, ge=1024, description="Largest answer an action takes from a provider.")
+    max_call_bytes: int = Field(
+        32 * 1024 * 1024,
+        ge=64 * 1024,
+        description="Most an outgoing call may send and take together, redirects included.",
+    )
+    max_call_seconds: float = Field(300.0, gt=0, le=3600, description="Longest an outgoing call may take.")
     max_step_output_bytes: int = Field(
         1024 * 1024, ge=1024, le=1_700_000, description="Most one step may hand on, as JSON."
     )

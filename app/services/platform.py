@@ -15,6 +15,7 @@ from app.services.errors import Unavailable
 from app.services.expiring import Expiring
 from app.services.handing_over import HandingOver
 from app.services.keeping_deliveries import Deliveries
+from app.services.known_hosts import KnownHosts
 from app.services.launches import Launches
 from app.services.news import News
 from app.services.payload_storage import PayloadStorage
@@ -48,6 +49,7 @@ class Platform:
     news: News
     deliveries: Deliveries
     handing_over: HandingOver = field(default_factory=HandingOver)
+    known_hosts: KnownHosts = field(default_factory=KnownHosts)
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key it was, by the key's hash. A revoked key works that many seconds longer in a process that knew it."""
     actives: Expiring[tuple[UUID, UUID], Active] = field(
