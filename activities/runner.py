@@ -34,7 +34,7 @@ from activities.resolving import Resolver
 from app.catalog.base import ActionModel
 from app.catalog.errors import ErrorType
 from app.json import Json, JsonObject
-from app.services import approval_links, local_changes, records
+from app.services import approval_links, egress, local_changes, records
 from app.services.errors import Unavailable
 from app.services.local_changes import Afterwards, LocalChange
 from app.services.platform import Platform
@@ -236,7 +236,7 @@ class ActionRunner:
             connection=connection,
             renew=renew,
             key=call.key,
-            http=self._http,
+            http=self._http if local is not None else await self._client(UUID(call.workspace_id)),
             settings=self._platform.settings,
             step=call.name,
             attempt=number,
@@ -250,6 +250,11 @@ class ActionRunner:
             if connection is not None:
                 await self._use.note(UUID(call.workspace_id), connection.name, error)
             raise
+
+    async def _client(self, workspace_id: UUID) -> HttpClient:
+        """The HTTP client as the workspace may use it."""
+        hosts = await until_available(lambda: egress.hosts_of(self._platform, workspace_id))
+        return self._http.within(workspace_id, hosts)
 
     @staticmethod
     async def _called(registered: RegisteredAction, invocation: Invocation[Any], call: ActionCall) -> Json:

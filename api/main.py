@@ -10,9 +10,12 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
-from api import openapi, outgoing, permissions, problems
+from api import docs_pages, openapi, outgoing, permissions, problems
+from api.connections import SERVER_OPTIONS
+from api.cors import Cors
 from api.dependencies import actor_of, check_address, permitted
 from api.middleware import RequestIdentity
+from api.request_limits import RequestLimits
 from api.routes import (
     actions,
     again,
@@ -48,6 +51,8 @@ from api.routes import (
 )
 from api.routes import problems as problem_routes
 from api.routes.incoming import messages
+from api.security_headers import SecurityHeaders
+from api.streams import Streams
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 
@@ -104,10 +109,16 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        static_url=docs_pages.STATIC,
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.platform = platform
-    app.add_middleware(RequestIdentity)
+    app.state.streams = Streams()
+    # The last one is the outermost.
+    for middleware in (RequestLimits, RequestIdentity, Cors, SecurityHeaders):
+        app.add_middleware(middleware)
     problems.install(app)
     openapi.install(app)
     for resource in _RESOURCES:
@@ -123,6 +134,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     app.include_router(oauth_pages.router)
     app.include_router(messages.router)
     app.include_router(problem_routes.router)
+    app.include_router(docs_pages.router)
     return app
 
 
@@ -134,12 +146,8 @@ def main() -> None:
         create_app(),
         host=settings.api_host,
         port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Whom to believe about the client's address is `HOLDFAST_TRUSTED_PROXIES`' to say.
-        proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        **SERVER_OPTIONS,
     )
 
 

@@ -36,6 +36,8 @@ _STATUS: Mapping[type[errors.ServiceError], int] = {
 }
 _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": 'Bearer realm="holdfast"'},
+    # The rest of a body that is not waited for must not be read as a request.
+    408: {"Connection": "close"},
     503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
 }
 LOGGED_PLACES = 10

@@ -77,9 +77,19 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded-For is believed."
     )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins (https://app.example.com) whose pages may call the API from a browser."
+    )
+    max_streams: int = Field(500, ge=10, description="Most streams of runs that a process of the API keeps open.")
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Largest request body the API takes.")
     max_event_bytes: int = Field(512 * 1024, ge=1024, description="Largest event data or run input.")
     max_response_bytes: int = Field(1_000_000, ge=1024, description="Largest answer an action takes from a provider.")
+    max_call_bytes: int = Field(
+        32 * 1024 * 1024,
+        ge=64 * 1024,
+        description="Most an outgoing call may send and take together, redirects included.",
+    )
+    max_call_seconds: float = Field(300.0, gt=0, le=3600, description="Longest an outgoing call may take.")
     max_step_output_bytes: int = Field(
         1024 * 1024, ge=1024, le=1_700_000, description="Most one step may hand on, as JSON."
     )
@@ -103,7 +113,7 @@ class Settings(BaseSettings):
     upkeep_interval_seconds: int = Field(10, ge=1, le=3600, description="Seconds from one pass of upkeep to the next.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("encryption_keys", "egress_allow", "trusted_proxies", mode="before")
+    @field_validator("encryption_keys", "egress_allow", "trusted_proxies", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -151,6 +161,16 @@ class Settings(BaseSettings):
     def _audit_retention(cls, value: int) -> int:
         if 0 < value < MIN_AUDIT_RETENTION_DAYS:
             raise ValueError(f"must be 0 (for ever) or at least {MIN_AUDIT_RETENTION_DAYS}")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if not re.fullmatch(r"https?://[a-z0-9.\-_\[\]:]+", entry):
+                raise ValueError(
+                    f"{entry!r} is no origin: write scheme, host and port alone, as https://app.example.com"
+                )
         return value
 
     @field_validator("deployment_name")

@@ -16,6 +16,7 @@ from app.services.errors import Unavailable
 from app.services.expiring import Expiring
 from app.services.handing_over import HandingOver
 from app.services.keeping_deliveries import Deliveries
+from app.services.known_hosts import KnownHosts
 from app.services.launches import Launches
 from app.services.news import News
 from app.services.payload_storage import PayloadStorage
@@ -54,6 +55,7 @@ class Platform:
     news: News
     deliveries: Deliveries
     handing_over: HandingOver = field(default_factory=HandingOver)
+    known_hosts: KnownHosts = field(default_factory=KnownHosts)
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key or token it was, by its hash. What another process revoked works that many seconds longer here."""
     refused: Expiring[str, bool] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))

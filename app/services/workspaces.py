@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 from app.db.models import ApiKey, Workspace
 from app.json import JsonObject
 from app.security import api_keys as key_text
+from app.security.egress_hosts import EgressSettings
 from app.security.permissions import Role
 from app.services import audit, members
 from app.services.actors import Actor
@@ -35,6 +36,7 @@ class WorkspaceSettings(BaseModel):
     retention_days: int | None = Field(
         None, ge=0, le=MAX_RETENTION_DAYS, description="Days that ended runs and events are kept; 0 = for ever."
     )
+    egress: EgressSettings = Field(EgressSettings(), description="Where actions may call.")
 
 
 async def create_workspace(
@@ -106,7 +108,8 @@ async def update_settings(platform: Platform, workspace_id: UUID, changes: JsonO
         before, after = settings_of(workspace).model_dump(), settings.model_dump()
         workspace.settings = after
         await audit.note(session, "workspace.update", workspace_id, workspace.name, before=before, after=after)
-        return workspace
+    platform.known_hosts.put(workspace_id, settings.egress.hosts())
+    return workspace
 
 
 def settings_of(workspace: Workspace) -> WorkspaceSettings:
