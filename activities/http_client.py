@@ -8,7 +8,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -90,7 +90,9 @@ def parse_url(text: str) -> URL:
 class HttpClient:
     """One for a process. Sessions are opened on first use, for the event loop that uses them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, traceparent: Callable[[], str | None] | None = None) -> None:
+        """`traceparent` gives the header that carries a trace on, where traces are on."""
+        self._traceparent = traceparent
         self.egress = EgressPolicy(settings.egress_allow)
         self._max_bytes = settings.max_response_bytes
         self._sessions: dict[tuple[asyncio.AbstractEventLoop, bool], aiohttp.ClientSession] = {}
@@ -122,6 +124,9 @@ class HttpClient:
             target = target.extend_query(params)
         hop = _Hop(method, target, CIMultiDict(headers or {}), data)
         hop.headers.setdefault("User-Agent", USER_AGENT)
+        if self._traceparent is not None and (parent := self._traceparent()) is not None:
+            # To the first origin alone: it is none of those that travel on with a redirect.
+            hop.headers.setdefault("traceparent", parent)
         limit = min(max_bytes or self._max_bytes, self._max_bytes)
         started = time.perf_counter()
         try:

@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api import permissions
 from app.definition.problems import Problem
+from app.observing import context
 from app.services import workspaces
 from app.services.actors import Actor
 from app.services.errors import Invalid, Unauthenticated
@@ -32,7 +33,10 @@ async def actor_of(
     """Whose key the request carries. Raises `Unauthenticated`."""
     if credentials is None:
         raise Unauthenticated("missing_api_key", "Send your workspace's API key as `Authorization: Bearer hf_...`.")
-    return await workspaces.authenticate(platform_of(request), credentials.credentials)
+    actor = await workspaces.authenticate(platform_of(request), credentials.credentials)
+    who = {"key_id": str(actor.key_id)} if actor.key_id else {"subject": actor.subject or ""}
+    context.note(workspace_id=str(actor.workspace_id), **who)
+    return actor
 
 
 ActorDep = Annotated[Actor, Depends(actor_of)]

@@ -1,6 +1,5 @@
 """The API process: the application with its routes, errors and documentation, and how it is run."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -11,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
 from api import openapi, permissions, problems
+from api.access import Access
 from api.dependencies import actor_of, check_address, permitted
 from api.middleware import RequestIdentity
 from api.routes import (
@@ -40,6 +40,8 @@ from api.routes import (
 )
 from api.routes import problems as problem_routes
 from api.routes.incoming import messages
+from app.observing import logs
+from app.observing.process import observed
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 
@@ -76,9 +78,11 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         if platform is not None:
             yield
             return
-        async with open_platform(Settings()) as opened:
-            app.state.platform = opened
-            yield
+        settings = Settings()
+        with observed(settings, "api") as observing:
+            async with open_platform(settings, observing) as opened:
+                app.state.platform = opened
+                yield
 
     # The pages of `/docs` come from the package, not from somebody's network: they work where there is none.
     app = FastAPIOffline(
@@ -90,7 +94,8 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.platform = platform
-    app.add_middleware(RequestIdentity)
+    app.add_middleware(Access)
+    app.add_middleware(RequestIdentity)  # the last one added is the first to see a request
     problems.install(app)
     openapi.install(app)
     for resource in _RESOURCES:
@@ -111,7 +116,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
 def main() -> None:
     """Serve until told to stop: `python -m api.main`."""
     settings = _settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(settings)
     uvicorn.run(
         create_app(),
         host=settings.api_host,

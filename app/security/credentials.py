@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
 from app.json import JsonObject
+from app.observing.context import hide
 
 
 class CredentialsError(Exception):
@@ -32,7 +33,7 @@ class Undecryptable(CredentialsError):
 
 
 class KeyRing:
-    """The encryption keys of this process, newest first."""
+    """The encryption keys of this process, newest first. What passes through here is kept out of the log."""
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         """Each key is 32 url-safe base64 bytes. Raises `ValueError` naming the place of one that is not."""
@@ -40,6 +41,7 @@ class KeyRing:
 
     def encrypt(self, value: JsonObject, *, context: str) -> str:
         """A ciphertext that `decrypt` opens for the same context only. Raises `NoEncryptionKey`."""
+        hide(value)
         plain = json.dumps({"context": context, "value": value}, allow_nan=False)
         return self._ring().encrypt(plain.encode()).decode()
 
@@ -55,6 +57,7 @@ class KeyRing:
         if plain["context"] != context:
             raise Undecryptable("these credentials were saved for another connection: save them again")
         value: JsonObject = plain["value"]
+        hide(value)
         return value
 
     @staticmethod

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.db.engine import Database
+from app.observing.process import Observing
 from app.security.credentials import KeyRing
 from app.services.actors import Actor
 from app.services.commits import Commits
@@ -61,17 +62,26 @@ class Platform:
     that is all."""
     hooks: "Expiring[str, Hook]" = field(default_factory=lambda: Expiring(seconds=HOOK_SECONDS, size=1000))
     """Webhooks that deliveries came to, by their tokens' hashes. What is taken is kept only while they are still so."""
+    observing: Observing = field(default_factory=Observing)
+    """What the process counts, and the traces it sends."""
 
 
 @asynccontextmanager
-async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
+async def open_platform(settings: Settings, observing: Observing | None = None) -> AsyncIterator[Platform]:
     """Open the database pool and a lazy Temporal connection; both connect on first use and reconnect by themselves.
 
     The one place where a database that cannot be reached becomes `Unavailable`: whatever uses `platform.database` gets
     that, and nothing below the services knows it.
     """
     database = Database(settings, on_failure=lambda detail: Unavailable("database_unavailable", detail))
-    temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database)))
+    observing = observing or Observing()
+    observing.metrics.watch_pools(database.usage)
+    temporal = TemporalConnection(
+        settings,
+        data_converter=data_converter(PayloadStorage(database)),
+        runtime=observing.runtime,
+        interceptors=() if observing.traces is None else (observing.traces.interceptor,),
+    )
     news = News(database)
     handing_over = HandingOver()
     try:
@@ -86,6 +96,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
             news=news,
             deliveries=Deliveries(database),
             handing_over=handing_over,
+            observing=observing,
         )
     finally:
         await handing_over.close()
