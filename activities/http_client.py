@@ -9,7 +9,7 @@ import copy
 import re
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,7 +98,15 @@ def parse_url(text: str) -> URL:
 class HttpClient:
     """One for a process. Sessions are opened on first use, for the event loop that uses them."""
 
-    def __init__(self, settings: Settings, *, names: NameLookups | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        names: NameLookups | None = None,
+        traceparent: Callable[[], str | None] | None = None,
+    ) -> None:
+        """`traceparent` gives the header that carries a trace on, where traces are on."""
+        self._traceparent = traceparent
         self.egress = EgressPolicy(settings.egress_allow, names=names)
         self._max_bytes = settings.max_response_bytes
         self._most = settings.max_call_bytes
@@ -139,6 +147,9 @@ class HttpClient:
             target = target.extend_query(params)
         hop = _Hop(method, target, CIMultiDict(headers or {}), data)
         hop.headers.setdefault("User-Agent", USER_AGENT)
+        if self._traceparent is not None and (parent := self._traceparent()) is not None:
+            # To the first origin alone: it is none of those that travel on with a redirect.
+            hop.headers.setdefault("traceparent", parent)
         limit = min(max_bytes or self._max_bytes, self._max_bytes)
         started = time.perf_counter()
         # Connections are opened in tasks that the library makes; what they ask for names with goes along.

@@ -28,12 +28,14 @@ from activities.answers import answer, brief, too_large
 from activities.attempts import after, finished, heartbeats, until_available
 from activities.base import REGISTERED, ActionError, Invocation, RegisteredAction
 from activities.connection_use import ConnectionUse
+from activities.counting import counted, facts_of
 from activities.first_tasks import FirstTasks
 from activities.http_client import HttpClient
 from activities.resolving import Resolver
 from app.catalog.base import ActionModel
 from app.catalog.errors import ErrorType
 from app.json import Json, JsonObject
+from app.observing import context
 from app.services import approval_links, egress, local_changes, records
 from app.services.errors import Unavailable
 from app.services.local_changes import Afterwards, LocalChange
@@ -61,6 +63,7 @@ class ActionRunner:
     def __init__(self, platform: Platform, http: HttpClient, first_tasks: FirstTasks | None = None) -> None:
         """Without `first_tasks` every effect's outcome is looked for."""
         self._platform = platform
+        self._observing = platform.observing
         self._http = http
         self._resolver = Resolver(platform, http)
         self._first_tasks = first_tasks or FirstTasks()
@@ -75,8 +78,15 @@ class ActionRunner:
     def _bind(self, registered: RegisteredAction) -> Callable[[ActionCall], Awaitable[ActionOutcome]]:
         @activity.defn(name=registered.entry.id)
         async def attempt(call: ActionCall) -> ActionOutcome:
-            async with heartbeats():
-                return await self._attempt(registered, call)
+            facts = facts_of(call, activity.info().attempt)
+            context.note(**facts)
+            if self._observing.traces is not None:
+                self._observing.traces.about(facts)
+            with counted(self._observing.metrics, call, activity.info().attempt) as counting:
+                async with heartbeats():
+                    answered = await self._attempt(registered, call)
+                counting.repeated = answered.repeated
+                return answered
 
         return attempt
 
@@ -197,7 +207,12 @@ class ActionRunner:
 
     async def _commit(self, call: ActionCall, outcome: ActionOutcome) -> None:
         """Keep the outcome. A run that was ended meanwhile finds out at its next effect."""
-        if await self._available(records.commit_outcome(self._platform, call, outcome)):
+        try:
+            over = await self._available(records.commit_outcome(self._platform, call, outcome))
+        except Unavailable:
+            self._observing.metrics.commit_retries.inc()
+            raise
+        if over:
             self._first_tasks.end(activity.info().workflow_run_id or "")
 
     async def _stored(self, call: ActionCall) -> ActionOutcome | None:

@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api import auditing, permissions
 from app.definition.problems import Problem
+from app.observing import context
 from app.services import signing_in, standing
 from app.services.actors import Actor
 from app.services.errors import Forbidden, Invalid, Unauthenticated
@@ -44,7 +45,10 @@ async def actor_of(
         raise Unauthenticated("missing_api_key", "Send your workspace's API key as `Authorization: Bearer hf_...`.")
     wanted = None if workspace is None else _workspace_id(workspace)
     request.state.credentials = (credentials.credentials, wanted)
-    return await signing_in.authenticate(platform_of(request), credentials.credentials, wanted)
+    actor = await signing_in.authenticate(platform_of(request), credentials.credentials, wanted)
+    who = {"key_id": str(actor.key_id)} if actor.key_id else {"subject": actor.subject or ""}
+    context.note(workspace_id=str(actor.workspace_id), **who)
+    return actor
 
 
 def _workspace_id(text: str) -> UUID:

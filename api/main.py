@@ -1,6 +1,5 @@
 """The API process: the application with its routes, errors and documentation, and how it is run."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -11,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
 from api import docs_pages, openapi, outgoing, permissions, problems
+from api.access import Access
 from api.connections import SERVER_OPTIONS
 from api.cors import Cors
 from api.dependencies import actor_of, check_address, permitted
@@ -53,6 +53,8 @@ from api.routes import problems as problem_routes
 from api.routes.incoming import messages
 from api.security_headers import SecurityHeaders
 from api.streams import Streams
+from app.observing import logs
+from app.observing.process import observed
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 
@@ -97,10 +99,12 @@ def create_app(platform: Platform | None = None) -> FastAPI:
             yield
             await outgoing.close(app.state)
             return
-        async with open_platform(Settings()) as opened:
-            app.state.platform = opened
-            yield
-            await outgoing.close(app.state)
+        settings = Settings()
+        with observed(settings, "api") as observing:
+            async with open_platform(settings, observing) as opened:
+                app.state.platform = opened
+                yield
+                await outgoing.close(app.state)
 
     # The pages of `/docs` come from the package, not from somebody's network: they work where there is none.
     app = FastAPIOffline(
@@ -117,7 +121,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     app.state.platform = platform
     app.state.streams = Streams()
     # The last one is the outermost.
-    for middleware in (RequestLimits, RequestIdentity, Cors, SecurityHeaders):
+    for middleware in (RequestLimits, Access, RequestIdentity, Cors, SecurityHeaders):
         app.add_middleware(middleware)
     problems.install(app)
     openapi.install(app)
@@ -141,7 +145,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
 def main() -> None:
     """Serve until told to stop: `python -m api.main`."""
     settings = _settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(settings)
     uvicorn.run(
         create_app(),
         host=settings.api_host,

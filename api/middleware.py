@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from api import problems
+from app.observing import context
 from app.services.audit import asking
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -33,6 +34,10 @@ class RequestIdentity:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        with context.bound(request_id=request_id):
+            await self._serve(request_id, scope, receive, send)
+
+    async def _serve(self, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
         async def send_named(message: Message) -> None:

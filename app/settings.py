@@ -112,6 +112,15 @@ class Settings(BaseSettings):
     )
     upkeep_interval_seconds: int = Field(10, ge=1, le=3600, description="Seconds from one pass of upkeep to the next.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] | None = Field(
+        None, description="How log lines are written; default console at a terminal, else json."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address on which processes show their metrics.")
+    api_metrics_port: int | None = Field(None, ge=1, le=65535, description="Port of the API's metrics; none = off.")
+    worker_metrics_port: int | None = Field(None, ge=1, le=65535, description="Port of a worker's; none = off.")
+    traces: Literal["off", "otlp"] = Field(
+        "off", description="Whether traces are sent by OTLP over HTTP; OTEL_* variables say where to."
+    )
 
     @field_validator("encryption_keys", "egress_allow", "trusted_proxies", "cors_origins", mode="before")
     @classmethod
@@ -193,6 +202,11 @@ class Settings(BaseSettings):
         if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
             raise ValueError("must be an address such as https://holdfast.example.com")
         return value or None
+
+    @field_validator("log_format", "api_metrics_port", "worker_metrics_port", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
 from app.json import JsonObject
+from app.observing.context import hide
 
 KEY_ID_LENGTH = 8
 """Hexadecimal digits of a key's id: enough to tell the keys of one ring apart, and nothing about a key."""
@@ -45,7 +46,7 @@ class _Key:
 
 
 class KeyRing:
-    """The encryption keys of this process, newest first."""
+    """The encryption keys of this process, newest first. What passes through here is kept out of the log."""
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         """Each key is 32 url-safe base64 bytes. Raises `ValueError` naming the place of one that is not."""
@@ -65,6 +66,7 @@ class KeyRing:
 
     def encrypt(self, value: JsonObject, *, context: str) -> str:
         """A ciphertext that `decrypt` opens for the same context only. Raises `NoEncryptionKey`."""
+        hide(value)
         return self._sealed(json.dumps({"context": context, "value": value}, allow_nan=False).encode())
 
     def decrypt(self, ciphertext: str, *, context: str) -> JsonObject:
@@ -73,6 +75,7 @@ class KeyRing:
         if plain["context"] != context:
             raise Undecryptable("these credentials were saved for another connection: save them again")
         value: JsonObject = plain["value"]
+        hide(value)
         return value
 
     def renewed(self, ciphertext: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.db.engine import Database
+from app.observing.process import Observing
 from app.security.credentials import KeyRing
 from app.security.tokens import TokenReader
 from app.services.actors import Actor
@@ -79,10 +80,12 @@ class Platform:
         default_factory=lambda: Expiring(seconds=REFUSAL_SECONDS, size=10_000)
     )
     """Who was refused which permission lately, so that the audit log has it once in this time."""
+    observing: Observing = field(default_factory=Observing)
+    """What the process counts, and the traces it sends."""
 
 
 @asynccontextmanager
-async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
+async def open_platform(settings: Settings, observing: Observing | None = None) -> AsyncIterator[Platform]:
     """Open the database pool and a lazy Temporal connection; both connect on first use and reconnect by themselves.
 
     The one place where a database that cannot be reached becomes `Unavailable`: whatever uses `platform.database` gets
@@ -90,7 +93,14 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     """
     database = Database(settings, on_failure=lambda detail: Unavailable("database_unavailable", detail))
     sweeps = Sweeps.open(settings, lambda detail: Unavailable("database_unavailable", detail))
-    temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database, sweeps)))
+    observing = observing or Observing()
+    observing.metrics.watch_pools(database.usage)
+    temporal = TemporalConnection(
+        settings,
+        data_converter=data_converter(PayloadStorage(database, sweeps)),
+        runtime=observing.runtime,
+        interceptors=() if observing.traces is None else (observing.traces.interceptor,),
+    )
     news = News(database)
     handing_over = HandingOver()
     tokens = token_reader(settings)
@@ -108,6 +118,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
             deliveries=Deliveries(database),
             handing_over=handing_over,
             tokens=tokens,
+            observing=observing,
         )
     finally:
         if tokens is not None:

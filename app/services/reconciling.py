@@ -151,7 +151,8 @@ async def _end(platform: Platform, workspace_id: UUID, run_id: UUID, ending: End
         workspace_id, run_id, status=ending.status, error=ending.error, output=ending.output, at=ending.at
     )
     rows, _ = await platform.database.run(workspace_id, statement, children_store.orphan(workspace_id, run_id))
-    for workflow_id, key in rows:
+    for workflow_id, key, seconds in rows:
+        platform.observing.metrics.run_ended(ending.status, seconds)
         await queues.release(platform, workspace_id, workflow_id, key)
         await children.after_end(platform, workspace_id, run_id)
     return bool(rows)
