@@ -15,11 +15,13 @@ from app.store import deleting as store
 from app.temporal import erasing, names, run_schedules
 
 TOGETHER = 200
-"""Schedules, runs and executions that are taken away together."""
+"""Schedules and runs that are taken out of Temporal together."""
 BATCHES = 10
+EXECUTIONS = 2000
+"""Most executions Temporal is told to delete at once."""
 ROWS_TOGETHER = 2000
 STATEMENTS = 200
-"""Most batches, and most statements that do delete rows, at once."""
+"""Most statements that do delete rows at once."""
 SETTLED_AFTER = timedelta(seconds=2 * KEY_CACHE_SECONDS + 10)
 """How long after its deletion was asked for no process takes the workspace for usable, and what it began is told to
 Temporal."""
@@ -33,7 +35,8 @@ async def go_on(platform: Platform, workspace_id: UUID) -> bool:
     if workspace is None or workspace.state != "deleting":
         return workspace is None
     settled = workspace.state_changed_at < datetime.now(UTC) - SETTLED_AFTER
-    if not await _out_of_temporal(platform, workspace_id) or not await _rows(platform, workspace_id) or not settled:
+    told = await _out_of_temporal(platform, workspace_id)
+    if not await _rows(platform, workspace_id) or not told or not settled:
         return False
     await platform.sweeps.remove(workspace_id)
     _log.info("workspace %s is deleted", workspace_id)
@@ -41,7 +44,7 @@ async def go_on(platform: Platform, workspace_id: UUID) -> bool:
 
 
 async def _out_of_temporal(platform: Platform, workspace_id: UUID) -> bool:
-    """Delete its schedules and executions there; whether none is left that is known of."""
+    """Delete its schedules and executions there; whether Temporal has been told of all that is known of."""
     client = await platform.temporal.client()
     for _ in range(BATCHES):
         schedules = await _ids(platform, workspace_id, store.schedules(workspace_id, TOGETHER))
@@ -49,17 +52,18 @@ async def _out_of_temporal(platform: Platform, workspace_id: UUID) -> bool:
             await run_schedules.delete(client, str(id_))
         # Temporal may not list yet what was just started: of those there are rows.
         runs = await _ids(platform, workspace_id, store.open_runs(workspace_id, TOGETHER))
-        await erasing.erase(client, [(names.workflow_id(str(id_)), "") for id_ in runs])
+        await erasing.terminate(client, [(names.workflow_id(str(id_)), "") for id_ in runs])
         gone = store.delete_schedules(workspace_id, schedules), store.end_runs(workspace_id, runs)
         await platform.database.run(workspace_id, *gone)
-        executions = await erasing.executions_of(client, workspace_id, TOGETHER)
-        await erasing.erase(client, executions)
-        if not schedules and not runs and not executions:
-            return True
-        if len(executions) < TOGETHER and not schedules and not runs:
-            # Listed some moments longer: seen to next time.
-            return False
-    return False
+        if not schedules and not runs:
+            break
+    else:
+        return False
+    under_way, closed = await erasing.executions_of(client, workspace_id, EXECUTIONS)
+    await erasing.terminate(client, under_way)
+    await erasing.erase(client, closed)
+    # What it has taken on to delete it goes on listing for half a minute.
+    return not under_way and len(closed) < EXECUTIONS
 
 
 async def _rows(platform: Platform, workspace_id: UUID) -> bool:
