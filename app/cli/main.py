@@ -10,6 +10,7 @@ from contextlib import suppress
 import typer
 from typer._click.exceptions import ClickException
 
+from app.cli.api_keys import api_keys_app
 from app.cli.apply import apply
 from app.cli.audit import audit_app
 from app.cli.connections import connections_app
@@ -78,6 +79,7 @@ for _group, _name, _panel in (
     (webhooks_app, "webhooks", WORKFLOWS),
     (connections_app, "connections", WORKFLOWS),
     (schedules_app, "schedules", WORKFLOWS),
+    (api_keys_app, "api-keys", WORKFLOWS),
 ):
     app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
     for _command in _group.registered_commands:
