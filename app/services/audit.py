@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,7 +28,7 @@ from app.store import audit as store
 from app.store.audit import Made
 
 __all__ = [
-    "ACTIONS", "TARGETS", "Asking", "Kind", "Made", "asked_by", "asking", "note", "note_done", "note_refused",
+    "ACTIONS", "ACTORS", "Asking", "Kind", "Made", "asked_by", "asking", "note", "note_done", "note_refused",
     "statement",
 ]  # fmt: skip
 
@@ -54,13 +54,13 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
     {f"{target}.{verb}": target for target, verbs in _ACTIONS_OF.items() for verb in verbs}
 )
 """Every action there is, `<target type>.<verb>`, and what kind of thing it is done to."""
-TARGETS = tuple(_ACTIONS_OF)
 
 MAX_TEXT = 500
 """Characters of a name, an address or a user agent that are kept."""
 
 
 Kind = Literal["key", "person", "platform", "link", "system"]
+ACTORS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)

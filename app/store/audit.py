@@ -4,9 +4,9 @@ Each filter that leaves few entries has an index that ends with the id, which is
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -73,6 +73,9 @@ class Entry:
     outcome: str = "done"
 
 
+_FIELDS = tuple(field.name for field in fields(Entry))
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """What the transaction makes, if it makes it: a `run`, a `delivery` or an `event` of this id."""
@@ -99,9 +102,12 @@ class AuditFilter:
 
 def add(entry: Entry, made: Made | None = None) -> Statement:
     """Add the entry; with `made` only if that was made before it in the same transaction."""
-    row = {name: clean_text(value) if isinstance(value, str) else value for name, value in asdict(entry).items()}
-    for name in ("before", "after"):
-        row[name] = None if row[name] is None else Jsonb(row[name])
+    row: dict[str, Any] = {name: getattr(entry, name) for name in _FIELDS}
+    for name, value in row.items():
+        if isinstance(value, str):
+            row[name] = clean_text(value)
+        elif isinstance(value, dict):
+            row[name] = Jsonb(value)
     row["at"] = moment_of(entry.id)
     if made is None:
         return Statement(_ADD, row)
