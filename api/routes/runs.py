@@ -16,6 +16,7 @@ from api.own_responses import own_response
 from api.presenting import run_answer, step_answer
 from api.schemas.base import ListAnswer
 from api.schemas.runs import RunAnswer, RunRequest, StepRecordAnswer
+from app.observing import context
 from app.services import answering, runs
 
 router = APIRouter(tags=["runs"])
@@ -71,6 +72,7 @@ async def start(
         noted_later=wait is not None,
     )
     run = started.run
+    context.note(run_id=str(run.id))
     if wait is not None:
         run = await answering.wait_for_answer(platform, run, wait - (clock.time() - asked_at))
         response.headers["Preference-Applied"] = f"wait={wait}"
