@@ -14,6 +14,7 @@ from app.observing.metrics import METHODS, OTHER, UNKNOWN_ROUTE
 from app.services.platform import Platform
 
 _PROBES = frozenset({"/healthz", "/readyz"})
+API = "/v1"
 _STREAM = b"text/event-stream"
 
 logger = logging.getLogger("holdfast.access")
@@ -72,7 +73,11 @@ class _Request:
     @property
     def _route(self) -> str:
         """The template of what was matched: `/v1/runs/{run_id}`."""
-        return getattr(self._scope.get("route"), "path", UNKNOWN_ROUTE)
+        route: str | None = getattr(self._scope.get("route"), "path", None)
+        if route is None:
+            return UNKNOWN_ROUTE
+        # A route knows nothing of the prefix it was included with.
+        return f"{API}{route}" if self._scope["path"].startswith(f"{API}/") else route
 
     def _ended(self, seconds: float) -> None:
         (self._metrics.streams if self._streams else self._metrics.requests_in_flight).dec()

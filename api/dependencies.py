@@ -1,5 +1,6 @@
 """What routes are given: the platform, who asks, and the promise that nothing in the address was ignored."""
 
+from contextlib import suppress
 from typing import Annotated
 from uuid import UUID
 
@@ -47,7 +48,7 @@ async def actor_of(
     request.state.credentials = (credentials.credentials, wanted)
     actor = await signing_in.authenticate(platform_of(request), credentials.credentials, wanted)
     who = {"key_id": str(actor.key_id)} if actor.key_id else {"subject": actor.subject or ""}
-    context.note(workspace_id=str(actor.workspace_id), **who)
+    context.note(workspace_id=str(actor.workspace_id), **who, **_named_in(request))
     return actor
 
 
@@ -60,6 +61,15 @@ def _workspace_id(text: str) -> UUID:
 
 
 ActorDep = Annotated[Actor, Depends(actor_of)]
+
+
+def _named_in(request: Request) -> dict[str, str]:
+    """The ids in the address that a log line has, those that are ids."""
+    named = {}
+    for parameter, fact in (("workflow_id", "workflow"), ("run_id", "run_id")):
+        with suppress(ValueError):
+            named[fact] = str(UUID(request.path_params.get(parameter, "")))
+    return named
 
 
 async def permitted(request: Request, actor: ActorDep) -> None:

@@ -76,7 +76,8 @@ class _Instance(WorkflowInstance):
         """Everything the worker is told within one task comes with the same length of history."""
         if act.history_length == FIRST_TASK_EVENTS and any(job.HasField("initialize_workflow") for job in act.jobs):
             self._first_tasks.begin(act.run_id, act.timestamp.ToNanoseconds() / 1e9)
-            if any(_begins_a_run(job) for job in act.jobs):
+            # A look at a run whose first task is under way elsewhere replays that much.
+            if not act.is_replaying and any(_begins_a_run(job) for job in act.jobs):
                 self._run_began()
         elif act.history_length != FIRST_TASK_EVENTS or any(job.HasField("remove_from_cache") for job in act.jobs):
             self._first_tasks.end(act.run_id)

@@ -17,6 +17,7 @@ from api.presenting import run_answer, step_answer
 from api.schemas.base import ListAnswer
 from api.schemas.runs import RunAnswer, RunRequest, StepRecordAnswer
 from api.staying import waited_for
+from app.observing import context
 from app.services import answering, runs
 
 router = APIRouter(tags=["runs"])
@@ -73,6 +74,7 @@ async def start(
         noted_later=wait is not None,
     )
     run = started.run
+    context.note(run_id=str(run.id))
     if wait is not None:
         left = wait - (clock.time() - asked_at)
         run = await waited_for(request, answering.wait_for_answer(platform, run, left))

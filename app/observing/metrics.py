@@ -6,9 +6,12 @@ was sent. Where something is counted stands where it happens; how it is served i
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+
+# When a series began is of no use to anybody here, and would double their number.
+disable_created_metrics()
 
 UNKNOWN_ROUTE = "none"
 OTHER = "other"

@@ -182,7 +182,7 @@ WAYS: dict[str, Callable[[], object]] = {
     "a stack": lambda: log.info("here %s", API_KEY, stack_info=True),
     "a warning": lambda: warnings.warn(f"old: {API_KEY}", UserWarning, stacklevel=1),
     "a line that cannot be made": lambda: log.info("%d", API_KEY),
-    "a line with too much": lambda: log.info("nothing to fill in", PASSWORD),  # noqa: PLE1205  (what is tried)
+    "a line with too much": lambda: log.info("nothing to fill in", PASSWORD),  # noqa: PLE1205
     "an error nobody caught": uncaught,
     "an error of a thread": in_thread,
     "a delivery's address": lambda: log.info("POST /hooks/%s", API_KEY),
