@@ -19,6 +19,7 @@ from app.services.launches import Launches
 from app.services.news import News
 from app.services.payload_storage import PayloadStorage
 from app.services.published import Active
+from app.services.turns import Turns
 from app.settings import Settings
 from app.temporal.connect import TemporalConnection
 from app.temporal.payloads import data_converter
@@ -48,6 +49,7 @@ class Platform:
     news: News
     deliveries: Deliveries
     handing_over: HandingOver = field(default_factory=HandingOver)
+    turns: Turns = field(default_factory=Turns)
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key it was, by the key's hash. A revoked key works that many seconds longer in a process that knew it."""
     actives: Expiring[tuple[UUID, UUID], Active] = field(
