@@ -8,7 +8,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api import permissions
+from api import permissions, rate_limiting
 from app.definition.problems import Problem
 from app.services import workspaces
 from app.services.actors import Actor
@@ -29,13 +29,20 @@ def platform_of(request: Request) -> Platform:
 async def actor_of(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 ) -> Actor:
-    """Whose key the request carries. Raises `Unauthenticated`."""
+    """Whose key the request carries. Raises `Unauthenticated`, and `TooMany` after too many wrong keys."""
     if credentials is None:
         raise Unauthenticated("missing_api_key", "Send your workspace's API key as `Authorization: Bearer hf_...`.")
-    return await workspaces.authenticate(platform_of(request), credentials.credentials)
+    platform, key = platform_of(request), credentials.credentials
+    async with rate_limiting.wrong_keys_counted(request, platform, known=workspaces.knows(platform, key)):
+        return await workspaces.authenticate(platform, key)
 
 
 ActorDep = Annotated[Actor, Depends(actor_of)]
+
+
+async def within_limits(request: Request, actor: ActorDep) -> None:
+    """Count the request, and refuse it where too many came. Raises `TooMany`."""
+    await rate_limiting.count(request, platform_of(request), actor)
 
 
 async def permitted(request: Request, actor: ActorDep) -> None:

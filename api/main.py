@@ -11,8 +11,9 @@ from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
 from api import openapi, permissions, problems
-from api.dependencies import actor_of, check_address, permitted
+from api.dependencies import actor_of, check_address, permitted, within_limits
 from api.middleware import RequestIdentity
+from api.rate_limiting import RateLimitHeaders, count_at_door
 from api.routes import (
     actions,
     again,
@@ -33,6 +34,7 @@ from api.routes import (
     runs,
     schedules,
     stream,
+    usage,
     versions,
     webhooks,
     workflows,
@@ -65,6 +67,7 @@ _RESOURCES = (
     inbound,
     catalog,
     workspace,
+    usage,
 )
 
 
@@ -90,6 +93,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.platform = platform
+    app.add_middleware(RateLimitHeaders)
     app.add_middleware(RequestIdentity)
     problems.install(app)
     openapi.install(app)
@@ -97,13 +101,13 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         permissions.check(resource.router)
         # Who asks, and whether they may, is settled before anything else of the request is looked at.
         app.include_router(
-            resource.router, prefix="/v1", dependencies=[Depends(actor_of), Depends(permitted), Depends(check_address)]
+            resource.router,
+            prefix="/v1",
+            dependencies=[Depends(actor_of), Depends(within_limits), Depends(permitted), Depends(check_address)],
         )
     app.include_router(health.router)
-    app.include_router(approval_pages.router)
-    app.include_router(form_pages.router)
-    app.include_router(hooks.router)
-    app.include_router(messages.router)
+    for door in (approval_pages, form_pages, hooks, messages):
+        app.include_router(door.router, dependencies=[Depends(count_at_door)])
     app.include_router(problem_routes.router)
     return app
 

@@ -36,6 +36,7 @@ TAGS: list[JsonObject] = [
     {"name": "connections", "description": "Credentials for providers. They are written, used, and never shown."},
     {"name": "catalog", "description": "What a step can do, and the schema of definitions."},
     {"name": "workspace", "description": "Your workspace and its settings."},
+    {"name": "usage", "description": "What your workspace's plan allows, and what is used of it."},
     {"name": "health", "description": "Whether this server lives, and whether all it needs is there."},
 ]
 
@@ -51,7 +52,7 @@ _PROBLEMS = {
     413: "Larger than the limit",
     415: "A content type this call does not read",
     422: "It does not validate; `errors` says where",
-    429: "A limit of the workflow takes no more runs now; `Retry-After` says when to try again",
+    429: "A limit of the workflow, or of requests, takes no more now; `Retry-After` says when to try again",
     503: "A part is down; `detail` says which",
     504: "There was no answer in the time there is for one",
 }

@@ -84,6 +84,7 @@ _OPERATIONS = {
         "catalog_get_event_type",
         "catalog_definition_schema",
     ),
+    "usage:read": ("usage_get",),
     "workspace:read": ("workspace_get",),
     "workspace:write": ("workspace_change",),
 }

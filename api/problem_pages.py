@@ -3,6 +3,7 @@
 Every code that a service or the API raises has its entry here; a test holds that.
 """
 
+from api.limit_problem_pages import LIMIT_PAGES
 from api.message_problem_pages import MESSAGE_PAGES
 from api.problem_page import ProblemPage
 from api.trigger_problem_pages import TRIGGER_PAGES
@@ -385,6 +386,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     **TRIGGER_PAGES,
     **WEBHOOK_PAGES,
     **MESSAGE_PAGES,
+    **LIMIT_PAGES,
 }
 
 __all__ = ["PROBLEM_PAGES", "ProblemPage"]

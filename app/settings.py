@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.rates import parsed
 from app.temporal.messages import MOST_RUN_DATA
 
 MAX_RETENTION_DAYS = 36_500
@@ -81,6 +82,18 @@ class Settings(BaseSettings):
         90, ge=0, le=MAX_RETENTION_DAYS, description="Days that ended runs and events are kept; 0 = for ever."
     )
     upkeep_interval_seconds: int = Field(10, ge=1, le=3600, description="Seconds from one pass of upkeep to the next.")
+    rate_limit_key: str = Field("12000/minute", description="Requests taken of one key or person; empty = any number.")
+    rate_limit_workspace: str = Field(
+        "30000/minute",
+        description="Requests taken of one workspace, unless its plan says otherwise; empty = any number.",
+    )
+    rate_limit_address: str = Field(
+        "12000/minute",
+        description="Requests without a key (webhooks, forms, messages) of one address; empty = any number.",
+    )
+    rate_limit_wrong_keys: str = Field(
+        "300/minute", description="Requests with a wrong key of one address; empty = any number."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("encryption_keys", "egress_allow", "trusted_proxies", mode="before")
@@ -126,6 +139,13 @@ class Settings(BaseSettings):
         if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
             raise ValueError("must be an address such as https://holdfast.example.com")
         return value or None
+
+    @field_validator("rate_limit_key", "rate_limit_workspace", "rate_limit_address", "rate_limit_wrong_keys")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        if value:
+            parsed(value)
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from app.db.models import Connection
 from app.definition.problems import Problem
 from app.json import JsonObject
 from app.security.credentials import CredentialsError, NoEncryptionKey
+from app.services import plans
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -71,7 +72,8 @@ async def create(
     config: JsonObject | None = None,
     credentials: JsonObject | None = None,
 ) -> Connection:
-    """A new connection. Raises `Invalid` with all problems, `Conflict` (`connection_name_taken`) or `Unavailable`."""
+    """A new connection. Raises `Invalid` with all problems, `Conflict` (`connection_name_taken`), `Forbidden`
+    (`plan_limit_reached`) or `Unavailable`."""
     given = {"kind": kind, "name": name, "description": description, "config": config or {}, "credentials": credentials}
     new = validated(_New, given, code="invalid_connection", subject="the connection")
     row = Connection(
@@ -82,6 +84,7 @@ async def create(
     _put_credentials(platform, row, known, new.credentials)
     try:
         async with platform.database.transaction(workspace_id) as session:
+            await plans.allow_connection(session, workspace_id)
             session.add(row)
     except IntegrityError as error:
         raise _name_taken(new.name) from error

@@ -18,7 +18,9 @@ from app.services.keeping_deliveries import Deliveries
 from app.services.launches import Launches
 from app.services.news import News
 from app.services.payload_storage import PayloadStorage
+from app.services.plan_table import Plan
 from app.services.published import Active
+from app.services.rate_limits import RateLimits
 from app.services.turns import Turns
 from app.settings import Settings
 from app.temporal.connect import TemporalConnection
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 KEY_CACHE_SECONDS = 5.0
 ACTIVE_SECONDS = 300.0
 HOOK_SECONDS = 5.0
+PLAN_SECONDS = 10.0
 
 Fields = tuple[tuple[str, ...], tuple[str, ...]]
 """In which fields the keys of subscriptions stand, and those of open waits."""
@@ -48,8 +51,11 @@ class Platform:
     dispatches: Dispatches
     news: News
     deliveries: Deliveries
+    rate_limits: RateLimits
     handing_over: HandingOver = field(default_factory=HandingOver)
     turns: Turns = field(default_factory=Turns)
+    plans: Expiring[UUID, Plan] = field(default_factory=lambda: Expiring(seconds=PLAN_SECONDS, size=1000))
+    """What workspaces are allowed, for what may be wrong for a moment: rates. All else is read where it is held."""
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key it was, by the key's hash. A revoked key works that many seconds longer in a process that knew it."""
     actives: Expiring[tuple[UUID, UUID], Active] = field(
@@ -87,6 +93,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
             dispatches=Dispatches(database),
             news=news,
             deliveries=Deliveries(database),
+            rate_limits=RateLimits(database),
             handing_over=handing_over,
         )
     finally:

@@ -20,6 +20,11 @@ class Workspace(Base):
     name: Mapped[str]
     settings: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
     """`{max_steps: 50, allow_drafts_beside_active: false, retention_days: null}`; absent keys take their defaults."""
+    plan: Mapped[str] = mapped_column(server_default="own")
+    plan_overrides: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    """What this workspace has otherwise than its plan says, by the names of limits; null there is no limit."""
+    history_days: Mapped[int | None]
+    """Most days that ended runs and events are kept, as plan and overrides say; null is no limit."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
