@@ -18,6 +18,7 @@ Workflows, their runs, and the events that start and wake them.
 * **Lists** answer `{"items": [...], "next_cursor": ...}` and take `limit` and `cursor`.
 * **Errors** are `application/problem+json` (RFC 9457): match on `code`; `type` leads to a page about it, `errors` lists
   everything that is wrong at once. Every answer names its request in `X-Request-Id`.
+* **Limits**: `RateLimit` and `RateLimit-Policy` say how many requests are left; 429 says in `Retry-After` when to go on.
 """
 
 TAGS: list[JsonObject] = [
@@ -59,11 +60,11 @@ _PROBLEMS = {
 
 
 def problem_answers(*statuses: int) -> dict[int | str, JsonObject]:
-    """The problem documents a route can answer with, for its `responses`; 401, 403, 422 and 503 stand on all."""
+    """The problem documents a route can answer with, for its `responses`; 401, 403, 422, 429 and 503 stand on all."""
     content = {"application/problem+json": {"schema": {"$ref": f"{REFERENCE}{ProblemDocument.__name__}"}}}
     return {
         status: {"description": _PROBLEMS[status], "content": content}
-        for status in sorted({401, 403, 422, 503, *statuses})
+        for status in sorted({401, 403, 422, 429, 503, *statuses})
     }
 
 

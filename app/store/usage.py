@@ -62,4 +62,4 @@ async def runs_by_status(session: AsyncSession, workspace_id: UUID, since: UUID)
     """Runs by status, from the id `since` on; ids are of the moment a run was asked for."""
     statement = select(Run.status, func.count()).where(Run.workspace_id == workspace_id, Run.id >= since)
     found = await session.execute(statement.group_by(Run.status))
-    return dict(found.tuples().all())
+    return {row[0]: row[1] for row in found}
