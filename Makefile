@@ -61,6 +61,7 @@ bench:
 	.venv/bin/python -m benchmarks.events
 	.venv/bin/python -m benchmarks.webhook_burst
 	.venv/bin/python -m benchmarks.schedules
+	.venv/bin/python -m benchmarks.fairness
 	.venv/bin/python -m benchmarks.http_clients
 	.venv/bin/python -m benchmarks.startup
 

@@ -9,7 +9,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api import auditing, permissions
+from api import auditing, permissions, rate_limiting
 from app.definition.problems import Problem
 from app.observing import context
 from app.services import signing_in, standing
@@ -41,12 +41,16 @@ async def actor_of(
         ),
     ] = None,
 ) -> Actor:
-    """Whose key or token the request carries. Raises `Unauthenticated`, and what `signing_in` raises."""
+    """Whose key or token the request carries. Raises `Unauthenticated`, `TooMany` after too many wrong ones, and what
+    `signing_in` raises."""
     if credentials is None:
         raise Unauthenticated("missing_api_key", "Send your workspace's API key as `Authorization: Bearer hf_...`.")
     wanted = None if workspace is None else _workspace_id(workspace)
     request.state.credentials = (credentials.credentials, wanted)
-    actor = await signing_in.authenticate(platform_of(request), credentials.credentials, wanted)
+    platform = platform_of(request)
+    known = signing_in.knows(platform, credentials.credentials, wanted)
+    async with rate_limiting.wrong_keys_counted(request, platform, known=known):
+        actor = await signing_in.authenticate(platform, credentials.credentials, wanted)
     who = {"key_id": str(actor.key_id)} if actor.key_id else {"subject": actor.subject or ""}
     context.note(workspace_id=str(actor.workspace_id), **who, **_named_in(request))
     return actor
@@ -70,6 +74,11 @@ def _named_in(request: Request) -> dict[str, str]:
         with suppress(ValueError):
             named[fact] = str(UUID(request.path_params.get(parameter, "")))
     return named
+
+
+async def within_limits(request: Request, actor: ActorDep) -> None:
+    """Count the request, and refuse it where too many came. Raises `TooMany`."""
+    await rate_limiting.count(request, platform_of(request), actor)
 
 
 async def permitted(request: Request, actor: ActorDep) -> None:

@@ -13,8 +13,9 @@ from api import docs_pages, openapi, outgoing, permissions, problems
 from api.access import Access
 from api.connections import SERVER_OPTIONS
 from api.cors import Cors
-from api.dependencies import actor_of, check_address, permitted
+from api.dependencies import actor_of, check_address, permitted, within_limits
 from api.middleware import RequestIdentity
+from api.rate_limiting import RateLimitHeaders, count_at_door
 from api.request_limits import RequestLimits
 from api.routes import (
     actions,
@@ -43,6 +44,7 @@ from api.routes import (
     runs,
     schedules,
     stream,
+    usage,
     versions,
     webhooks,
     workflows,
@@ -87,6 +89,7 @@ _RESOURCES = (
     api_keys,
     me,
     audit_log,
+    usage,
 )
 
 
@@ -121,7 +124,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     app.state.platform = platform
     app.state.streams = Streams()
     # The last one is the outermost.
-    for middleware in (RequestLimits, Access, RequestIdentity, Cors, SecurityHeaders):
+    for middleware in (RateLimitHeaders, RequestLimits, Access, RequestIdentity, Cors, SecurityHeaders):
         app.add_middleware(middleware)
     problems.install(app)
     openapi.install(app)
@@ -129,14 +132,13 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         permissions.check(resource.router)
         # Who asks, and whether they may, is settled before anything else of the request is looked at.
         app.include_router(
-            resource.router, prefix="/v1", dependencies=[Depends(actor_of), Depends(permitted), Depends(check_address)]
+            resource.router,
+            prefix="/v1",
+            dependencies=[Depends(actor_of), Depends(within_limits), Depends(permitted), Depends(check_address)],
         )
     app.include_router(health.router)
-    app.include_router(approval_pages.router)
-    app.include_router(form_pages.router)
-    app.include_router(hooks.router)
-    app.include_router(oauth_pages.router)
-    app.include_router(messages.router)
+    for door in (approval_pages, form_pages, hooks, oauth_pages, messages):
+        app.include_router(door.router, dependencies=[Depends(count_at_door)])
     app.include_router(problem_routes.router)
     app.include_router(docs_pages.router)
     return app

@@ -19,6 +19,7 @@ Workflows, their runs, and the events that start and wake them.
 * **Lists** answer `{"items": [...], "next_cursor": ...}` and take `limit` and `cursor`.
 * **Errors** are `application/problem+json` (RFC 9457): match on `code`; `type` leads to a page about it, `errors` lists
   everything that is wrong at once. Every answer names its request in `X-Request-Id`.
+* **Limits**: `RateLimit` and `RateLimit-Policy` say how many requests are left; 429 says when to go on (`Retry-After`).
 """
 
 TAGS: list[JsonObject] = [
@@ -43,6 +44,7 @@ TAGS: list[JsonObject] = [
     {"name": "api_keys", "description": "Keys of the workspace: who may do what with programs."},
     {"name": "me", "description": "Who asks, and what they may."},
     {"name": "audit", "description": "Who did what to what, from where. Entries are added, and never changed."},
+    {"name": "usage", "description": "What your workspace's plan allows, and what is used of it."},
     {"name": "health", "description": "Whether this server lives, and whether all it needs is there."},
 ]
 
@@ -58,18 +60,18 @@ _PROBLEMS = {
     413: "Larger than the limit",
     415: "A content type this call does not read",
     422: "It does not validate; `errors` says where",
-    429: "A limit of the workflow takes no more runs now; `Retry-After` says when to try again",
+    429: "A limit of the workflow, or of requests, takes no more now; `Retry-After` says when to try again",
     503: "A part is down; `detail` says which",
     504: "There was no answer in the time there is for one",
 }
 
 
 def problem_answers(*statuses: int) -> dict[int | str, JsonObject]:
-    """The problem documents a route can answer with, for its `responses`; 401, 403, 422 and 503 stand on all."""
+    """The problem documents a route can answer with, for its `responses`; 401, 403, 422, 429 and 503 stand on all."""
     content = {"application/problem+json": {"schema": {"$ref": f"{REFERENCE}{ProblemDocument.__name__}"}}}
     return {
         status: {"description": _PROBLEMS[status], "content": content}
-        for status in sorted({401, 403, 422, 503, *statuses})
+        for status in sorted({401, 403, 422, 429, 503, *statuses})
     }
 
 

@@ -89,6 +89,7 @@ _OPERATIONS = {
     "me:read": ("me_get",),
     "keys:read": ("api_keys_list_keys", "api_keys_get"),
     "keys:write": ("api_keys_create", "api_keys_change", "api_keys_revoke", "api_keys_rotate"),
+    "usage:read": ("usage_get",),
     "workspace:read": ("workspace_get",),
     "workspace:write": ("workspace_change",),
     "members:read": ("members_list_members", "members_get"),

@@ -5,6 +5,7 @@ Every code that a service or the API raises has its entry here; a test holds tha
 
 from api.audit_problem_pages import AUDIT_PAGES
 from api.connection_problem_pages import CONNECTION_PAGES
+from api.limit_problem_pages import LIMIT_PAGES
 from api.message_problem_pages import MESSAGE_PAGES
 from api.people_problem_pages import PEOPLE_PAGES
 from api.problem_page import ProblemPage
@@ -383,6 +384,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     **SIGNING_PAGES,
     **CONNECTION_PAGES,
     **AUDIT_PAGES,
+    **LIMIT_PAGES,
 }
 
 __all__ = ["PROBLEM_PAGES", "ProblemPage"]

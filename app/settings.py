@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.rates import parsed
 from app.security import token_settings
 from app.temporal.messages import MOST_RUN_DATA
 
@@ -111,6 +112,18 @@ class Settings(BaseSettings):
         365, ge=0, le=MAX_RETENTION_DAYS, description="Days that the audit log is kept, 30 at least; 0 = for ever."
     )
     upkeep_interval_seconds: int = Field(10, ge=1, le=3600, description="Seconds from one pass of upkeep to the next.")
+    rate_limit_key: str = Field("12000/minute", description="Requests taken of one key or person; empty = any number.")
+    rate_limit_workspace: str = Field(
+        "30000/minute",
+        description="Requests taken of one workspace, unless its plan says otherwise; empty = any number.",
+    )
+    rate_limit_address: str = Field(
+        "12000/minute",
+        description="Requests without a key (webhooks, forms, messages) of one address; empty = any number.",
+    )
+    rate_limit_wrong_keys: str = Field(
+        "300/minute", description="Requests with a wrong key of one address; empty = any number."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] | None = Field(
         None, description="How log lines are written; default console at a terminal, else json."
@@ -207,6 +220,13 @@ class Settings(BaseSettings):
     @classmethod
     def _unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("rate_limit_key", "rate_limit_workspace", "rate_limit_address", "rate_limit_wrong_keys")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        if value:
+            parsed(value)
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -20,7 +20,7 @@ from app.db.models import Connection
 from app.definition.problems import Problem
 from app.json import JsonObject
 from app.security.credentials import CredentialsError, NoEncryptionKey
-from app.services import audit, oauth_state
+from app.services import audit, oauth_state, plans
 from app.services.audit_facts import of_connection
 from app.services.connection_usage import in_use, usage_of
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
@@ -79,7 +79,8 @@ async def create(
     config: JsonObject | None = None,
     credentials: JsonObject | None = None,
 ) -> Connection:
-    """A new connection. Raises `Invalid` with all problems, `Conflict` (`connection_name_taken`) or `Unavailable`."""
+    """A new connection. Raises `Invalid` with all problems, `Conflict` (`connection_name_taken`), `Forbidden`
+    (`plan_limit_reached`) or `Unavailable`."""
     given = {"kind": kind, "name": name, "description": description, "config": config or {}, "credentials": credentials}
     new = validated(_New, given, code="invalid_connection", subject="the connection")
     row = Connection(
@@ -91,6 +92,7 @@ async def create(
     oauth_state.begin_anew(row, with_tokens=False)
     try:
         async with platform.database.transaction(workspace_id) as session:
+            await plans.allow_connection(session, workspace_id)
             session.add(row)
             await audit.note(session, "connection.create", row.id, row.name, after=of_connection(row))
     except IntegrityError as error:

@@ -103,7 +103,7 @@ async def _hand_over(
             return await _never(platform, run, "what the run was to go on from is gone"), True
         journal = kept.journal
     try:
-        async with asyncio.timeout(START_SECONDS):
+        async with platform.turns.turn(run.workspace_id), asyncio.timeout(START_SECONDS):
             temporal_run_id = await _start(platform, run, version, workspace_name, journal)
     except (*TEMPORAL_ERRORS, Unavailable) as error:
         # Unavailable: a large input is kept in the database before Temporal gets a reference to it.

@@ -21,8 +21,11 @@ from app.services.known_hosts import KnownHosts
 from app.services.launches import Launches
 from app.services.news import News
 from app.services.payload_storage import PayloadStorage
+from app.services.plan_table import Plan
 from app.services.published import Active
+from app.services.rate_limits import RateLimits
 from app.services.tokens import token_reader
+from app.services.turns import Turns
 from app.settings import Settings
 from app.store.sweeps import Sweeps
 from app.temporal.connect import TemporalConnection
@@ -35,6 +38,7 @@ KEY_CACHE_SECONDS = 5.0
 ACTIVE_SECONDS = 300.0
 HOOK_SECONDS = 5.0
 REFUSAL_SECONDS = 60.0
+PLAN_SECONDS = 10.0
 
 Fields = tuple[tuple[str, ...], tuple[str, ...]]
 """In which fields the keys of subscriptions stand, and those of open waits."""
@@ -55,8 +59,12 @@ class Platform:
     dispatches: Dispatches
     news: News
     deliveries: Deliveries
+    rate_limits: RateLimits
     handing_over: HandingOver = field(default_factory=HandingOver)
     known_hosts: KnownHosts = field(default_factory=KnownHosts)
+    turns: Turns = field(default_factory=Turns)
+    plans: Expiring[UUID, Plan] = field(default_factory=lambda: Expiring(seconds=PLAN_SECONDS, size=1000))
+    """What workspaces are allowed, for what may be wrong for a moment: rates. All else is read where it is held."""
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key or token it was, by its hash. What another process revoked works that many seconds longer here."""
     refused: Expiring[str, bool] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
@@ -116,6 +124,7 @@ async def open_platform(settings: Settings, observing: Observing | None = None) 
             dispatches=Dispatches(database),
             news=news,
             deliveries=Deliveries(database),
+            rate_limits=RateLimits(database),
             handing_over=handing_over,
             tokens=tokens,
             observing=observing,

@@ -19,7 +19,7 @@ from app.definition.model import Definition
 from app.definition.parse import digest, parse
 from app.definition.problems import DefinitionInvalid, Problem
 from app.json import Json
-from app.services import audit, editing, queues, scheduling, subscribing
+from app.services import audit, editing, plans, queues, scheduling, subscribing
 from app.services.audit_facts import of_workflow
 from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, whole_number
@@ -77,7 +77,7 @@ async def publish(
     """Make the draft the next version, and with `activate` the one new runs take.
 
     A draft that says the same as the latest version makes no second one: that version is the answer. Raises `Invalid`
-    (`invalid_definition`) with all problems, or `NotFound`.
+    (`invalid_definition`) with all problems, `Forbidden` (`plan_limit_reached`) or `NotFound`.
     """
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
@@ -99,10 +99,14 @@ async def publish_draft(
     """As `publish`, of a workflow that is locked already."""
     document = editing.canonical(workflow.draft)
     definition = parse(document)
+    plan = await plans.hold(session, workflow.workspace_id)
     await decide_alone(session, workflow.workspace_id, definition)
     problems = await _problems(session, workflow.workspace_id, definition, workflow)
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise editing.invalid_definition(errors)
+    plans.allow_definition(plan, definition)
+    if activate:
+        await plans.allow_active(session, plan, workflow, definition)
     latest = await version_rows.find(session, workflow.workspace_id, workflow.id, workflow.latest_version)
     news = latest is None or latest.digest != digest(document)
     if latest is None or news:
@@ -125,8 +129,9 @@ async def publish_draft(
 
 
 async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Workflow:
-    """Let new runs start, of the latest version; from every status. Raises `Conflict` (`nothing_published`), and
-    `Invalid` (`invalid_definition`) when the workflow would run itself by what was published meanwhile."""
+    """Let new runs start, of the latest version; from every status. Raises `Conflict` (`nothing_published`),
+    `Forbidden` (`plan_limit_reached`), and `Invalid` (`invalid_definition`) when the workflow would run itself by what
+    was published meanwhile."""
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
         latest = await version_rows.find(session, workspace_id, workflow_id, workflow.latest_version)
@@ -135,10 +140,12 @@ async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) ->
                 "nothing_published", f'Nothing of the workflow "{workflow.name}" is published yet: publish its draft.'
             )
         definition = parse(latest.definition)
+        plan = await plans.hold(session, workspace_id)
         await decide_alone(session, workspace_id, definition)
         if errors := await circles(session, workspace_id, definition, workflow):
             raise editing.invalid_definition(errors)
         before = of_workflow(workflow)
+        await plans.allow_active(session, plan, workflow, definition)
         if await _run_version(session, workflow, latest):
             editing.touch(workflow)
         await audit.note(

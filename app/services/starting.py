@@ -96,7 +96,8 @@ async def start(
     should the run not end at once.
 
     Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
-    unknown variables, `invalid_limit_key`), `TooLarge`, `TooMany` and `Forbidden` (`workspace_suspended`); of a
+    unknown variables, `invalid_limit_key`), `TooLarge`, `TooMany` and `Forbidden` (`workspace_suspended`,
+    `plan_limit_reached`); of a
     conversation also `ConversationUnderWay`, of a parent `Conflict` (`parent_ended`, `runs_nested_too_deep`).
     """
     _check_size(platform, input)
@@ -252,6 +253,12 @@ def id_since(moment: datetime) -> UUID:
     millis, micros = divmod((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1), 1000)
     time = millis << 80 | 0x7 << 76 | (micros * 4096 // 1000) << 64
     return UUID(int=time | 0b10 << 62 | secrets.randbits(62))
+
+
+def first_id_since(moment: datetime) -> UUID:
+    """The lowest id a run may have that is asked for then or later, to the millisecond."""
+    millis = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return UUID(int=millis << 80)
 
 
 def _active(workflow: Workflow, definition: Version | None, number: int | None) -> Version:

@@ -24,7 +24,7 @@ from app.definition.triggers import WebhookTrigger
 from app.json import JsonObject
 from app.security import webhook_tokens
 from app.security.credentials import CredentialsError, NoEncryptionKey
-from app.services import audit, editing
+from app.services import audit, editing, plans
 from app.services.audit_facts import of_webhook
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
 from app.services.paging import Page, decode_cursor, page_of
@@ -80,13 +80,15 @@ async def create(platform: Platform, workspace_id: UUID, workflow_id: UUID, give
     """A new address of the workflow: `name`, `trigger` (its place among the triggers; the first webhook trigger when
     left out), `secret` (made when left out).
 
-    Raises `NotFound`, `Invalid` (`invalid_webhook`), `Conflict` (`no_webhook_trigger`) and `Unavailable`.
+    Raises `NotFound`, `Invalid` (`invalid_webhook`), `Conflict` (`no_webhook_trigger`), `Forbidden`
+    (`plan_limit_reached`) and `Unavailable`.
     """
     new = validated(_New, given, code="invalid_webhook", subject="the webhook")
     async with platform.database.transaction(workspace_id) as session:
         workflow = editing.there(await workflows.find(session, workspace_id, workflow_id))
         definition = await _definition(session, workflow)
         position = _position(workflow, definition, new.trigger)
+        await plans.allow_webhook(session, workspace_id)
         trigger = trigger_at(definition, position, digest=None)
         secret = _secret(new.secret, trigger)
         token = webhook_tokens.generate(workspace_id)

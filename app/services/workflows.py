@@ -18,7 +18,7 @@ from app.db.models import Version, Workflow
 from app.definition import dialects
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
-from app.services import audit, editing, scheduling
+from app.services import audit, editing, plans, scheduling
 from app.services.audit_facts import of_workflow
 from app.services.errors import Conflict, Invalid
 from app.services.paging import Page, decode_cursor, page_of, plain_text
@@ -83,7 +83,8 @@ async def create(
 ) -> Workflow:
     """A new workflow, a draft. Without a slug it gets one made from its name.
 
-    Raises `Invalid` with all problems, or `Conflict` (`slug_taken`) for a slug that was asked for.
+    Raises `Invalid` with all problems, `Conflict` (`slug_taken`) for a slug that was asked for, or `Forbidden`
+    (`plan_limit_reached`).
     """
     given: JsonObject = {
         "name": name,
@@ -102,6 +103,7 @@ async def create(
         **fields.model_dump(exclude={"definition"}),
     )
     async with platform.database.transaction(workspace_id) as session:
+        await plans.allow_workflow(session, workspace_id)
         await _add(session, workflow)
         await audit.note(session, "workflow.create", workflow.id, workflow.name, after=of_workflow(workflow))
     return workflow
@@ -196,9 +198,10 @@ async def delete(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> N
 
 
 async def duplicate(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Workflow:
-    """A new draft with a copy of this one's. Raises `NotFound`."""
+    """A new draft with a copy of this one's. Raises `NotFound`, `Forbidden` (`plan_limit_reached`)."""
     async with platform.database.transaction(workspace_id) as session:
         source = editing.there(await workflows.find(session, workspace_id, workflow_id))
+        await plans.allow_workflow(session, workspace_id)
         suffix = " (copy)"
         copy = Workflow(
             workspace_id=workspace_id,
@@ -238,7 +241,7 @@ async def apply(
 
     Applying the same again changes nothing. With `activate`, a draft or active workflow is active afterwards; one that
     was paused or archived gets the version and stays as it is. Draft and version change together, so an active workflow
-    need not be paused, and misses no event. Raises `Invalid` with all problems.
+    need not be paused, and misses no event. Raises `Invalid` with all problems, `Forbidden` (`plan_limit_reached`).
     """
     canonical = await _canonical(platform, workspace_id, document)
     name = str(canonical.get("name", "")).strip()
@@ -286,6 +289,7 @@ async def _by_name(session: AsyncSession, workspace_id: UUID, name: str) -> tupl
     found = await workflows.with_slug(session, workspace_id, slug, lock=True)
     if found is not None:
         return found, False
+    await plans.allow_workflow(session, workspace_id)
     fresh = Workflow(workspace_id=workspace_id, id=uuid7(), name=name, slug=slug, draft={})
     try:
         async with session.begin_nested():

@@ -12,6 +12,7 @@ from app.db.models.messages import Call, Mailbox, MessageAddress
 from app.db.models.oauth import OAuthAuthorization, OAuthToken
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.schedules import Schedule
+from app.db.models.usage import Executions, RateWindow
 from app.db.models.waiting import Approval, Event, Wait
 from app.db.models.webhooks import Delivery, Webhook
 from app.db.models.workflows import (
@@ -33,6 +34,7 @@ __all__ = [
     "Connection",
     "Delivery",
     "Event",
+    "Executions",
     "FormSender",
     "Journal",
     "Mailbox",
@@ -40,6 +42,7 @@ __all__ = [
     "MessageAddress",
     "OAuthAuthorization",
     "OAuthToken",
+    "RateWindow",
     "Run",
     "Schedule",
     "Step",

@@ -23,6 +23,11 @@ class Workspace(Base):
     state: Mapped[str] = mapped_column(server_default="active")
     """active, suspended (nothing new starts), deleting (for good: upkeep takes all of it away, this row last)."""
     state_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    plan: Mapped[str] = mapped_column(server_default="own")
+    plan_overrides: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    """What this workspace has otherwise than its plan says, by the names of limits; null there is no limit."""
+    history_days: Mapped[int | None]
+    """Most days that ended runs and events are kept, as plan and overrides say; null is no limit."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
