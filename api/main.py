@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
 from api import openapi, permissions, problems
+from api.codec_cors import CodecCors
 from api.dependencies import actor_of, check_address, permitted
 from api.middleware import RequestIdentity
 from api.routes import (
@@ -20,6 +21,7 @@ from api.routes import (
     approvals,
     bulk,
     catalog,
+    codec,
     connections,
     control,
     event_log,
@@ -29,6 +31,7 @@ from api.routes import (
     health,
     hooks,
     inbound,
+    payload_keys,
     run_input,
     runs,
     schedules,
@@ -65,6 +68,7 @@ _RESOURCES = (
     inbound,
     catalog,
     workspace,
+    payload_keys,
 )
 
 
@@ -90,6 +94,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.platform = platform
+    app.add_middleware(CodecCors)
     app.add_middleware(RequestIdentity)
     problems.install(app)
     openapi.install(app)
@@ -100,6 +105,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
             resource.router, prefix="/v1", dependencies=[Depends(actor_of), Depends(permitted), Depends(check_address)]
         )
     app.include_router(health.router)
+    app.include_router(codec.router)
     app.include_router(approval_pages.router)
     app.include_router(form_pages.router)
     app.include_router(hooks.router)

@@ -84,8 +84,9 @@ _OPERATIONS = {
         "catalog_get_event_type",
         "catalog_definition_schema",
     ),
-    "workspace:read": ("workspace_get",),
+    "workspace:read": ("workspace_get", "payload_keys_list_keys"),
     "workspace:write": ("workspace_change",),
+    "payload_keys:write": ("payload_keys_create", "payload_keys_delete"),
 }
 PERMISSION_OF = MappingProxyType(
     {operation: permission for permission, some in _OPERATIONS.items() for operation in some}

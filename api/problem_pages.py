@@ -4,6 +4,7 @@ Every code that a service or the API raises has its entry here; a test holds tha
 """
 
 from api.message_problem_pages import MESSAGE_PAGES
+from api.payload_problem_pages import PAYLOAD_PAGES
 from api.problem_page import ProblemPage
 from api.trigger_problem_pages import TRIGGER_PAGES
 from api.webhook_problem_pages import WEBHOOK_PAGES
@@ -385,6 +386,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     **TRIGGER_PAGES,
     **WEBHOOK_PAGES,
     **MESSAGE_PAGES,
+    **PAYLOAD_PAGES,
 }
 
 __all__ = ["PROBLEM_PAGES", "ProblemPage"]

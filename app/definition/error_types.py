@@ -234,6 +234,12 @@ class ErrorType(StrEnum):
         "Temporal does not know the run any more.",
         "Redrive or retry it, and find out what became of Temporal's data.",
     )
+    PAYLOAD_KEY_DELETED = (
+        "payload_key_deleted",
+        False,
+        "The key that the run's values in Temporal are encrypted with was deleted: it could not go on.",
+        "Retry it.",
+    )
 
 
 RUN_ERRORS = (
@@ -243,6 +249,7 @@ RUN_ERRORS = (
     ErrorType.LIMIT_REACHED,
     ErrorType.TERMINATED,
     ErrorType.RUN_LOST,
+    ErrorType.PAYLOAD_KEY_DELETED,
 )
 """What ends a run without any step having failed; nothing is tried again for it."""
 

@@ -17,6 +17,7 @@ from app.services.handing_over import HandingOver
 from app.services.keeping_deliveries import Deliveries
 from app.services.launches import Launches
 from app.services.news import News
+from app.services.payload_keyring import PayloadKeyring
 from app.services.payload_storage import PayloadStorage
 from app.services.published import Active
 from app.settings import Settings
@@ -47,6 +48,7 @@ class Platform:
     dispatches: Dispatches
     news: News
     deliveries: Deliveries
+    payload_keys: PayloadKeyring
     handing_over: HandingOver = field(default_factory=HandingOver)
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key it was, by the key's hash. A revoked key works that many seconds longer in a process that knew it."""
@@ -71,7 +73,11 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     that, and nothing below the services knows it.
     """
     database = Database(settings, on_failure=lambda detail: Unavailable("database_unavailable", detail))
-    temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database)))
+    keyring = KeyRing(settings.encryption_keys)
+    payload_keys = PayloadKeyring(database, keyring)
+    encrypts = settings.payload_encryption == "on"
+    converter = data_converter(PayloadStorage(database), payload_keys, encrypts=encrypts)
+    temporal = TemporalConnection(settings, data_converter=converter)
     news = News(database)
     handing_over = HandingOver()
     try:
@@ -79,12 +85,13 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
             settings=settings,
             database=database,
             temporal=temporal,
-            keyring=KeyRing(settings.encryption_keys),
+            keyring=keyring,
             commits=Commits(database),
             launches=Launches(database),
             dispatches=Dispatches(database),
             news=news,
             deliveries=Deliveries(database),
+            payload_keys=payload_keys,
             handing_over=handing_over,
         )
     finally:
