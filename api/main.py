@@ -36,6 +36,7 @@ from api.routes import (
     runs,
     schedules,
     stream,
+    variables,
     versions,
     webhooks,
     workflows,
@@ -69,6 +70,7 @@ _RESOURCES = (
     catalog,
     workspace,
     payload_keys,
+    variables,
 )
 
 

@@ -36,6 +36,7 @@ TAGS: list[JsonObject] = [
     {"name": "connections", "description": "Credentials for providers. They are written, used, and never shown."},
     {"name": "catalog", "description": "What a step can do, and the schema of definitions."},
     {"name": "workspace", "description": "Your workspace and its settings."},
+    {"name": "variables", "description": "Values for all workflows of the workspace. Secret ones are never shown."},
     {"name": "payload_keys", "description": "Keys that what Temporal keeps of your runs is encrypted with."},
     {"name": "health", "description": "Whether this server lives, and whether all it needs is there."},
 ]

@@ -29,6 +29,20 @@ PAYLOAD_PAGES: dict[str, ProblemPage] = {
         "A payload key cannot be used just now",
         "Bring the key it was kept with back into `HOLDFAST_ENCRYPTION_KEYS`, or the database it is in.",
     ),
+    "variable_not_found": ProblemPage(
+        "No such variable", "`GET /v1/variables` lists those of the workspace. Names are compared exactly."
+    ),
+    "variable_name_taken": ProblemPage(
+        "There is a variable of this name", "Change it with `PATCH /v1/variables/{name}`, or choose another name."
+    ),
+    "invalid_variable": ProblemPage(
+        "The variable cannot be taken",
+        "A name has letters, digits and `_` (64 at most, a letter first), a value at most 16 KiB as JSON, and a secret "
+        "is a text of 6 characters or more. `errors` says which it is.",
+    ),
+    "secret_missing": ProblemPage(
+        "There is no such secret", "Make the variable with `is_secret`, or name another in the step's inputs."
+    ),
     "codec_only_decodes": ProblemPage(
         "The codec only decodes", "Start and steer runs through the API; Temporal's UI shows them."
     ),

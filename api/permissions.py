@@ -77,6 +77,8 @@ _OPERATIONS = {
         "connections_stop",
         "connections_rotate",
     ),
+    "variables:read": ("variables_list_variables", "variables_get"),
+    "variables:write": ("variables_create", "variables_change", "variables_delete"),
     "catalog:read": (
         "catalog_list_actions",
         "catalog_get_action",

@@ -64,6 +64,12 @@ class ErrorType(StrEnum):
         "The connection is of another kind, or its credentials cannot be read.",
         "Check its kind and `HOLDFAST_ENCRYPTION_KEYS`.",
     )
+    SECRET_MISSING = (
+        "secret_missing",
+        False,
+        "There is no secret variable of that name, or it cannot be read.",
+        "Make it, or check `HOLDFAST_ENCRYPTION_KEYS`.",
+    )
     INVALID_URL = (
         "invalid_url",
         False,

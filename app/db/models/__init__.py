@@ -9,7 +9,7 @@ from app.db.models.forms import FormSender
 from app.db.models.messages import Call, Mailbox, MessageAddress
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.schedules import Schedule
-from app.db.models.secrets import PayloadKey
+from app.db.models.secrets import PayloadKey, Variable
 from app.db.models.waiting import Approval, Event, Wait
 from app.db.models.webhooks import Delivery, Webhook
 from app.db.models.workflows import (
@@ -41,6 +41,7 @@ __all__ = [
     "StepAttempt",
     "StoredPayload",
     "Subscription",
+    "Variable",
     "Version",
     "Wait",
     "Webhook",

@@ -16,8 +16,7 @@ def upgrade() -> None:
             created_at timestamptz NOT NULL DEFAULT now(),
             retired_at timestamptz,
             deleted_at timestamptz,
-            PRIMARY KEY (workspace_id, id),
-            CHECK ((wrapped IS NULL) = (deleted_at IS NOT NULL))
+            PRIMARY KEY (workspace_id, id)
         );
         ALTER TABLE payload_keys ENABLE ROW LEVEL SECURITY;
         ALTER TABLE payload_keys FORCE ROW LEVEL SECURITY;
