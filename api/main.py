@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from api import docs_pages, openapi, outgoing, permissions, problems
 from api.access import Access
+from api.codec_cors import CodecCors
 from api.connections import SERVER_OPTIONS
 from api.cors import Cors
 from api.dependencies import actor_of, check_address, permitted, within_limits
@@ -26,6 +27,7 @@ from api.routes import (
     audit_log,
     bulk,
     catalog,
+    codec,
     connection_use,
     connections,
     control,
@@ -39,12 +41,14 @@ from api.routes import (
     me,
     members,
     oauth_pages,
+    payload_keys,
     platform_keys,
     run_input,
     runs,
     schedules,
     stream,
     usage,
+    variables,
     versions,
     webhooks,
     workflows,
@@ -90,6 +94,8 @@ _RESOURCES = (
     me,
     audit_log,
     usage,
+    payload_keys,
+    variables,
 )
 
 
@@ -124,7 +130,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     app.state.platform = platform
     app.state.streams = Streams()
     # The last one is the outermost.
-    for middleware in (RateLimitHeaders, RequestLimits, Access, RequestIdentity, Cors, SecurityHeaders):
+    for middleware in (RateLimitHeaders, RequestLimits, Access, CodecCors, RequestIdentity, Cors, SecurityHeaders):
         app.add_middleware(middleware)
     problems.install(app)
     openapi.install(app)
@@ -137,7 +143,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
             dependencies=[Depends(actor_of), Depends(within_limits), Depends(permitted), Depends(check_address)],
         )
     app.include_router(health.router)
-    for door in (approval_pages, form_pages, hooks, oauth_pages, messages):
+    for door in (approval_pages, form_pages, hooks, oauth_pages, messages, codec):
         app.include_router(door.router, dependencies=[Depends(count_at_door)])
     app.include_router(problem_routes.router)
     app.include_router(docs_pages.router)

@@ -45,6 +45,8 @@ TAGS: list[JsonObject] = [
     {"name": "me", "description": "Who asks, and what they may."},
     {"name": "audit", "description": "Who did what to what, from where. Entries are added, and never changed."},
     {"name": "usage", "description": "What your workspace's plan allows, and what is used of it."},
+    {"name": "variables", "description": "Values for all workflows of the workspace. Secret ones are never shown."},
+    {"name": "payload_keys", "description": "Keys that what Temporal keeps of your runs is encrypted with."},
     {"name": "health", "description": "Whether this server lives, and whether all it needs is there."},
 ]
 

@@ -7,6 +7,7 @@ from api.audit_problem_pages import AUDIT_PAGES
 from api.connection_problem_pages import CONNECTION_PAGES
 from api.limit_problem_pages import LIMIT_PAGES
 from api.message_problem_pages import MESSAGE_PAGES
+from api.payload_problem_pages import PAYLOAD_PAGES
 from api.people_problem_pages import PEOPLE_PAGES
 from api.problem_page import ProblemPage
 from api.request_problem_pages import REQUEST_PAGES
@@ -385,6 +386,7 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     **CONNECTION_PAGES,
     **AUDIT_PAGES,
     **LIMIT_PAGES,
+    **PAYLOAD_PAGES,
 }
 
 __all__ = ["PROBLEM_PAGES", "ProblemPage"]

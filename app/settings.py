@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Key ring, newest first: 32 url-safe base64 bytes each (Fernet)."
     )
+    payload_encryption: Literal["off", "on"] = Field(
+        "off", description="Whether Temporal's payloads are encrypted, of workspaces that have a payload key."
+    )
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts, addresses or networks outgoing calls may reach though they are private."
     )

@@ -26,6 +26,7 @@ from app.observing import logs
 from app.observing.process import observed
 from app.services import backlog
 from app.services.platform import Platform, open_platform
+from app.services.unreadable import UnreadableRuns
 from app.settings import Settings
 from app.temporal.names import TASK_QUEUE
 from worker.deployment import deployment, routing
@@ -54,6 +55,7 @@ def build_worker(
     A run that is not among `cached_workflows` is replayed from its history when something happens to it.
     """
     shorten()
+    platform.payload_keys.on_deleted = UnreadableRuns(platform).end
     first_tasks = FirstTasks()
     http = http or HttpClient(platform.settings)
     runner = ActionRunner(platform, http, first_tasks)

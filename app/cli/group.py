@@ -145,6 +145,7 @@ class Group:
                     ui_port=self._settings.temporal_ui_port,
                     log=self._data_dir / "logs" / "temporal.log",
                     namespace=self._settings.temporal_namespace,
+                    codec_endpoint=f"{self._settings.resolved_public_url}/codec",
                 )
             )
         else:

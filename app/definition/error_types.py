@@ -64,6 +64,12 @@ class ErrorType(StrEnum):
         "The connection is of another kind, or its credentials cannot be read.",
         "Check its kind and `HOLDFAST_ENCRYPTION_KEYS`.",
     )
+    SECRET_MISSING = (
+        "secret_missing",
+        False,
+        "There is no secret variable of that name, or it cannot be read.",
+        "Make it, or check `HOLDFAST_ENCRYPTION_KEYS`.",
+    )
     INVALID_URL = (
         "invalid_url",
         False,
@@ -234,6 +240,12 @@ class ErrorType(StrEnum):
         "Temporal does not know the run any more.",
         "Redrive or retry it, and find out what became of Temporal's data.",
     )
+    PAYLOAD_KEY_DELETED = (
+        "payload_key_deleted",
+        False,
+        "The key that the run's values in Temporal are encrypted with was deleted: it could not go on.",
+        "Retry it.",
+    )
 
 
 RUN_ERRORS = (
@@ -243,6 +255,7 @@ RUN_ERRORS = (
     ErrorType.LIMIT_REACHED,
     ErrorType.TERMINATED,
     ErrorType.RUN_LOST,
+    ErrorType.PAYLOAD_KEY_DELETED,
 )
 """What ends a run without any step having failed; nothing is tried again for it."""
 

@@ -20,6 +20,7 @@ from app.services.keeping_deliveries import Deliveries
 from app.services.known_hosts import KnownHosts
 from app.services.launches import Launches
 from app.services.news import News
+from app.services.payload_keyring import PayloadKeyring
 from app.services.payload_storage import PayloadStorage
 from app.services.plan_table import Plan
 from app.services.published import Active
@@ -60,6 +61,7 @@ class Platform:
     news: News
     deliveries: Deliveries
     rate_limits: RateLimits
+    payload_keys: PayloadKeyring
     handing_over: HandingOver = field(default_factory=HandingOver)
     known_hosts: KnownHosts = field(default_factory=KnownHosts)
     turns: Turns = field(default_factory=Turns)
@@ -103,9 +105,13 @@ async def open_platform(settings: Settings, observing: Observing | None = None) 
     sweeps = Sweeps.open(settings, lambda detail: Unavailable("database_unavailable", detail))
     observing = observing or Observing()
     observing.metrics.watch_pools(database.usage)
+    keyring = KeyRing(settings.encryption_keys)
+    payload_keys = PayloadKeyring(database, sweeps, keyring)
     temporal = TemporalConnection(
         settings,
-        data_converter=data_converter(PayloadStorage(database, sweeps)),
+        data_converter=data_converter(
+            PayloadStorage(database, sweeps), payload_keys, encrypts=settings.payload_encryption == "on"
+        ),
         runtime=observing.runtime,
         interceptors=() if observing.traces is None else (observing.traces.interceptor,),
     )
@@ -118,13 +124,14 @@ async def open_platform(settings: Settings, observing: Observing | None = None) 
             database=database,
             sweeps=sweeps,
             temporal=temporal,
-            keyring=KeyRing(settings.encryption_keys),
+            keyring=keyring,
             commits=Commits(database),
             launches=Launches(database),
             dispatches=Dispatches(database),
             news=news,
             deliveries=Deliveries(database),
             rate_limits=RateLimits(database),
+            payload_keys=payload_keys,
             handing_over=handing_over,
             tokens=tokens,
             observing=observing,

@@ -25,7 +25,7 @@ from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, whole_number
 from app.services.platform import Platform
 from app.services.subworkflows import check_runs, circles, decide_alone
-from app.store import connections, subscriptions, workflows
+from app.store import connections, subscriptions, variables, workflows
 from app.store import versions as version_rows
 
 
@@ -224,7 +224,10 @@ async def _problems(
 ) -> list[Problem]:
     rules = await editing.settings(session, workspace_id)
     kinds = await connections.kinds(session, workspace_id)
-    problems = check(definition, actions=LOOKUP, connections=kinds, events=EVENTS, max_steps=rules.max_steps)
+    known = await variables.kinds(session, workspace_id)
+    problems = check(
+        definition, actions=LOOKUP, connections=kinds, events=EVENTS, variables=known, max_steps=rules.max_steps
+    )
     return problems if own is None else [*problems, *await check_runs(session, workspace_id, definition, own)]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, inspect, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.db.models import Connection, MessageAddress, OAuthAuthorization, OAuthToken, Webhook
+from app.db.models import Connection, MessageAddress, OAuthAuthorization, OAuthToken, PayloadKey, Variable, Webhook
 
 Sealed = InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
 Place = tuple[UUID, ...]
@@ -23,6 +23,8 @@ SEALED: tuple[Sealed, ...] = (
     OAuthAuthorization.verifier,
     Webhook.secrets,
     MessageAddress.token,
+    Variable.secret,
+    PayloadKey.wrapped,
 )
 
 

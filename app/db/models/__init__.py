@@ -12,6 +12,7 @@ from app.db.models.messages import Call, Mailbox, MessageAddress
 from app.db.models.oauth import OAuthAuthorization, OAuthToken
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.schedules import Schedule
+from app.db.models.secrets import PayloadKey, Variable
 from app.db.models.usage import Executions, RateWindow
 from app.db.models.waiting import Approval, Event, Wait
 from app.db.models.webhooks import Delivery, Webhook
@@ -42,6 +43,7 @@ __all__ = [
     "MessageAddress",
     "OAuthAuthorization",
     "OAuthToken",
+    "PayloadKey",
     "RateWindow",
     "Run",
     "Schedule",
@@ -49,6 +51,7 @@ __all__ = [
     "StepAttempt",
     "StoredPayload",
     "Subscription",
+    "Variable",
     "Version",
     "Wait",
     "Webhook",
