@@ -51,7 +51,8 @@ PAYLOAD_PAGES: dict[str, ProblemPage] = {
         'The body is `{"payloads": [{"metadata": {...}, "data": "..."}]}` with values in base64, as Temporal sends it.',
     ),
     "payloads_too_large": ProblemPage(
-        "The payloads are too large when they are read", "Decode fewer of them with one request."
+        "The payloads are too large when they are read",
+        "Decode fewer of them with one request: all of them together have a limit.",
     ),
     "wrong_namespace": ProblemPage(
         "Another namespace of Temporal", "This installation's payloads are in the namespace that `detail` names."

@@ -73,7 +73,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def keys(rows: Rows, ring: KeyRing, clock: Clock) -> PayloadKeyring:
-    return PayloadKeyring(rows, ring, clock=clock)  # type: ignore[arg-type]  # a stand-in for the database
+    return PayloadKeyring(rows, rows, ring, clock=clock)  # type: ignore[arg-type]  # a stand-in for the database
 
 
 async def sealing(keys: PayloadKeyring) -> UUID | None:
