@@ -79,7 +79,8 @@ def _harms(event: events.ScenarioFinished, paths: Sequence[str]) -> Iterator[tup
 
 
 def _fits_others(path: str, paths: Sequence[str]) -> bool:
-    patterns = (re.sub(r"\{\w+\}", "[^/]+", other) for other in paths if other != path)
+    # The id of an event may hold slashes.
+    patterns = (re.sub(r"\{\w+\}", "[^/]+", re.sub(r"\{event_id\}$", ".+", other)) for other in paths if other != path)
     return any(re.fullmatch(pattern, path) for pattern in patterns)
 
 
