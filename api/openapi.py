@@ -60,12 +60,19 @@ _PROBLEMS = {
     410: "It was there, and is closed or switched off",
     412: "`If-Match` is stale",
     413: "Larger than the limit",
+    408: "The body did not come in time",
+    414: "Path and query are longer than this server takes",
     415: "A content type this call does not read",
     422: "It does not validate; `errors` says where",
     429: "A limit of the workflow, or of requests, takes no more now; `Retry-After` says when to try again",
+    431: "More headers, or larger ones, than this server takes",
     503: "A part is down; `detail` says which",
     504: "There was no answer in the time there is for one",
 }
+
+
+OF_ANY_REQUEST = (414, 431)
+"""What may be answered before the route is looked for."""
 
 
 def problem_answers(*statuses: int) -> dict[int | str, JsonObject]:
@@ -99,8 +106,11 @@ def _document(app: FastAPI) -> JsonObject:
     )
     components: JsonObject = document["components"]["schemas"]
     _add(components, ProblemDocument.model_json_schema(ref_template=REFERENCE + "{model}"))
+    anywhere = problem_answers(408, *OF_ANY_REQUEST)
     for operations in document["paths"].values():
         for operation in operations.values():
+            for status in (*OF_ANY_REQUEST, *((408,) if "requestBody" in operation else ())):
+                operation["responses"].setdefault(str(status), anywhere[status])
             for media in operation.get("requestBody", {}).get("content", {}).values():
                 media["schema"] = _add(components, media["schema"])
     return document

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 
-LONGEST_ADDRESS = 8 * 1024
+LONGEST_ADDRESS = 16 * 1024
 """Bytes of path and query together."""
 LARGEST_HEAD = 32 * 1024
 MOST_HEADERS = 100

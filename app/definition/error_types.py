@@ -79,8 +79,8 @@ class ErrorType(StrEnum):
     EGRESS_BLOCKED = (
         "egress_blocked",
         False,
-        "The address is private, loopback or otherwise not allowed.",
-        "Allow it with `HOLDFAST_EGRESS_ALLOW`, if it is meant.",
+        "The address is private, loopback or otherwise not allowed, or the host is not on the workspace's list.",
+        "Allow it with `HOLDFAST_EGRESS_ALLOW`, or add it to the list, if it is meant.",
     )
     RESPONSE_TOO_LARGE = (
         "response_too_large",

@@ -1,22 +1,20 @@
 """Requests out of measure: each is refused with a word about it, and none holds anything up."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from api.connections import SERVER_OPTIONS
 from api.main import create_app
 from api.request_limits import RequestLimits
 from app.services.platform import Platform
 from tests.conftest import TestWorkspace
 from tests.integration.api.calls import WAIT, a_workflow, made, problem
+from tests.support.served import served
 from tests.support.waiting import eventually
 
 JSON = {"Content-Type": "application/json"}
@@ -25,20 +23,14 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture
 async def server(api_app: Any) -> AsyncIterator[tuple[str, int]]:
     """The API behind a socket, as the process serves it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(api_app, lifespan="off", timeout_graceful_shutdown=1, **SERVER_OPTIONS)
-        running = uvicorn.Server(config)
-        serving = asyncio.create_task(running.serve(sockets=[listener]))
-        await eventually(lambda: running.started, what="the server to start")
-        yield listener.getsockname()
-        running.should_exit = True
-        await serving
+    async with served(api_app) as address:
+        yield address
 
 
 async def test_an_address_has_a_length(api_client: httpx.AsyncClient) -> None:
-    told = problem(await api_client.get("/v1/runs", params={"q": "x" * 9000}), 414, "address_too_long")
-    assert "8,192" in told["detail"]
-    problem(await api_client.get("/" + "x" * 9000), 414, "address_too_long")
+    told = problem(await api_client.get("/v1/runs", params={"q": "x" * 17000}), 414, "address_too_long")
+    assert "16,384" in told["detail"]
+    problem(await api_client.get("/" + "x" * 17000), 414, "address_too_long")
 
 
 async def test_headers_have_a_number_and_a_size(api_client: httpx.AsyncClient) -> None:
