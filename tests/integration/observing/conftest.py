@@ -61,7 +61,7 @@ PARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
 
 @pytest.fixture(scope="session")
 async def watched(settings: Settings) -> AsyncIterator[Watched]:
-    """One run that calls a provider twice, which answers the second call on its second attempt; some refusals."""
+    """One run with two calls, of which the second one is answered on its second attempt; some refused requests."""
     port, spans = free_port(), InMemorySpanExporter()
     own = settings.model_copy(update={"worker_metrics_port": port})
     with pytest.MonkeyPatch.context() as patch, observed(own, "worker") as observing:
