@@ -1,4 +1,4 @@
-"""`holdfast workspaces`: all there are, for the administrator of the installation. Make, rename, suspend, delete one."""
+"""`holdfast workspaces`: those there are, for the administrator of the installation. Make, rename, suspend, delete one."""
 
 from pathlib import Path
 from typing import Annotated
