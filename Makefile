@@ -62,6 +62,7 @@ bench:
 	.venv/bin/python -m benchmarks.webhook_burst
 	.venv/bin/python -m benchmarks.schedules
 	.venv/bin/python -m benchmarks.http_clients
+	.venv/bin/python -m benchmarks.request_cost
 	.venv/bin/python -m benchmarks.startup
 
 clean:
