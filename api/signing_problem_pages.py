@@ -3,6 +3,18 @@
 from api.problem_page import ProblemPage
 
 SIGNING_PAGES: dict[str, ProblemPage] = {
+    # Who is asking
+    "missing_api_key": ProblemPage(
+        "No API key", "Send the header `Authorization: Bearer hf_...` with a key of your workspace."
+    ),
+    "invalid_api_key": ProblemPage(
+        "Unknown API key", "The key is misspelt, was revoked, or belongs to another server."
+    ),
+    "not_permitted": ProblemPage(
+        "Not yours to do",
+        "The key or person is known, and the role or the scopes do not reach that far. `detail` names the permission "
+        "that is missing. An administrator of the workspace changes roles; a key's scopes are chosen when it is made.",
+    ),
     "invalid_token": ProblemPage(
         "The token is not accepted",
         "It has run out, is meant for somebody else, was issued by somebody else, or is not signed as it must be; "

@@ -9,9 +9,12 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.rates import parsed
 from app.security import token_settings
 from app.temporal.messages import MOST_RUN_DATA
 
+MIN_AUDIT_RETENTION_DAYS = 30
+"""What the database insists on (migration 0026): nobody who can merely act as Holdfast shortens it."""
 MAX_RETENTION_DAYS = 36_500
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
@@ -43,6 +46,9 @@ class Settings(BaseSettings):
         None, description="Where people reach the API from outside, for links they are sent; default from the port."
     )
     api_key: SecretStr | None = Field(None, description="Key for the command line; default `<data_dir>/api-key`.")
+    platform_key: SecretStr | None = Field(
+        None, description="Key for `holdfast workspaces`; default `<data_dir>/platform-key`."
+    )
     temporal_port: int = Field(7233, ge=1, le=65535)
     temporal_ui_port: int = Field(8233, ge=1, le=65535)
     temporal_address: str | None = Field(None, description="host:port; given, the embedded Temporal stays off.")
@@ -57,6 +63,9 @@ class Settings(BaseSettings):
     migration_database_url: str | None = Field(None, description="URL of the owner of the tables, for `migrate` alone.")
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Key ring, newest first: 32 url-safe base64 bytes each (Fernet)."
+    )
+    payload_encryption: Literal["off", "on"] = Field(
+        "off", description="Whether Temporal's payloads are encrypted, of workspaces that have a payload key."
     )
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts, addresses or networks outgoing calls may reach though they are private."
@@ -75,9 +84,19 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded-For is believed."
     )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins (https://app.example.com) whose pages may call the API from a browser."
+    )
+    max_streams: int = Field(500, ge=10, description="Most streams of runs that a process of the API keeps open.")
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Largest request body the API takes.")
     max_event_bytes: int = Field(512 * 1024, ge=1024, description="Largest event data or run input.")
     max_response_bytes: int = Field(1_000_000, ge=1024, description="Largest answer an action takes from a provider.")
+    max_call_bytes: int = Field(
+        32 * 1024 * 1024,
+        ge=64 * 1024,
+        description="Most an outgoing call may send and take together, redirects included.",
+    )
+    max_call_seconds: float = Field(300.0, gt=0, le=3600, description="Longest an outgoing call may take.")
     max_step_output_bytes: int = Field(
         1024 * 1024, ge=1024, le=1_700_000, description="Most one step may hand on, as JSON."
     )
@@ -95,10 +114,34 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         90, ge=0, le=MAX_RETENTION_DAYS, description="Days that ended runs and events are kept; 0 = for ever."
     )
+    audit_retention_days: int = Field(
+        365, ge=0, le=MAX_RETENTION_DAYS, description="Days that the audit log is kept, 30 at least; 0 = for ever."
+    )
     upkeep_interval_seconds: int = Field(10, ge=1, le=3600, description="Seconds from one pass of upkeep to the next.")
+    rate_limit_key: str = Field("12000/minute", description="Requests taken of one key or person; empty = any number.")
+    rate_limit_workspace: str = Field(
+        "30000/minute",
+        description="Requests taken of one workspace, unless its plan says otherwise; empty = any number.",
+    )
+    rate_limit_address: str = Field(
+        "12000/minute",
+        description="Requests without a key (webhooks, forms, messages) of one address; empty = any number.",
+    )
+    rate_limit_wrong_keys: str = Field(
+        "300/minute", description="Requests with a wrong key of one address; empty = any number."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] | None = Field(
+        None, description="How log lines are written; default console at a terminal, else json."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address on which processes show their metrics.")
+    api_metrics_port: int | None = Field(None, ge=1, le=65535, description="Port of the API's metrics; none = off.")
+    worker_metrics_port: int | None = Field(None, ge=1, le=65535, description="Port of a worker's; none = off.")
+    traces: Literal["off", "otlp"] = Field(
+        "off", description="Whether traces are sent by OTLP over HTTP; OTEL_* variables say where to."
+    )
 
-    @field_validator("encryption_keys", "egress_allow", "trusted_proxies", mode="before")
+    @field_validator("encryption_keys", "egress_allow", "trusted_proxies", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -141,6 +184,23 @@ class Settings(BaseSettings):
                 raise ValueError(f"{entry!r} is no address or network (10.0.0.0/8)")
         return value
 
+    @field_validator("audit_retention_days")
+    @classmethod
+    def _audit_retention(cls, value: int) -> int:
+        if 0 < value < MIN_AUDIT_RETENTION_DAYS:
+            raise ValueError(f"must be 0 (for ever) or at least {MIN_AUDIT_RETENTION_DAYS}")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if not re.fullmatch(r"https?://[a-z0-9.\-_\[\]:]+", entry):
+                raise ValueError(
+                    f"{entry!r} is no origin: write scheme, host and port alone, as https://app.example.com"
+                )
+        return value
+
     @field_validator("deployment_name")
     @classmethod
     def _deployment_name(cls, value: str) -> str:
@@ -161,6 +221,18 @@ class Settings(BaseSettings):
         if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
             raise ValueError("must be an address such as https://holdfast.example.com")
         return value or None
+
+    @field_validator("log_format", "api_metrics_port", "worker_metrics_port", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("rate_limit_key", "rate_limit_workspace", "rate_limit_address", "rate_limit_wrong_keys")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        if value:
+            parsed(value)
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -165,11 +165,14 @@ async def worker(platform: "Platform") -> AsyncIterator["Worker"]:
 
 
 @pytest.fixture(scope="session")
-def api_app(platform: "Platform") -> Any:
+async def api_app(platform: "Platform") -> AsyncIterator[Any]:
     """The API's application over the session's servers."""
+    from api import outgoing
     from api.main import create_app
 
-    return create_app(platform)
+    app = create_app(platform)
+    yield app
+    await outgoing.close(app.state)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from api.dependencies import ActorDep, PlatformDep, RunId
 from api.openapi import problem_answers
 from api.presenting import run_answer, step_answer
 from api.staying import while_let_in
+from api.streams import HeldStream, Streams
 from app.services import runs, watching
 from app.services.platform import Platform
 
@@ -18,7 +19,7 @@ HEARTBEAT_SECONDS = 15
 router = APIRouter(tags=["runs"])
 
 _ANSWERS = {
-    **problem_answers(404),
+    **problem_answers(404, 429),
     200: {
         "description": "Events `step` (a step record), `run` (the run) and at last `done` (the run as it ended)",
         "content": {
@@ -43,12 +44,16 @@ async def stream(request: Request, run_id: RunId, platform: PlatformDep, actor: 
     the run's state changes, `done` when it has ended, which also ends the stream. A client that connects again is told
     everything again. Comments keep the connection alive. It ends early when the key or token does."""
     await runs.get(platform, actor.workspace_id, run_id, live=False)
-    return EventSourceResponse(
+    streams: Streams = request.app.state.streams
+    give_back = streams.take(actor, platform.settings.max_streams)
+    answer = HeldStream(
         while_let_in(request, _events(platform, actor.workspace_id, run_id)),
         ping=HEARTBEAT_SECONDS,
         ping_message_factory=lambda: ServerSentEvent(comment="still here"),
         sep="\n",
     )
+    answer.give_back = give_back
+    return answer
 
 
 async def _events(platform: Platform, workspace_id: UUID, run_id: UUID) -> AsyncGenerator[ServerSentEvent]:

@@ -168,6 +168,11 @@ class Database:
             async with self._engine.connect() as connection:
                 return (await connection.execute(text(statement))).scalar()
 
+    def usage(self) -> dict[str, tuple[int, int]]:
+        """How many connections of each pool are `(in use, idle)`: `lean` is that of `run`, `session` the other."""
+        pool: Any = self._engine.sync_engine.pool
+        return {"lean": (self._lean.lent, self._lean.idle), "session": (pool.checkedout(), pool.checkedin())}
+
     async def close(self) -> None:
         """Close every connection."""
         await self._lean.close()

@@ -123,6 +123,8 @@ def _grant(connection: Connection, name: str) -> None:
         "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {}",
         # All that is the workspace's would go with its row.
         "REVOKE DELETE ON workspaces FROM {}",
+        "REVOKE UPDATE, DELETE ON audit_log FROM {}",
+        "GRANT EXECUTE ON FUNCTION purge_audit_log(integer, integer), forget_audit_log(integer) TO {}",
     ):
         driver.execute(sql.SQL(statement).format(role))
 

@@ -22,7 +22,8 @@ from app.definition.problems import Problem
 from app.definition.run_limits import Concurrency, RunLimits, key_text
 from app.definition.triggers import EventTrigger
 from app.json import JsonObject
-from app.services.errors import Invalid, ServiceError, TooMany
+from app.services import plans
+from app.services.errors import Forbidden, Invalid, ServiceError, TooMany
 from app.services.published import published
 from app.store import limits as store
 from app.store import runs
@@ -45,24 +46,25 @@ async def add(
 
     Answers with it, or with the first run of its `run_once_per`; None when another has its idempotency key. `anew`: a
     retry or redrive stands for the run it repeats, not for a further one. `noting`: a refusal is kept as a run that
-    never began, for nobody hears an error. Else raises `TooMany` (`rate_limit_reached`, `concurrency_limit_reached`)
-    and `Invalid` (`invalid_limit_key`).
+    never began, for nobody hears an error. Else raises `TooMany` (`rate_limit_reached`, `concurrency_limit_reached`),
+    `Invalid` (`invalid_limit_key`) and `Forbidden` (`plan_limit_reached`).
     """
-    if limits is not None:
-        try:
-            first = await _admit(session, run, limits, workspace_name, anew)
-        except (TooMany, Invalid) as refusal:
-            # Another start with the same key may have been let in while this one waited for the lock.
-            if run.idempotency_key is not None and await _has_key(session, run):
-                return None
-            if run.once_key is not None and (first := await store.with_once_key(session, run)) is not None:
-                return first
-            if not noting:
-                raise
-            await _note(session, run, refusal)
-        else:
-            if first is not None:
-                return first
+    try:
+        first = await _admit(session, run, limits, workspace_name, anew) if limits is not None else None
+        if first is None:
+            await plans.allow_run(session, run.workspace_id)
+    except (TooMany, Invalid, Forbidden) as refusal:
+        # Another start with the same key may have been let in while this one waited for the lock.
+        if run.idempotency_key is not None and await _has_key(session, run):
+            return None
+        if run.once_key is not None and (first := await store.with_once_key(session, run)) is not None:
+            return first
+        if not noting:
+            raise
+        await _note(session, run, refusal)
+    else:
+        if first is not None:
+            return first
     if await runs.add(session, run):
         if limits is not None and run.queue == "concurrency":
             await _replace(session, run, limits)
@@ -173,7 +175,7 @@ def replaced_error(by: UUID | None) -> JsonObject:
 
 async def _note(session: AsyncSession, run: Run, refusal: ServiceError) -> None:
     """Let the run be one that never began, for people to find. It keeps no key and no place."""
-    too_many = isinstance(refusal, TooMany)
+    too_many = isinstance(refusal, TooMany | Forbidden)
     run.status = "cancelled" if too_many else "failed"
     type_ = ErrorType.LIMIT_REACHED if too_many else ErrorType.EXPRESSION
     run.error = {"type": type_.value, "message": refusal.detail, "step_id": None, "path": None}

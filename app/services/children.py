@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.db.models import Run, Workflow
 from app.services import runs
-from app.services.errors import Conflict, Invalid, NotFound, TooLarge, TooMany, Unavailable
+from app.services.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, TooMany, Unavailable
 from app.services.launching import TEMPORAL_ERRORS, has_ended
 from app.services.parents import Parent
 from app.services.platform import Platform
@@ -41,7 +41,7 @@ async def start_child(platform: Platform, asked: StartChild) -> StartedChild:
     if run is None:
         try:
             run = await _start(platform, workspace_id, parent_id, asked)
-        except (NotFound, Conflict, Invalid, TooLarge, TooMany) as refusal:
+        except (NotFound, Conflict, Invalid, TooLarge, TooMany, Forbidden) as refusal:
             why = f"no run of {asked.workflow!r}: {refusal.detail}"[:LONGEST_REFUSAL]
             return StartedChild(refused=why, later=isinstance(refusal, TooMany))
         if run.idempotency_key != asked.key:

@@ -30,6 +30,7 @@ from app.services.expiring import Expiring
 from app.store import payloads as store
 from app.store.sweeps import Sweeps
 from app.temporal import names
+from app.temporal.codec import COMPRESSED, ENCRYPTED
 
 PATIENCE_SECONDS = 4.0
 """How long a database that is away is waited for. A workflow task has ten seconds; after a failure it comes again."""
@@ -68,7 +69,8 @@ class PayloadStorage(StorageDriver):
     """Temporal's driver over the table `payloads`.
 
     Raises `Unavailable` when the database stays away, `RunGone` and `PayloadGone`. All of them make Temporal repeat the
-    workflow task, none of them fails a run.
+    workflow task, none of them fails a run. What is kept is what the codec made of a value: compressed, and encrypted
+    where its workspace has a key.
     """
 
     def __init__(self, database: Database, sweeps: Sweeps) -> None:
@@ -146,7 +148,8 @@ def _gone(run_id: UUID) -> RunGone:
 def _packed(payload: Payload) -> tuple[str, bytes]:
     """The value's name and its bytes as they are kept."""
     data = payload.SerializeToString(deterministic=True)
-    return hashlib.sha256(data).hexdigest(), zlib.compress(data, _COMPRESSION)
+    is_packed = payload.metadata.get("encoding") in (COMPRESSED, ENCRYPTED)
+    return hashlib.sha256(data).hexdigest(), zlib.compress(data, 0 if is_packed else _COMPRESSION)
 
 
 def _unpacked(data: bytes) -> Payload:

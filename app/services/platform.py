@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.db.engine import Database
+from app.observing.process import Observing
 from app.security.credentials import KeyRing
 from app.security.tokens import TokenReader
 from app.services.actors import Actor
@@ -16,11 +17,16 @@ from app.services.errors import Unavailable
 from app.services.expiring import Expiring
 from app.services.handing_over import HandingOver
 from app.services.keeping_deliveries import Deliveries
+from app.services.known_hosts import KnownHosts
 from app.services.launches import Launches
 from app.services.news import News
+from app.services.payload_keyring import PayloadKeyring
 from app.services.payload_storage import PayloadStorage
+from app.services.plan_table import Plan
 from app.services.published import Active
+from app.services.rate_limits import RateLimits
 from app.services.tokens import token_reader
+from app.services.turns import Turns
 from app.settings import Settings
 from app.store.sweeps import Sweeps
 from app.temporal.connect import TemporalConnection
@@ -32,6 +38,8 @@ if TYPE_CHECKING:
 KEY_CACHE_SECONDS = 5.0
 ACTIVE_SECONDS = 300.0
 HOOK_SECONDS = 5.0
+REFUSAL_SECONDS = 60.0
+PLAN_SECONDS = 10.0
 
 Fields = tuple[tuple[str, ...], tuple[str, ...]]
 """In which fields the keys of subscriptions stand, and those of open waits."""
@@ -52,7 +60,13 @@ class Platform:
     dispatches: Dispatches
     news: News
     deliveries: Deliveries
+    rate_limits: RateLimits
+    payload_keys: PayloadKeyring
     handing_over: HandingOver = field(default_factory=HandingOver)
+    known_hosts: KnownHosts = field(default_factory=KnownHosts)
+    turns: Turns = field(default_factory=Turns)
+    plans: Expiring[UUID, Plan] = field(default_factory=lambda: Expiring(seconds=PLAN_SECONDS, size=1000))
+    """What workspaces are allowed, for what may be wrong for a moment: rates. All else is read where it is held."""
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key or token it was, by its hash. What another process revoked works that many seconds longer here."""
     refused: Expiring[str, bool] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
@@ -72,10 +86,16 @@ class Platform:
     that is all."""
     hooks: "Expiring[str, Hook]" = field(default_factory=lambda: Expiring(seconds=HOOK_SECONDS, size=1000))
     """Webhooks that deliveries came to, by their tokens' hashes. What is taken is kept only while they are still so."""
+    refusals: Expiring[tuple[UUID, str, str], bool] = field(
+        default_factory=lambda: Expiring(seconds=REFUSAL_SECONDS, size=10_000)
+    )
+    """Who was refused which permission lately, so that the audit log has it once in this time."""
+    observing: Observing = field(default_factory=Observing)
+    """What the process counts, and the traces it sends."""
 
 
 @asynccontextmanager
-async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
+async def open_platform(settings: Settings, observing: Observing | None = None) -> AsyncIterator[Platform]:
     """Open the database pool and a lazy Temporal connection; both connect on first use and reconnect by themselves.
 
     The one place where a database that cannot be reached becomes `Unavailable`: whatever uses `platform.database` gets
@@ -83,7 +103,18 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     """
     database = Database(settings, on_failure=lambda detail: Unavailable("database_unavailable", detail))
     sweeps = Sweeps.open(settings, lambda detail: Unavailable("database_unavailable", detail))
-    temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database, sweeps)))
+    observing = observing or Observing()
+    observing.metrics.watch_pools(database.usage)
+    keyring = KeyRing(settings.encryption_keys)
+    payload_keys = PayloadKeyring(database, sweeps, keyring)
+    temporal = TemporalConnection(
+        settings,
+        data_converter=data_converter(
+            PayloadStorage(database, sweeps), payload_keys, encrypts=settings.payload_encryption == "on"
+        ),
+        runtime=observing.runtime,
+        interceptors=() if observing.traces is None else (observing.traces.interceptor,),
+    )
     news = News(database)
     handing_over = HandingOver()
     tokens = token_reader(settings)
@@ -93,14 +124,17 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
             database=database,
             sweeps=sweeps,
             temporal=temporal,
-            keyring=KeyRing(settings.encryption_keys),
+            keyring=keyring,
             commits=Commits(database),
             launches=Launches(database),
             dispatches=Dispatches(database),
             news=news,
             deliveries=Deliveries(database),
+            rate_limits=RateLimits(database),
+            payload_keys=payload_keys,
             handing_over=handing_over,
             tokens=tokens,
+            observing=observing,
         )
     finally:
         if tokens is not None:

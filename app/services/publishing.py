@@ -19,12 +19,13 @@ from app.definition.model import Definition
 from app.definition.parse import digest, parse
 from app.definition.problems import DefinitionInvalid, Problem
 from app.json import Json
-from app.services import editing, queues, scheduling, subscribing
+from app.services import audit, editing, plans, queues, scheduling, subscribing
+from app.services.audit_facts import of_workflow
 from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, whole_number
 from app.services.platform import Platform
 from app.services.subworkflows import check_runs, circles, decide_alone
-from app.store import connections, subscriptions, workflows
+from app.store import connections, subscriptions, variables, workflows
 from app.store import versions as version_rows
 
 
@@ -76,11 +77,16 @@ async def publish(
     """Make the draft the next version, and with `activate` the one new runs take.
 
     A draft that says the same as the latest version makes no second one: that version is the answer. Raises `Invalid`
-    (`invalid_definition`) with all problems, or `NotFound`.
+    (`invalid_definition`) with all problems, `Forbidden` (`plan_limit_reached`) or `NotFound`.
     """
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
+        before = {**of_workflow(workflow), "version": workflow.latest_version, "digest": None}
         made = await publish_draft(session, workflow, comment=comment, activate=activate, published_by=published_by)
+        after = {**of_workflow(workflow), "version": workflow.latest_version, "digest": None}
+        if before["version"] != after["version"]:
+            after["digest"] = made.digest
+        await audit.note(session, "workflow.publish", workflow_id, workflow.name, before=before, after=after)
     if activate:
         await scheduling.sync_workflow(platform, workspace_id, workflow_id)
         await queues.wake(platform, workspace_id, workflow_id)
@@ -93,10 +99,14 @@ async def publish_draft(
     """As `publish`, of a workflow that is locked already."""
     document = editing.canonical(workflow.draft)
     definition = parse(document)
+    plan = await plans.hold(session, workflow.workspace_id)
     await decide_alone(session, workflow.workspace_id, definition)
     problems = await _problems(session, workflow.workspace_id, definition, workflow)
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise editing.invalid_definition(errors)
+    plans.allow_definition(plan, definition)
+    if activate:
+        await plans.allow_active(session, plan, workflow, definition)
     latest = await version_rows.find(session, workflow.workspace_id, workflow.id, workflow.latest_version)
     news = latest is None or latest.digest != digest(document)
     if latest is None or news:
@@ -119,8 +129,9 @@ async def publish_draft(
 
 
 async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Workflow:
-    """Let new runs start, of the latest version; from every status. Raises `Conflict` (`nothing_published`), and
-    `Invalid` (`invalid_definition`) when the workflow would run itself by what was published meanwhile."""
+    """Let new runs start, of the latest version; from every status. Raises `Conflict` (`nothing_published`),
+    `Forbidden` (`plan_limit_reached`), and `Invalid` (`invalid_definition`) when the workflow would run itself by what
+    was published meanwhile."""
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
         latest = await version_rows.find(session, workspace_id, workflow_id, workflow.latest_version)
@@ -129,11 +140,17 @@ async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) ->
                 "nothing_published", f'Nothing of the workflow "{workflow.name}" is published yet: publish its draft.'
             )
         definition = parse(latest.definition)
+        plan = await plans.hold(session, workspace_id)
         await decide_alone(session, workspace_id, definition)
         if errors := await circles(session, workspace_id, definition, workflow):
             raise editing.invalid_definition(errors)
+        before = of_workflow(workflow)
+        await plans.allow_active(session, plan, workflow, definition)
         if await _run_version(session, workflow, latest):
             editing.touch(workflow)
+        await audit.note(
+            session, "workflow.activate", workflow_id, workflow.name, before=before, after=of_workflow(workflow)
+        )
     await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     await queues.wake(platform, workspace_id, workflow_id)
     return workflow
@@ -149,7 +166,11 @@ async def pause(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Wo
                 "workflow_not_active",
                 f'The workflow "{workflow.name}" has the status {workflow.status}; only an active one can be paused.',
             )
+        before = of_workflow(workflow)
         await _rest(session, workflow, "paused")
+        await audit.note(
+            session, "workflow.pause", workflow_id, workflow.name, before=before, after=of_workflow(workflow)
+        )
     await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     return workflow
 
@@ -158,7 +179,11 @@ async def archive(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> 
     """Put the workflow away, from every status; runs under way go on, and `activate` brings it back."""
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
+        before = of_workflow(workflow)
         await _rest(session, workflow, "archived")
+        await audit.note(
+            session, "workflow.archive", workflow_id, workflow.name, before=before, after=of_workflow(workflow)
+        )
     await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     return workflow
 
@@ -187,7 +212,10 @@ async def restore(platform: Platform, workspace_id: UUID, workflow_id: UUID, num
         workflow = await editing.locked(session, workspace_id, workflow_id)
         wanted = await _version(session, workflow, number)
         editing.require_changeable(workflow, await editing.settings(session, workspace_id))
+        before = of_workflow(workflow)
         editing.put_draft(workflow, wanted.definition)
+        after = {**of_workflow(workflow), "version": number}
+        await audit.note(session, "workflow.restore", workflow_id, workflow.name, before=before, after=after)
         return workflow
 
 
@@ -196,7 +224,10 @@ async def _problems(
 ) -> list[Problem]:
     rules = await editing.settings(session, workspace_id)
     kinds = await connections.kinds(session, workspace_id)
-    problems = check(definition, actions=LOOKUP, connections=kinds, events=EVENTS, max_steps=rules.max_steps)
+    known = await variables.kinds(session, workspace_id)
+    problems = check(
+        definition, actions=LOOKUP, connections=kinds, events=EVENTS, variables=known, max_steps=rules.max_steps
+    )
     return problems if own is None else [*problems, *await check_runs(session, workspace_id, definition, own)]
 
 

@@ -42,8 +42,19 @@ async def authenticate(platform: Platform, text: str, workspace: UUID | None) ->
     return actor
 
 
+def knows(platform: Platform, text: str, workspace: UUID | None) -> bool:
+    """Whether this was found to be right a moment ago."""
+    if platform.tokens is not None and looks_like_token(text):
+        return platform.actors.get(_known_as(text, workspace)) is not None
+    return workspaces.knows(platform, text)
+
+
+def _known_as(token: str, workspace: UUID | None) -> str:
+    return f"{hashlib.sha256(token.encode()).hexdigest()} {workspace or ''}"
+
+
 async def _person(platform: Platform, reader: TokenReader, text: str, workspace: UUID | None) -> Actor:
-    known_as = f"{hashlib.sha256(text.encode()).hexdigest()} {workspace or ''}"
+    known_as = _known_as(text, workspace)
     known = platform.actors.get(known_as)
     if known is not None and not known.is_over:
         return known

@@ -34,11 +34,6 @@ async def require_open(platform: Platform, workspace_id: UUID) -> None:
         raise NotFound("not_found", "Nothing is served at this address.") from None
 
 
-async def is_usable(platform: Platform, workspace_id: UUID) -> bool:
-    """Whether something new may start in it."""
-    return await state_of(platform, workspace_id) == "active"
-
-
 async def state_of(platform: Platform, workspace_id: UUID) -> str | None:
     """active, suspended or deleting; None for one that is gone. Known for some seconds."""
     if workspace_id == NO_WORKSPACE:

@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 
 from app.services import (
     children,
+    deleting,
     events,
     launching,
     purging,
@@ -110,6 +111,7 @@ async def _needs(platform: Platform, workspace_id: UUID) -> list[Duty]:
         untold_for=scheduled.UNTOLD_FOR,
         untold_again_after=scheduled.AGAIN_AFTER,
         retention_days=platform.settings.retention_days,
+        audit_retention_days=platform.settings.audit_retention_days,
     )
     ((needs,),) = await platform.database.run(workspace_id, statement)
     return [duty for duty, needed in zip(_LOOKED_FOR, needs, strict=True) if needed]
@@ -153,6 +155,12 @@ async def _purge(platform: Platform, workspace_id: UUID) -> UpkeepReport:
     )
 
 
+async def _delete(platform: Platform, workspace_id: UUID) -> UpkeepReport:
+    # What is left is no reason to go round again at once: Temporal needs a moment to forget.
+    gone = await deleting.go_on(platform, workspace_id)
+    return UpkeepReport(workspaces_deleted=int(gone))
+
+
 _DUTIES: Mapping[Duty, Callable[[Platform, UUID], Awaitable[UpkeepReport]]] = {
     Duty.EVENTS: _dispatch_events,
     Duty.STARTS: _start_runs,
@@ -160,6 +168,7 @@ _DUTIES: Mapping[Duty, Callable[[Platform, UUID], Awaitable[UpkeepReport]]] = {
     Duty.SCHEDULES: _tend_schedules,
     Duty.CHECKS: _check_runs,
     Duty.PURGE: _purge,
+    Duty.DELETION: _delete,
 }
 """Those done here; messages are fetched by `activities.messages`."""
 

@@ -18,7 +18,8 @@ from app.db.models import Version, Workflow
 from app.definition import dialects
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
-from app.services import editing, scheduling
+from app.services import audit, editing, plans, scheduling
+from app.services.audit_facts import of_workflow
 from app.services.errors import Conflict, Invalid
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -82,7 +83,8 @@ async def create(
 ) -> Workflow:
     """A new workflow, a draft. Without a slug it gets one made from its name.
 
-    Raises `Invalid` with all problems, or `Conflict` (`slug_taken`) for a slug that was asked for.
+    Raises `Invalid` with all problems, `Conflict` (`slug_taken`) for a slug that was asked for, or `Forbidden`
+    (`plan_limit_reached`).
     """
     given: JsonObject = {
         "name": name,
@@ -101,7 +103,9 @@ async def create(
         **fields.model_dump(exclude={"definition"}),
     )
     async with platform.database.transaction(workspace_id) as session:
+        await plans.allow_workflow(session, workspace_id)
         await _add(session, workflow)
+        await audit.note(session, "workflow.create", workflow.id, workflow.name, after=of_workflow(workflow))
     return workflow
 
 
@@ -156,6 +160,7 @@ async def update(
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
         editing.require_revision(workflow, if_match)
+        before = of_workflow(workflow)
         if "definition" in changes:
             editing.require_changeable(workflow, await editing.settings(session, workspace_id))
             workflow.draft = editing.canonical(fields.definition)
@@ -166,6 +171,9 @@ async def update(
         await _flush(session, workflow)
         if "name" in changes:
             await schedules.rename(session, workspace_id, workflow_id, workflow.name)
+        await audit.note(
+            session, "workflow.update", workflow_id, workflow.name, before=before, after=of_workflow(workflow)
+        )
     if "name" in changes:
         await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     return workflow
@@ -185,13 +193,15 @@ async def delete(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> N
             )
         await scheduling.retire(session, workflow)
         await session.delete(workflow)
+        await audit.note(session, "workflow.delete", workflow_id, workflow.name, before=of_workflow(workflow))
     await scheduling.sync_workflow(platform, workspace_id, workflow_id)
 
 
 async def duplicate(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Workflow:
-    """A new draft with a copy of this one's. Raises `NotFound`."""
+    """A new draft with a copy of this one's. Raises `NotFound`, `Forbidden` (`plan_limit_reached`)."""
     async with platform.database.transaction(workspace_id) as session:
         source = editing.there(await workflows.find(session, workspace_id, workflow_id))
+        await plans.allow_workflow(session, workspace_id)
         suffix = " (copy)"
         copy = Workflow(
             workspace_id=workspace_id,
@@ -206,6 +216,8 @@ async def duplicate(platform: Platform, workspace_id: UUID, workflow_id: UUID) -
             draft=source.draft,
         )
         await _add(session, copy)
+        copied = {"from": str(workflow_id), **of_workflow(copy)}
+        await audit.note(session, "workflow.duplicate", copy.id, copy.name, after=copied)
     return copy
 
 
@@ -229,7 +241,7 @@ async def apply(
 
     Applying the same again changes nothing. With `activate`, a draft or active workflow is active afterwards; one that
     was paused or archived gets the version and stays as it is. Draft and version change together, so an active workflow
-    need not be paused, and misses no event. Raises `Invalid` with all problems.
+    need not be paused, and misses no event. Raises `Invalid` with all problems, `Forbidden` (`plan_limit_reached`).
     """
     canonical = await _canonical(platform, workspace_id, document)
     name = str(canonical.get("name", "")).strip()
@@ -239,6 +251,7 @@ async def apply(
     async with platform.database.transaction(workspace_id) as session:
         workflow, created = await _by_name(session, workspace_id, name)
         before = (workflow.status, workflow.revision, workflow.active_version, workflow.latest_version)
+        facts = None if created else of_workflow(workflow)
         if workflow.draft != canonical or workflow.name != name:
             workflow.name = name
             workflow.description = canonical.get("description", workflow.description)
@@ -251,6 +264,10 @@ async def apply(
         except Invalid as error:
             with editing.told_where_written(dialects.read(document)):
                 raise error
+        applied = {**of_workflow(workflow), "version": published.number}
+        if facts is not None:
+            facts["version"] = before[-1]
+        await audit.note(session, "workflow.apply", workflow.id, workflow.name, before=facts, after=applied)
     await scheduling.sync_workflow(platform, workspace_id, workflow.id)
     after = (workflow.status, workflow.revision, workflow.active_version, workflow.latest_version)
     return workflow, published, created, created or before != after
@@ -272,6 +289,7 @@ async def _by_name(session: AsyncSession, workspace_id: UUID, name: str) -> tupl
     found = await workflows.with_slug(session, workspace_id, slug, lock=True)
     if found is not None:
         return found, False
+    await plans.allow_workflow(session, workspace_id)
     fresh = Workflow(workspace_id=workspace_id, id=uuid7(), name=name, slug=slug, draft={})
     try:
         async with session.begin_nested():

@@ -9,8 +9,9 @@ from uuid_utils.compat import uuid7
 from app.db.models import ApiKey, Workspace
 from app.json import JsonObject
 from app.security import api_keys as key_text
+from app.security.egress_hosts import EgressSettings
 from app.security.permissions import Role
-from app.services import members
+from app.services import audit, members
 from app.services.actors import Actor
 from app.services.errors import Invalid, NotFound, Unauthenticated
 from app.services.members import FirstAdmin
@@ -35,6 +36,7 @@ class WorkspaceSettings(BaseModel):
     retention_days: int | None = Field(
         None, ge=0, le=MAX_RETENTION_DAYS, description="Days that ended runs and events are kept; 0 = for ever."
     )
+    egress: EgressSettings = Field(EgressSettings(), description="Where actions may call.")
 
 
 async def create_workspace(
@@ -58,9 +60,17 @@ async def create_api_key(platform: Platform, workspace_id: UUID, name: str) -> s
     """A further key; the answer is the only time its text is seen. Raises `NotFound` for an unknown workspace."""
     row, key = _new_key(workspace_id, name_of(name, "key"))
     async with platform.database.transaction(workspace_id) as session:
-        _there(await workspaces.find(session, workspace_id))
+        there(await workspaces.find(session, workspace_id))
         session.add(row)
+        after = {"name": row.name, "prefix": row.prefix, "role": row.role}
+        await audit.note(session, "api_key.create", row.id, row.name, after=after)
     return key
+
+
+def knows(platform: Platform, key: str) -> bool:
+    """Whether the key was found to be right a moment ago."""
+    presented = key_text.read(key)
+    return presented is not None and platform.actors.get(presented.hash) is not None
 
 
 async def authenticate(platform: Platform, key: str) -> Actor:
@@ -88,21 +98,24 @@ async def authenticate(platform: Platform, key: str) -> Actor:
 async def get_workspace(platform: Platform, workspace_id: UUID) -> Workspace:
     """The workspace. Raises `NotFound`."""
     async with platform.database.transaction(workspace_id) as session:
-        return _there(await workspaces.find(session, workspace_id))
+        return there(await workspaces.find(session, workspace_id))
 
 
 async def update_settings(platform: Platform, workspace_id: UUID, changes: JsonObject) -> Workspace:
     """Change the settings named in `changes`; the others stay. Raises `Invalid` with all problems, or `NotFound`."""
     async with platform.database.transaction(workspace_id) as session:
-        workspace = _there(await workspaces.find(session, workspace_id, lock=True))
+        workspace = there(await workspaces.find(session, workspace_id, lock=True))
         settings = validated(
             WorkspaceSettings,
             {**workspace.settings, **changes},
             code="invalid_settings",
             subject="the workspace's settings",
         )
-        workspace.settings = settings.model_dump()
-        return workspace
+        before, after = settings_of(workspace).model_dump(), settings.model_dump()
+        workspace.settings = after
+        await audit.note(session, "workspace.update", workspace_id, workspace.name, before=before, after=after)
+    platform.known_hosts.put(workspace_id, settings.egress.hosts())
+    return workspace
 
 
 def settings_of(workspace: Workspace) -> WorkspaceSettings:
@@ -146,7 +159,8 @@ def name_of(name: str, what: str) -> str:
     return name
 
 
-def _there(workspace: Workspace | None) -> Workspace:
+def there(workspace: Workspace | None) -> Workspace:
+    """The workspace; raises `NotFound` for None."""
     if workspace is None:
         raise NotFound("workspace_not_found", "There is no such workspace.")
     return workspace

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select, upda
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import ApiKey
+from app.security.permissions import Role
 
 USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -23,6 +24,16 @@ async def with_prefix(session: AsyncSession, prefix: str) -> Sequence[ApiKey]:
     begins = or_(ApiKey.prefix == prefix, and_(ApiKey.previous_prefix == prefix, ApiKey.previous_until > func.now()))
     found = await session.scalars(select(ApiKey).where(begins, _is("active")))
     return found.all()
+
+
+async def of_platform(
+    session: AsyncSession, *, after: UUID | None = None, limit: int | None = None
+) -> Sequence[ApiKey]:
+    """The platform's own keys in the order they were made, within a transaction of no workspace."""
+    statement = select(ApiKey).where(ApiKey.role == Role.PLATFORM.value).order_by(ApiKey.id).limit(limit)
+    if after is not None:
+        statement = statement.where(ApiKey.id > after)
+    return (await session.scalars(statement)).all()
 
 
 async def find(session: AsyncSession, workspace_id: UUID, key_id: UUID, *, lock: bool = False) -> ApiKey | None:

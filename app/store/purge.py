@@ -11,11 +11,14 @@ from uuid import UUID
 
 from app.db.engine import Statement
 
-# As a whole a value that is computed beforehand, since row-level security lets no other condition use an index.
+# As a whole a value that is computed beforehand, since row-level security lets no other condition use an index. The
+# workspace's plan may allow less than its setting says.
 _CUTOFF = """(
-    SELECT now() - make_interval(days => NULLIF(COALESCE(
-        (SELECT (settings ->> 'retention_days')::integer FROM workspaces WHERE workspace_id = %(workspace_id)s),
-        %(retention_days)s), 0)))
+    SELECT now() - make_interval(days => LEAST(
+        NULLIF(COALESCE(
+            (SELECT (settings ->> 'retention_days')::integer FROM workspaces WHERE workspace_id = %(workspace_id)s),
+            %(retention_days)s), 0),
+        (SELECT history_days FROM workspaces WHERE workspace_id = %(workspace_id)s))))
 """
 """Null, and so before nothing, where all is kept."""
 
@@ -30,6 +33,11 @@ EXPIRED_EVENT: LiteralString = f"""
 
 EXPIRED_DELIVERY: LiteralString = f"""
     workspace_id = %(workspace_id)s AND received_at < {_CUTOFF}
+"""
+
+# Of the oldest entry of the audit log: it is asked of that one alone.
+EXPIRED_ENTRY: LiteralString = """
+    at < now() - make_interval(days => NULLIF(%(audit_retention_days)s::integer, 0))
 """
 
 # Who sent to a form: nothing of it counts any more.

@@ -16,7 +16,7 @@ from app.db.models import Run
 from app.db.values import clean_text
 
 # The run is inserted only while what its caller remembers of the workflow is still so. Variables that are kept for the
-# workflow are merged where there is a transaction to read them in.
+# workflow are merged where there is a transaction to read them in, and a plan's limit is held where there is a lock.
 _ADD = """
     INSERT INTO runs (
         workspace_id, id, workflow_id, workflow_name, version, trigger_type, trigger_event_id, trigger_event,
@@ -28,6 +28,7 @@ _ADD = """
     WHERE workspace_id = %(workspace_id)s AND workflows.id = %(workflow_id)s AND workflows.status = 'active'
       AND workflows.active_version = %(version)s AND workflows.name = %(workflow_name)s
       AND workspaces.name = %(workspace_name)s
+      AND workspaces.plan = 'own' AND workspaces.plan_overrides = '{}'
       AND NOT EXISTS (
           SELECT FROM workflow_variables AS kept
           WHERE kept.workspace_id = %(workspace_id)s AND kept.workflow_id = %(workflow_id)s)

@@ -17,6 +17,7 @@ from app.settings import Settings
         ("migration_database_url", "mysql://localhost/holdfast"),
         ("trusted_proxies", "proxy.internal"),
         ("retention_days", "-1"),
+        ("audit_retention_days", "29"),
         ("public_url", "flows.example.com"),
         ("public_url", "https://ada:secret@flows.example.com"),
         ("public_url", "https://flows.example.com/?a=b"),

@@ -23,6 +23,11 @@ class Workspace(Base):
     state: Mapped[str] = mapped_column(server_default="active")
     """active, suspended (nothing new starts), deleting (for good: upkeep takes all of it away, this row last)."""
     state_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    plan: Mapped[str] = mapped_column(server_default="own")
+    plan_overrides: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
+    """What this workspace has otherwise than its plan says, by the names of limits; null there is no limit."""
+    history_days: Mapped[int | None]
+    """Most days that ended runs and events are kept, as plan and overrides say; null is no limit."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -154,7 +159,10 @@ class Connection(Base):
     """Credentials for a provider: `config` is not secret, `credentials` is a ciphertext."""
 
     __tablename__ = "connections"
-    __table_args__ = (Index("connections_name", "workspace_id", "name", unique=True),)
+    __table_args__ = (
+        Index("connections_name", "workspace_id", "name", unique=True),
+        Index("connections_status", "workspace_id", "status", "name"),
+    )
 
     workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -165,6 +173,8 @@ class Connection(Base):
     credentials: Mapped[str | None]
     credential_fields: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     status: Mapped[str] = mapped_column(server_default="active")
+    """active, expired, revoked or error."""
+    status_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_used_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
