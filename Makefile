@@ -68,6 +68,7 @@ bench:
 	.venv/bin/python -m benchmarks.schedules
 	.venv/bin/python -m benchmarks.fairness
 	.venv/bin/python -m benchmarks.http_clients
+	.venv/bin/python -m benchmarks.request_cost
 	.venv/bin/python -m benchmarks.startup
 
 clean:
