@@ -42,7 +42,8 @@ async def http_request(call: Invocation[HttpRequestInputs]) -> HttpRequestOutput
 
 async def _asked(call: Invocation[HttpRequestInputs]) -> HttpAnswer:
     """The answer; to a second request with another access token where the provider refuses the first one's."""
-    if call.renew is None or call.inputs.auth is not None:
+    token_goes_along = call.inputs.auth is None and _target(call)[2] is not None
+    if call.renew is None or not token_goes_along:
         return await _request(call)
     try:
         answer = await _request(call)

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
         None, description="Where people reach the API from outside, for links they are sent; default from the port."
     )
     api_key: SecretStr | None = Field(None, description="Key for the command line; default `<data_dir>/api-key`.")
+    platform_key: SecretStr | None = Field(
+        None, description="Key for `holdfast workspaces`; default `<data_dir>/platform-key`."
+    )
     temporal_port: int = Field(7233, ge=1, le=65535)
     temporal_ui_port: int = Field(8233, ge=1, le=65535)
     temporal_address: str | None = Field(None, description="host:port; given, the embedded Temporal stays off.")

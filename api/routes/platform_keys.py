@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path
 
 from api.bodies import RequestBody
-from api.dependencies import ActorDep, PlatformDep
+from api.dependencies import ActorDep, Cursor, Limit, PlatformDep
 from api.openapi import problem_answers
 from api.schemas.base import ListAnswer
 from api.schemas.people import NewPlatformKeyAnswer, NewPlatformKeyRequest, PlatformKeyAnswer
@@ -18,10 +18,11 @@ NEW = RequestBody(NewPlatformKeyRequest)
 
 
 @router.get("", summary="List platform keys", responses=problem_answers())
-async def list_keys(platform: PlatformDep) -> ListAnswer[PlatformKeyAnswer]:
+async def list_keys(platform: PlatformDep, limit: Limit = 50, cursor: Cursor = None) -> ListAnswer[PlatformKeyAnswer]:
     """All there were made, revoked ones as well, in that order."""
-    found = await platform_keys.list_(platform)
-    return ListAnswer(items=[PlatformKeyAnswer.model_validate(row) for row in found], next_cursor=None)
+    page = await platform_keys.list_(platform, limit=limit, cursor=cursor)
+    items = [PlatformKeyAnswer.model_validate(row) for row in page.items]
+    return ListAnswer(items=items, next_cursor=page.next_cursor)
 
 
 @router.post(

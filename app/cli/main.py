@@ -21,6 +21,7 @@ from app.cli.events import events_app
 from app.cli.exits import EPILOG, CliError, ExitCode
 from app.cli.forms import forms_app
 from app.cli.keys import keys_app
+from app.cli.members import members_app
 from app.cli.options import JsonOutput
 from app.cli.output import print_json, say, show_error
 from app.cli.processes import api, health, worker
@@ -31,6 +32,7 @@ from app.cli.schedules import schedules_app
 from app.cli.setup import migrate, temporal_setup
 from app.cli.webhooks import webhooks_app
 from app.cli.workflows import workflows_app
+from app.cli.workspaces import workspaces_app
 
 app = typer.Typer(
     name="holdfast",
@@ -70,6 +72,7 @@ for _function, _name, _panel in (
     app.command(_name, rich_help_panel=_panel, epilog=EPILOG)(_function)
 for _group, _name, _panel in (
     (keys_app, "keys", SERVERS),
+    (workspaces_app, "workspaces", SERVERS),
     (deploy_app, "deploy", SERVERS),
     (audit_app, "audit", SERVERS),
     (runs_app, "runs", WORKFLOWS),
@@ -80,6 +83,7 @@ for _group, _name, _panel in (
     (connections_app, "connections", WORKFLOWS),
     (schedules_app, "schedules", WORKFLOWS),
     (api_keys_app, "api-keys", WORKFLOWS),
+    (members_app, "members", WORKFLOWS),
 ):
     app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
     for _command in _group.registered_commands:

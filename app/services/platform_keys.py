@@ -1,6 +1,5 @@
 """The keys of the platform's administrator: keys of no workspace, which may make workspaces and see nothing in them."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from app.services import audit
 from app.services.actors import NO_WORKSPACE
 from app.services.audit_facts import of_api_key
 from app.services.errors import Conflict, Invalid, NotFound
+from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
 from app.services.workspaces import name_of
 from app.store import api_keys, workspaces
@@ -43,10 +43,12 @@ async def create(
     return row, key
 
 
-async def list_(platform: Platform) -> Sequence[ApiKey]:
-    """All there were made, in that order, revoked ones as well."""
+async def list_(platform: Platform, *, limit: int, cursor: str | None) -> Page[ApiKey]:
+    """A page of all there were made, in that order, revoked ones as well. Raises `Invalid` (`invalid_cursor`)."""
+    after = decode_cursor(cursor, lambda key: UUID(plain_text(key)))
     async with platform.database.transaction(NO_WORKSPACE) as session:
-        return await api_keys.of_platform(session)
+        found = await api_keys.of_platform(session, after=after, limit=limit + 1)
+    return page_of(found, limit, lambda key: str(key.id))
 
 
 async def revoke(platform: Platform, key_id: UUID) -> None:

@@ -26,9 +26,13 @@ async def with_prefix(session: AsyncSession, prefix: str) -> Sequence[ApiKey]:
     return found.all()
 
 
-async def of_platform(session: AsyncSession) -> Sequence[ApiKey]:
+async def of_platform(
+    session: AsyncSession, *, after: UUID | None = None, limit: int | None = None
+) -> Sequence[ApiKey]:
     """The platform's own keys in the order they were made, within a transaction of no workspace."""
-    statement = select(ApiKey).where(ApiKey.role == Role.PLATFORM.value).order_by(ApiKey.id)
+    statement = select(ApiKey).where(ApiKey.role == Role.PLATFORM.value).order_by(ApiKey.id).limit(limit)
+    if after is not None:
+        statement = statement.where(ApiKey.id > after)
     return (await session.scalars(statement)).all()
 
 

@@ -145,7 +145,12 @@ class TestPlatformKeys:
         assert (made.status_code, made.json()["created_by"]) == (201, "administrator")
         key = with_key(made.json()["api_key"])
         assert (await administrator.get("/v1/workspaces", headers=key)).status_code == 200
-        listed = (await administrator.get("/v1/platform-keys")).json()["items"]
+        listed, cursor = [], ""
+        while cursor is not None:
+            query = {"limit": 3} | ({"cursor": cursor} if cursor else {})
+            page = (await administrator.get("/v1/platform-keys", params=query)).json()
+            listed += page["items"]
+            cursor = page["next_cursor"]
         assert made.json()["id"] in [one["id"] for one in listed]
         assert made.json()["api_key"] not in str(listed)
         for _ in range(2):
@@ -162,7 +167,11 @@ class TestPlatformKeys:
             await (await session.connection()).exec_driver_sql(
                 "UPDATE api_keys SET revoked_at = now() WHERE name <> 'administrator'"
             )
-        keys = [one for one in (await administrator.get("/v1/platform-keys")).json()["items"] if not one["revoked_at"]]
+        keys = [
+            one
+            for one in (await administrator.get("/v1/platform-keys?limit=200")).json()["items"]
+            if not one["revoked_at"]
+        ]
         for one in keys[:-1]:
             await administrator.delete(f"/v1/platform-keys/{one['id']}")
         problem(await administrator.delete(f"/v1/platform-keys/{keys[-1]['id']}"), 409, "last_platform_key")

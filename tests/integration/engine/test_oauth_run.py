@@ -52,6 +52,16 @@ async def test_what_nobody_authorized_yet_fails_its_step_with_the_way_out(engine
     assert http_stub.requests == []
 
 
+async def test_another_origin_gets_no_token_and_its_401_renews_none(engine: Engine, http_stub: HttpStub) -> None:
+    server = AuthorizationServer(http_stub)
+    own = server.connection("crm", "client_credentials", base_url="http://localhost:1/api")
+    await connections.create(engine.platform, engine.workspace_id, **own)
+    done = await engine.steps(a_request("one", inputs={"url": f"{http_stub.url}/api/me"}))
+    assert done.error["type"] == "provider_auth"
+    [asked] = http_stub.asked("/api/me")
+    assert ("Authorization" in asked.headers, server.granted) == (False, ["client_credentials"])
+
+
 class Refusing(set[str]):
     """Access tokens of which none is good."""
 
