@@ -61,7 +61,7 @@ async def _person(platform: Platform, reader: TokenReader, text: str, workspace:
     try:
         token = await reader.read(text)
     except TokenRefused as error:
-        logger.info("a token is refused: %s", error)
+        logger.info("a token is refused: %r", str(error))
         raise Unauthenticated(
             "invalid_token", "This token is not accepted: sign in again where you got it, or send an API key."
         ) from None

@@ -26,6 +26,9 @@ CALLS = [
     ("GET", "/v1/catalog/actions"),
     ("GET", "/v1/schema/definition"),
     ("GET", "/v1/workspace"),
+    ("GET", "/v1/me"),
+    ("POST", "/v1/api-keys"),
+    ("DELETE", f"/v1/api-keys/{NOWHERE}"),
 ]
 
 

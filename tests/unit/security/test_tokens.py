@@ -22,9 +22,10 @@ class OneSet:
     async def close(self) -> None: ...
 
 
-def with_secret(**clock: float) -> TokenReader:
+def with_secret(at: float | None = None) -> TokenReader:
+    """A reader whose clock stands at this moment, or goes as it does."""
     rules = TokenRules(ISSUER, AUDIENCE, 30, SECRET_ALGORITHMS)
-    return TokenReader(rules, SecretKey(SECRET), clock=lambda: time.time() + clock.get("later", 0.0))
+    return TokenReader(rules, SecretKey(SECRET), clock=time.time if at is None else lambda: at)
 
 
 WITH_SET = TokenReader(TokenRules(ISSUER, AUDIENCE, 30, KEY_SET_ALGORITHMS), OneSet())
@@ -81,10 +82,12 @@ async def test_claims_that_are_not_for_us_or_not_for_now_are_refused(said: dict[
 
 
 async def test_the_clocks_may_differ_by_the_leeway_and_no_more() -> None:
-    text = token(said=claims(exp=NOW + 300))
-    assert (await with_secret(later=320.0).read(text)).subject == "ada"
-    with pytest.raises(TokenRefused):
-        await with_secret(later=400.0).read(text)
+    text = token(said=claims(iat=NOW, nbf=NOW, exp=NOW + 300))
+    for at in (-30, 0, 329):
+        assert (await with_secret(NOW + at).read(text)).subject == "ada"
+    for at in (-31, 330):
+        with pytest.raises(TokenRefused):
+            await with_secret(NOW + at).read(text)
 
 
 def resealed(**head: Json) -> str:
