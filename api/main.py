@@ -41,7 +41,7 @@ from api.routes import (
 from api.routes import problems as problem_routes
 from api.routes.incoming import messages
 from app.observing import logs
-from app.observing.process import observed
+from app.observing.process import Observing, observed
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 
@@ -70,19 +70,18 @@ _RESOURCES = (
 )
 
 
-def create_app(platform: Platform | None = None) -> FastAPI:
-    """The application, over `platform` or over one it opens itself from the environment while it runs."""
+def create_app(platform: Platform | None = None, observing: Observing | None = None) -> FastAPI:
+    """The application, over `platform` or over one it opens itself from the environment while it runs, watched by
+    `observing`."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if platform is not None:
             yield
             return
-        settings = Settings()
-        with observed(settings, "api") as observing:
-            async with open_platform(settings, observing) as opened:
-                app.state.platform = opened
-                yield
+        async with open_platform(Settings(), observing) as opened:
+            app.state.platform = opened
+            yield
 
     # The pages of `/docs` come from the package, not from somebody's network: they work where there is none.
     app = FastAPIOffline(
@@ -117,17 +116,18 @@ def main() -> None:
     """Serve until told to stop: `python -m api.main`."""
     settings = _settings()
     logs.configure(settings)
-    uvicorn.run(
-        create_app(),
-        host=settings.api_host,
-        port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Whom to believe about the client's address is `HOLDFAST_TRUSTED_PROXIES`' to say.
-        proxy_headers=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
+    with observed(settings, "api") as observing:
+        uvicorn.run(
+            create_app(observing=observing),
+            host=settings.api_host,
+            port=settings.api_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # Whom to believe about the client's address is `HOLDFAST_TRUSTED_PROXIES`' to say.
+            proxy_headers=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
 
 
 def _settings() -> Settings:
