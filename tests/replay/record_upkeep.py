@@ -16,7 +16,7 @@ import psycopg
 from temporalio.client import Client, WorkflowExecution
 
 from activities.http_client import HttpClient
-from app.services import events
+from app.services import administering, events
 from app.services.errors import Unavailable
 from app.services.platform import Platform, open_platform
 from app.services.workspaces import create_workspace
@@ -68,7 +68,7 @@ A_MAILBOX = """
 
 async def main() -> None:
     """Record all of them: an idle pass, one after it that does much, one in which a duty fails, one about children, one
-    about a mailbox, one about schedules."""
+    about a mailbox, one about schedules, one about a workspace that is deleted."""
     with tempfile.TemporaryDirectory(prefix="holdfast-record-", ignore_cleanup_errors=True) as folder:
         async with servers(Path(folder)) as settings, open_platform(settings) as platform, _worker(platform) as client:
             await ensure_upkeep(client, timedelta(hours=1))
@@ -85,6 +85,8 @@ async def main() -> None:
             await _record(client, "messages")
             await _run(Engine(platform, workspace.workspace_id), LEFT_OVER)
             await _record(client, "schedules")
+            await administering.delete(platform, workspace.workspace_id)
+            await _record(client, "deletion")
 
 
 @asynccontextmanager

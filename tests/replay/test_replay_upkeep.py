@@ -40,7 +40,7 @@ def test_every_duty_is_recorded_and_a_pass_that_goes_on_from_another() -> None:
     names = [RECONCILE_ACTIVITY, *(duty.activity for duty in Duty)]
     assert [name for name in names if f'"name": "{name}"' not in recorded] == []
     assert "lastCompletionResult" in recorded
-    assert set(RECORDED) >= {"idle", "busy", "failing", "children", "messages", "schedules"}
+    assert set(RECORDED) >= {"idle", "busy", "failing", "children", "messages", "schedules", "deletion"}
 
 
 async def test_a_pass_that_does_something_else_is_noticed() -> None:

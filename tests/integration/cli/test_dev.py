@@ -126,7 +126,7 @@ async def test_it_says_where_everything_is_and_all_of_it_answers(dev: Dev) -> No
         assert (await client.get(up["temporal_ui_url"])).status_code == 200
         assert (await client.get(f"{up['api_url']}/v1/workflows")).json()["items"] is not None
     assert (dev.data_dir / "api-key").read_text() == up["api_key"]
-    for secret in ("api-key", "encryption-key", "temporal.db"):
+    for secret in ("api-key", "platform-key", "encryption-key", "temporal.db"):
         assert (dev.data_dir / secret).stat().st_mode & 0o077 == 0
 
 
