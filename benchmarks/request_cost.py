@@ -51,7 +51,7 @@ from app.settings import Settings
 MOST_OF_THROUGHPUT = 15.0
 """Percent that authentication and row-level security may take together."""
 WORKFLOWS = 50
-WARM_UP = 100
+WARM_UP = 40
 _BARE = "bare"
 AS_IT_IS = "as it is"
 WITHOUT = {
