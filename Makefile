@@ -60,6 +60,7 @@ bench:
 	@sh requirements/install.sh bench
 	.venv/bin/python -m benchmarks.compared
 	.venv/bin/python -m benchmarks.five_http_calls
+	.venv/bin/python -m benchmarks.payload_encryption
 	.venv/bin/python -m benchmarks.outcome_rows
 	.venv/bin/python -m benchmarks.long_loop
 	.venv/bin/python -m benchmarks.waiting_runs

@@ -61,13 +61,32 @@ LEAVES = MappingProxyType(
         "connections_receive": ("connection.receive",),
         "connections_stop": ("connection.stop_receiving",),
         "connections_rotate": ("connection.rotate_address",),
+        "connections_authorize": ("connection.authorize",),
+        "variables_create": ("variable.create",),
+        "variables_change": ("variable.update",),
+        "variables_delete": ("variable.delete",),
         "workspace_change": ("workspace.update",),
+        "members_add": ("member.create",),
+        "members_change": ("member.update",),
+        "members_remove": ("member.delete",),
+        "api_keys_create": ("api_key.create",),
+        "api_keys_change": ("api_key.update",),
+        "api_keys_rotate": ("api_key.rotate",),
+        "api_keys_revoke": ("api_key.revoke",),
+        "payload_keys_create": ("payload_key.create",),
+        "payload_keys_delete": ("payload_key.delete",),
+        "workspaces_create": ("workspace.create",),
+        "workspaces_change": ("workspace.update",),
+        "workspaces_delete": ("workspace.delete",),
+        "platform_keys_create": ("platform_key.create",),
+        "platform_keys_revoke": ("platform_key.revoke",),
     }
 )  # fmt: skip
 """The actions of which each operation leaves an entry when it changes something."""
 
 LEAVES_NONE = MappingProxyType(
     {
+        "connections_test": "it changes nothing but what the connection says of how it does",
         "events_send": "the log of events has each with source, time and all it did, and there may be very many",
     }
 )

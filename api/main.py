@@ -60,7 +60,7 @@ from api.routes.incoming import messages
 from api.security_headers import SecurityHeaders
 from api.streams import Streams
 from app.observing import logs
-from app.observing.process import observed
+from app.observing.process import Observing, observed
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 
@@ -99,8 +99,9 @@ _RESOURCES = (
 )
 
 
-def create_app(platform: Platform | None = None) -> FastAPI:
-    """The application, over `platform` or over one it opens itself from the environment while it runs."""
+def create_app(platform: Platform | None = None, observing: Observing | None = None) -> FastAPI:
+    """The application, over `platform` or over one it opens itself from the environment while it runs, watched by
+    `observing`."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -108,12 +109,10 @@ def create_app(platform: Platform | None = None) -> FastAPI:
             yield
             await outgoing.close(app.state)
             return
-        settings = Settings()
-        with observed(settings, "api") as observing:
-            async with open_platform(settings, observing) as opened:
-                app.state.platform = opened
-                yield
-                await outgoing.close(app.state)
+        async with open_platform(Settings(), observing) as opened:
+            app.state.platform = opened
+            yield
+            await outgoing.close(app.state)
 
     # The pages of `/docs` come from the package, not from somebody's network: they work where there is none.
     app = FastAPIOffline(
@@ -154,13 +153,14 @@ def main() -> None:
     """Serve until told to stop: `python -m api.main`."""
     settings = _settings()
     logs.configure(settings)
-    uvicorn.run(
-        create_app(),
-        host=settings.api_host,
-        port=settings.api_port,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        **SERVER_OPTIONS,
-    )
+    with observed(settings, "api") as observing:
+        uvicorn.run(
+            create_app(observing=observing),
+            host=settings.api_host,
+            port=settings.api_port,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            **SERVER_OPTIONS,
+        )
 
 
 def _settings() -> Settings:

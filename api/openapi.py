@@ -19,7 +19,8 @@ Workflows, their runs, and the events that start and wake them.
 * **Lists** answer `{"items": [...], "next_cursor": ...}` and take `limit` and `cursor`.
 * **Errors** are `application/problem+json` (RFC 9457): match on `code`; `type` leads to a page about it, `errors` lists
   everything that is wrong at once. Every answer names its request in `X-Request-Id`.
-* **Limits**: `RateLimit` and `RateLimit-Policy` say how many requests are left; 429 says when to go on (`Retry-After`).
+* **Limits**: `RateLimit` and `RateLimit-Policy` say how many requests are left; after a 429 `Retry-After` says when
+  to go on.
 """
 
 TAGS: list[JsonObject] = [

@@ -43,8 +43,15 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
 }
 LOGGED_PLACES = 10
 LONGEST_PLACE = 100
+LONGEST_TEXT = 2_000
+LONGEST_DETAIL = 20_000
 _SECRET_PATHS = ("/approvals/", "/hooks/", "/messages/", "/oauth/begin/")
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
+
+
+def _short(text: str, longest: int) -> str:
+    """What a caller sent is repeated as far as it helps: names in it may be megabytes."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 class Refused(Exception):
@@ -65,9 +72,11 @@ def document(request_id: str, status: int, code: str, detail: str, problems: Seq
         "type": f"/problems/{code}",
         "title": page.title if page else http.HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
+        "detail": _short(detail, LONGEST_DETAIL),
         "code": code,
-        "errors": [problem.as_json() for problem in problems],
+        "errors": [
+            {name: _short(text, LONGEST_TEXT) for name, text in problem.as_json().items()} for problem in problems
+        ],
         "request_id": request_id,
     }
 

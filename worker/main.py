@@ -12,7 +12,14 @@ from datetime import timedelta
 
 import uvloop
 from temporalio.client import Client
-from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import (
+    FixedSizeSlotSupplier,
+    PollerBehaviorAutoscaling,
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkerTuner,
+    WorkflowRunner,
+)
 
 from activities.children import ChildActivities
 from activities.first_tasks import FirstTasks
@@ -31,10 +38,13 @@ from app.settings import Settings
 from app.temporal.names import TASK_QUEUE
 from worker.deployment import deployment, routing
 from worker.registry import WORKFLOWS
+from worker.slots import Slots
 from worker.tasks import Watched
 from worker.upkeep import schedule_upkeep
 from worker.visits import shorten
 
+AT_ONCE = 100
+"""Activities of each kind: they mostly wait for others."""
 GRACE = timedelta(seconds=20)
 """How long effects under way may take to end after the worker is told to stop."""
 
@@ -56,7 +66,7 @@ def build_worker(
     """
     shorten()
     platform.payload_keys.on_deleted = UnreadableRuns(platform).end
-    first_tasks = FirstTasks()
+    first_tasks, slots = FirstTasks(), Slots()
     http = http or HttpClient(platform.settings)
     runner = ActionRunner(platform, http, first_tasks)
     return Worker(
@@ -73,9 +83,18 @@ def build_worker(
         ],
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.
         workflow_runner=Watched(
-            workflow_runner or UnsandboxedWorkflowRunner(), first_tasks, platform.observing.metrics.runs_started.inc
+            workflow_runner or UnsandboxedWorkflowRunner(),
+            first_tasks,
+            slots,
+            platform.observing.metrics.runs_started.inc,
         ),
         max_cached_workflows=cached_workflows,
+        tuner=WorkerTuner.create_composite(
+            workflow_supplier=slots,
+            activity_supplier=FixedSizeSlotSupplier(AT_ONCE),
+            local_activity_supplier=FixedSizeSlotSupplier(AT_ONCE),
+            nexus_supplier=FixedSizeSlotSupplier(AT_ONCE),
+        ),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
         graceful_shutdown_timeout=GRACE,

@@ -19,6 +19,7 @@ from temporalio.workflow import Info
 
 from activities.first_tasks import FirstTasks
 from app.temporal.names import AUTOMATION_WORKFLOW
+from worker.slots import Slots
 
 FIRST_TASK_EVENTS = 3
 """Started, task scheduled, task started. An earlier attempt at the task would have left its failure there."""
@@ -28,21 +29,26 @@ LEGACY_QUERY = "legacy_query"
 
 class Watched(WorkflowRunner):
     """Runs workflows by another runner. Leaves queries unanswered while a local activity is under way, and notes which
-    executions are in their first task."""
+    executions are in their first task, and which wait for local activities."""
 
     def __init__(
-        self, runner: WorkflowRunner, first_tasks: FirstTasks, run_began: Callable[[], None] = lambda: None
+        self,
+        runner: WorkflowRunner,
+        first_tasks: FirstTasks,
+        slots: Slots,
+        run_began: Callable[[], None] = lambda: None,
     ) -> None:
         """`run_began` is called when the first task of a run comes for the first time."""
         self._runner = runner
         self._first_tasks = first_tasks
+        self._slots = slots
         self._run_began = run_began
 
     def prepare_workflow(self, defn: Any) -> None:
         self._runner.prepare_workflow(defn)
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return _Instance(self._runner.create_instance(det), self._first_tasks, self._run_began)
+        return _Instance(self._runner.create_instance(det), self._first_tasks, self._slots, self._run_began)
 
     def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
         self._runner.set_worker_level_failure_exception_types(types)
@@ -51,14 +57,24 @@ class Watched(WorkflowRunner):
 class _Instance(WorkflowInstance):
     """A workflow, and which of its local activities are under way."""
 
-    def __init__(self, instance: WorkflowInstance, first_tasks: FirstTasks, run_began: Callable[[], None]) -> None:
+    def __init__(
+        self, instance: WorkflowInstance, first_tasks: FirstTasks, slots: Slots, run_began: Callable[[], None]
+    ) -> None:
         self._instance = instance
         self._first_tasks = first_tasks
+        self._slots = slots
         self._run_began = run_began
         self._local: set[int] = set()
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         self._note_task(act)
+        self._slots.goes_on(act.run_id)
+        completion = self._activate(act)
+        if self._local and not any(job.HasField("remove_from_cache") for job in act.jobs):
+            self._slots.rests(act.run_id)
+        return completion
+
+    def _activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         for job in act.jobs:
             if job.HasField("resolve_activity") and job.resolve_activity.is_local:
                 self._local.discard(job.resolve_activity.seq)

@@ -40,7 +40,7 @@ _BODY: JsonObject = {
     response_model=None,
     status_code=202,
     openapi_extra=_BODY,
-    responses=problem_answers(400, 403, 404, 405, 409, 410, 413, 504),
+    responses=problem_answers(400, 403, 404, 405, 408, 409, 410, 413, 504),
 )
 async def deliver(token: str, request: Request) -> Response:
     """Takes a delivery to the webhook of this address; needs no API key, but what the workflow's trigger asks for:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from api import auditing
 from api.dependencies import PlatformDep
 from api.forms.pages import page, rendered
 from api.outgoing import OutgoingDep
@@ -77,6 +78,7 @@ async def callback(
 ) -> Response:
     """Take the provider's answer."""
     name = _cookie(state or "")
+    auditing.begin_by_link(request, platform, "", "authorization link")
 
     async def answering() -> Response:
         connection = await oauth_authorizing.arrive(

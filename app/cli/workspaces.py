@@ -1,4 +1,4 @@
-"""`holdfast workspaces`: all there are, for the administrator of the installation. Make, rename, suspend, delete one."""
+"""`holdfast workspaces`: all there are, for whoever administers the installation. Make, suspend, delete them."""
 
 from pathlib import Path
 from typing import Annotated

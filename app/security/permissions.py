@@ -75,7 +75,8 @@ PERMISSIONS = tuple(FROM_ROLE)
 def permissions_of(role: Role) -> frozenset[str]:
     """What the role may."""
     if role is Role.PLATFORM:
-        return frozenset((*_FIRST_GIVEN[Role.PLATFORM], "me:read"))
+        # Its log is the platform's own: that of no workspace.
+        return frozenset((*_FIRST_GIVEN[Role.PLATFORM], "me:read", "audit:read"))
     reach = WORKSPACE_ROLES[: WORKSPACE_ROLES.index(role) + 1]
     return frozenset(permission for weaker in reach for permission in _FIRST_GIVEN[weaker])
 

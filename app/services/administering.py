@@ -6,7 +6,9 @@ Making one is `workspaces.create_workspace`. Nothing of what is in a workspace i
 from typing import Literal
 from uuid import UUID
 
-from app.json import Json
+from app.json import Json, JsonObject
+from app.services import audit
+from app.services.actors import NO_WORKSPACE
 from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -50,6 +52,7 @@ async def delete(platform: Platform, workspace_id: UUID) -> WorkspaceFacts:
 
 
 async def _change(platform: Platform, workspace_id: UUID, name: str | None, state: State | None) -> WorkspaceFacts:
+    before = await get(platform, workspace_id)
     changed = await platform.sweeps.change(workspace_id, name=name, state=state)
     if changed is None:
         there = await get(platform, workspace_id)
@@ -59,7 +62,18 @@ async def _change(platform: Platform, workspace_id: UUID, name: str | None, stat
             "make another one.",
         )
     platform.standings.put(workspace_id, changed.state)
+    await _note(platform, before, changed)
     return changed
+
+
+async def _note(platform: Platform, before: WorkspaceFacts, after: WorkspaceFacts) -> None:
+    """In the log of the platform, and in that of the workspace, unless it goes."""
+    deleted = after.state == "deleting"
+    facts = ({"name": one.name, "state": one.state} for one in (before, after))
+    told: JsonObject = dict(zip(("before", "after"), facts, strict=True))
+    action = "workspace.delete" if deleted else "workspace.update"
+    for log in (NO_WORKSPACE,) if deleted else (NO_WORKSPACE, after.id):
+        await audit.note_done(platform.database, log, action, after.id, after.name, **told)
 
 
 def _id(key: Json) -> UUID:

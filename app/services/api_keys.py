@@ -19,8 +19,9 @@ from app.definition.problems import Problem
 from app.json import Json, JsonObject
 from app.security import api_keys as key_text
 from app.security.permissions import FROM_ROLE, WORKSPACE_ROLES, Role, narrowed, permissions_of
-from app.services import members
+from app.services import audit, members
 from app.services.actors import Actor
+from app.services.audit_facts import of_api_key
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -87,6 +88,7 @@ async def create(platform: Platform, actor: Actor, fields: JsonObject) -> tuple[
     text = _give_text(row)
     async with platform.database.transaction(actor.workspace_id) as session:
         session.add(row)
+        await audit.note(session, "api_key.create", row.id, row.name, after=of_api_key(row))
     return row, text
 
 
@@ -96,7 +98,7 @@ async def change(platform: Platform, actor: Actor, key_id: UUID, fields: JsonObj
     async with platform.database.transaction(actor.workspace_id) as session:
         row = await _usable(session, actor, key_id)
         _require_reach(actor, row, "change")
-        before = _ways_in(row)
+        before, facts = _ways_in(row), of_api_key(row)
         for name in given.model_fields_set:
             value = getattr(given, name)
             setattr(row, name, value.value if isinstance(value, Role) else value)
@@ -104,6 +106,7 @@ async def change(platform: Platform, actor: Actor, key_id: UUID, fields: JsonObj
         _require_reach(actor, row, "make")
         if before - _ways_in(row):
             await _keep_a_way_in(session, actor, row)
+        await audit.note(session, "api_key.update", row.id, row.name, before=facts, after=of_api_key(row))
     _forget(platform, _hashes(row))
     return row
 
@@ -121,10 +124,12 @@ async def rotate(platform: Platform, actor: Actor, key_id: UUID, grace_seconds: 
             raise Conflict(
                 "key_expired", f"The key {row.name!r} has expired: change its `expires_at` first, or make a new one."
             )
-        known = _hashes(row)
+        known, before = _hashes(row), {"prefix": row.prefix}
         row.previous_prefix, row.previous_hash = (row.prefix, row.hash) if grace_seconds else (None, None)
         row.previous_until = now + timedelta(seconds=grace_seconds) if grace_seconds else None
         text = _give_text(row)
+        after = {"prefix": row.prefix, "grace_seconds": grace_seconds}
+        await audit.note(session, "api_key.rotate", row.id, row.name, before=before, after=after)
     _forget(platform, known)
     return row, text
 
@@ -138,6 +143,7 @@ async def revoke(platform: Platform, actor: Actor, key_id: UUID) -> None:
             if _ways_in(row):
                 await _keep_a_way_in(session, actor, row)
             row.revoked_at = datetime.now(UTC)
+            await audit.note(session, "api_key.revoke", row.id, row.name, before=of_api_key(row))
     _forget(platform, _hashes(row))
 
 

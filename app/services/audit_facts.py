@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import Any
 
-from app.db.models import Connection, Schedule, Webhook, Workflow
+from app.db.models import ApiKey, Connection, Member, Schedule, Variable, Webhook, Workflow
 from app.definition.parse import digest
 from app.json import Json, JsonObject
 
@@ -53,6 +53,28 @@ def of_connection(row: Connection) -> JsonObject:
         "config": dict(row.config),
         "credentials": {"configured": bool(fields), "fields": fields},
     }
+
+
+def of_api_key(row: ApiKey) -> JsonObject:
+    """What a key may, and how its text begins."""
+    return {
+        "name": row.name,
+        "prefix": row.prefix,
+        "role": row.role,
+        "scopes": None if row.scopes is None else list(row.scopes),
+        "expires_at": None if row.expires_at is None else row.expires_at.isoformat(),
+    }
+
+
+def of_member(row: Member) -> JsonObject:
+    """Who a member is, and what."""
+    return {name: getattr(row, name) for name in ("subject", "role", "name", "email")}
+
+
+def of_variable(row: Variable) -> JsonObject:
+    """A workspace's variable; the value of a secret one is told by nobody."""
+    told: JsonObject = {"is_secret": row.is_secret, "description": row.description}
+    return told if row.is_secret else {**told, "value": row.value}
 
 
 def of_schedule(row: Schedule) -> JsonObject:

@@ -79,6 +79,10 @@ async def _rows(platform: Platform, workspace_id: UUID) -> bool:
             if not gone:
                 break
             left -= 1
+    while (await platform.database.run(workspace_id, store.forget_audit_log(ROWS_TOGETHER)))[0]:
+        if left == 0:
+            return False
+        left -= 1
     return True
 
 

@@ -14,6 +14,8 @@ from uuid_utils.compat import uuid7
 from app.db.models import Member
 from app.json import Json
 from app.security.permissions import WORKSPACE_ROLES, Role
+from app.services import audit
+from app.services.audit_facts import of_member
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -100,6 +102,7 @@ async def add(
                 "member_exists", f"{member.subject} is a member already, with the role {there.role}: change that one."
             )
         session.add(member)
+        await audit.note(session, "member.create", member.id, member.subject, after=of_member(member))
     return member
 
 
@@ -137,6 +140,7 @@ async def change(
     async with platform.database.transaction(workspace_id) as session:
         await workspaces.find(session, workspace_id, lock=True)
         member = _there(await store.find(session, workspace_id, member_id))
+        before = of_member(member)
         if role is not None and _role(role).value != member.role:
             if member.role == Role.ADMIN:
                 await keep_an_admin(session, workspace_id, but_member=member_id)
@@ -144,6 +148,8 @@ async def change(
         member.name = member.name if name is None else name
         member.email = member.email if email is None else email
         member.updated_at = datetime.now(UTC)
+        after = of_member(member)
+        await audit.note(session, "member.update", member_id, member.subject, before=before, after=after)
         return member
 
 
@@ -155,6 +161,7 @@ async def remove(platform: Platform, workspace_id: UUID, member_id: UUID) -> Non
         if member.role == Role.ADMIN:
             await keep_an_admin(session, workspace_id, but_member=member_id)
         await session.delete(member)
+        await audit.note(session, "member.delete", member_id, member.subject, before=of_member(member))
 
 
 async def keep_an_admin(

@@ -21,7 +21,7 @@ from app.catalog.http_connections import OAuthConfig, OAuthCredentials
 from app.db.models import Connection, OAuthAuthorization
 from app.security import oauth
 from app.security.credentials import CredentialsError, NoEncryptionKey
-from app.services import connections, oauth_state
+from app.services import audit, connections, oauth_state
 from app.services.errors import Conflict, NotFound, Unavailable
 from app.services.oauth_exchange import TokenClient, code_grant, exchange, plain
 from app.services.oauth_tokens import lifetimes, sealed_tokens
@@ -106,6 +106,8 @@ async def begin(platform: Platform, workspace_id: UUID, connection_id: UUID, ask
                 expires_at=expires_at,
             )
         )
+        after = {"link_until": expires_at.isoformat()}
+        await audit.note(session, "connection.authorize", connection_id, row.name, after=after)
     return Begun(f"{platform.settings.resolved_public_url}/oauth/begin/{ticket}", expires_at)
 
 
@@ -177,6 +179,8 @@ async def arrive(
             raise Conflict("connection_changed", f"The connection {row.name!r} was changed meanwhile: begin again.")
         await store.keep(session, workspace_id, row.id, tokens=sealed, lives=lives)
         oauth_state.begin_anew(now, with_tokens=True)
+        after = {"authorized": True, "asked_by": authorization.asked_by}
+        await audit.note(session, "connection.authorize", row.id, row.name, after=after)
     return row.name
 
 

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from app.db.models import PayloadKey
 from app.security.credentials import NoEncryptionKey
+from app.services import audit
 from app.services.errors import Conflict, NotFound, Unavailable
 from app.services.payload_keyring import wrapping
 from app.services.platform import Platform
@@ -48,6 +49,7 @@ async def create(platform: Platform, workspace_id: UUID, *, created_by: str) -> 
         for key in older:
             key.retired_at = key.retired_at or func.now()
         session.add(row)
+        await audit.note(session, "payload_key.create", row.id, created_by)
     platform.payload_keys.forget(workspace_id)
     return row
 
@@ -77,6 +79,7 @@ async def delete(platform: Platform, workspace_id: UUID, key_id: UUID, *, end_ru
         rest = [one for one in keys if one.deleted_at is None and one is not key]
         if rest:
             rest[0].retired_at = None
+        await audit.note(session, "payload_key.delete", key_id, key.created_by, after={"end_runs": end_runs})
     platform.payload_keys.forget(workspace_id)
 
 

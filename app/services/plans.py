@@ -17,6 +17,7 @@ from app.definition.problems import Problem
 from app.definition.triggers import ScheduleTrigger
 from app.json import JsonObject
 from app.rates import parsed
+from app.services import audit
 from app.services.errors import Forbidden, Invalid, NotFound, Unavailable
 from app.services.plan_table import PLANS, Plan, beyond
 from app.services.platform import Platform
@@ -83,10 +84,13 @@ async def set_plan(platform: Platform, workspace_id: UUID, plan: str, overrides:
         workspace = await workspaces.find(session, workspace_id, lock=True)
         if workspace is None:
             raise NotFound("workspace_not_found", "There is no such workspace.")
+        before = {"plan": workspace.plan, "plan_overrides": workspace.plan_overrides}
         workspace.plan = plan
         if checked is not None:
             workspace.plan_overrides = checked
         workspace.history_days = plan_of(workspace).history_days
+        after = {"plan": plan, "plan_overrides": workspace.plan_overrides}
+        await audit.note(session, "workspace.update", workspace_id, workspace.name, before=before, after=after)
     platform.plans.forget(workspace_id)
     return workspace
 

@@ -8,7 +8,9 @@ from uuid_utils.compat import uuid7
 from app.db.models import ApiKey
 from app.security import api_keys as key_text
 from app.security.permissions import Role
+from app.services import audit
 from app.services.actors import NO_WORKSPACE
+from app.services.audit_facts import of_api_key
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -37,6 +39,7 @@ async def create(
     )
     async with platform.database.transaction(NO_WORKSPACE) as session:
         session.add(row)
+        await audit.note(session, "platform_key.create", row.id, row.name, after=of_api_key(row))
     return row, key
 
 
@@ -68,4 +71,5 @@ async def revoke(platform: Platform, key_id: UUID) -> None:
                 "`holdfast keys create-platform-key` on the server).",
             )
         row.revoked_at = now
+        await audit.note(session, "platform_key.revoke", row.id, row.name, before=of_api_key(row))
     platform.actors.forget(row.hash)

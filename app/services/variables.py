@@ -14,6 +14,8 @@ from app.db.models import Variable
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
 from app.security.credentials import NoEncryptionKey
+from app.services import audit
+from app.services.audit_facts import of_variable
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -59,6 +61,7 @@ async def create(platform: Platform, workspace_id: UUID, given: JsonObject) -> V
     try:
         async with platform.database.transaction(workspace_id) as session:
             session.add(row)
+            await audit.note(session, "variable.create", row.name, row.name, after=of_variable(row))
     except IntegrityError as error:
         raise Conflict(
             "variable_name_taken", f"There is a variable {new.name!r} already: change it, or choose another name."
@@ -88,6 +91,7 @@ async def update(platform: Platform, workspace_id: UUID, name: str, changes: Jso
     change = validated(_Changes, changes, code="invalid_variable", subject="the variable")
     async with platform.database.transaction(workspace_id) as session:
         row = await _found(session, workspace_id, name, lock=True)
+        before = of_variable(row)
         is_secret = change.is_secret if "is_secret" in change.model_fields_set else row.is_secret
         if "value" in change.model_fields_set:
             _put(platform, row, change.value, is_secret=is_secret)
@@ -96,13 +100,19 @@ async def update(platform: Platform, workspace_id: UUID, name: str, changes: Jso
         if "description" in change.model_fields_set:
             row.description = change.description
         row.updated_at = func.now()
+        after = of_variable(row)
+        if row.is_secret and "value" in change.model_fields_set:
+            after["replaced"] = True
+        await audit.note(session, "variable.update", name, name, before=before, after=after)
         return row
 
 
 async def delete(platform: Platform, workspace_id: UUID, name: str) -> None:
     """Delete it; steps that use a secret fail from their next attempt on. Raises `NotFound`."""
     async with platform.database.transaction(workspace_id) as session:
-        await session.delete(await _found(session, workspace_id, name, lock=True))
+        row = await _found(session, workspace_id, name, lock=True)
+        await session.delete(row)
+        await audit.note(session, "variable.delete", name, name, before=of_variable(row))
 
 
 def _put(platform: Platform, row: Variable, value: Json, *, is_secret: bool) -> None:

@@ -12,6 +12,7 @@ STATUS = {
     "invalid_signature": 401,
     "address_not_allowed": 403,
     "method_not_allowed": 405,
+    "body_too_slow": 408,
     "workflow_not_active": 409,
     "webhook_without_trigger": 409,
     "webhook_disabled": 410,
@@ -23,7 +24,7 @@ STATUS = {
 
 UNTRUSTED = frozenset(
     {"invalid_signature", "address_not_allowed", "method_not_allowed", "webhook_without_trigger", "webhook_disabled"}
-    | {"body_too_large", "unsupported_media_type", "bad_request"}
+    | {"body_too_large", "body_too_slow", "unsupported_media_type", "bad_request"}
 )
 """What is refused before the signature was found right: only so many of these are kept, without bodies."""
 

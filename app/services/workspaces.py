@@ -12,7 +12,7 @@ from app.security import api_keys as key_text
 from app.security.egress_hosts import EgressSettings
 from app.security.permissions import Role
 from app.services import audit, members
-from app.services.actors import Actor
+from app.services.actors import NO_WORKSPACE, Actor
 from app.services.errors import Invalid, NotFound, Unauthenticated
 from app.services.members import FirstAdmin
 from app.services.platform import Platform
@@ -53,6 +53,10 @@ async def create_workspace(
         # What hangs on it can only be written after it.
         await session.flush()
         session.add_all([row] if member is None else [row, member])
+        after = {"name": workspace.name, "admin": None if member is None else member.subject}
+        await audit.note(session, "workspace.create", workspace.workspace_id, workspace.name, after=after)
+    about = (NO_WORKSPACE, "workspace.create", workspace.workspace_id, workspace.name)
+    await audit.note_done(platform.database, *about, after=after)
     return workspace, key
 
 

@@ -50,7 +50,6 @@ _MADE: dict[str, LiteralString] = {
 }
 
 _PURGE = "SELECT purge_audit_log(%(days)s::integer, %(most)s::integer)"
-_FORGET = "SELECT forget_audit_log(%(most)s::integer)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +126,6 @@ async def list_(
 def purge(days: int, most: int) -> Statement:
     """Delete some of the oldest entries if they are older than so many days (30 at least): one row `(how many,)`."""
     return Statement(_PURGE, {"days": days, "most": most})
-
-
-def forget(most: int) -> Statement:
-    """Delete some entries of a workspace whose row is gone, in a transaction of that workspace: `(how many,)`."""
-    return Statement(_FORGET, {"most": most})
 
 
 def moment_of(id: UUID) -> datetime:

@@ -8,9 +8,10 @@ from app.db.engine import Statement
 from app.db.models import Base
 
 TABLES: tuple[str, ...] = tuple(
-    table.name for table in reversed(Base.metadata.sorted_tables) if table.name != "workspaces"
+    table.name for table in reversed(Base.metadata.sorted_tables) if table.name not in ("workspaces", "audit_log")
 )
-"""Every table with rows of a workspace, those first whose rows hang on others'. The workspace's own goes last."""
+"""Every table with rows of a workspace, those first whose rows hang on others'. The workspace's own goes last, before
+it the audit log (`forget_audit_log`)."""
 
 _SCHEDULES = "SELECT id FROM schedules WHERE workspace_id = %(workspace_id)s LIMIT %(limit)s"
 _DELETE_SCHEDULES = "DELETE FROM schedules WHERE workspace_id = %(workspace_id)s AND id = ANY(%(ids)s)"
@@ -22,6 +23,7 @@ _END_RUNS = """
     WHERE workspace_id = %(workspace_id)s AND id = ANY(%(ids)s)
 """
 _MAY_DELETE = "SELECT has_table_privilege(%(table)s, 'DELETE')"
+_FORGET_AUDIT_LOG = "SELECT 1 FROM generate_series(1, forget_audit_log(%(limit)s::integer))"
 
 
 def schedules(workspace_id: UUID, limit: int) -> Statement:
@@ -47,6 +49,11 @@ def end_runs(workspace_id: UUID, ids: list[UUID]) -> Statement:
 def may_delete(table: str) -> Statement:
     """`(bool,)`: whether rows of the table can be deleted one by one; those of others go with their workspace's row."""
     return Statement(_MAY_DELETE, {"table": table})
+
+
+def forget_audit_log(limit: int) -> Statement:
+    """The same of the audit log, which gives its entries away in no other way: at most so many, one row for each."""
+    return Statement(_FORGET_AUDIT_LOG, {"limit": limit})
 
 
 def delete_rows(workspace_id: UUID, table: str, limit: int) -> Statement:

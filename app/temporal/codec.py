@@ -7,11 +7,11 @@ where keys are kept is not known here.
 """
 
 import asyncio
-import hashlib
 import hmac
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, Self
 from uuid import UUID
 
@@ -58,7 +58,7 @@ class Unreadable(ValueError):
     """A payload that no key opens, or that is no payload of ours after all. The message holds no part of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PayloadKey:
     """A key of a workspace: AES-256-GCM. `secret` has 32 bytes."""
 
@@ -69,22 +69,27 @@ class PayloadKey:
     def seal(self, plain: bytes) -> bytes:
         """Nonce and ciphertext. The same bytes give the same ciphertext: a task that is repeated writes what it wrote,
         and a large value is kept once. The nonce is drawn from the bytes by a keyed hash, so no two texts share one."""
-        nonce = hmac.digest(self._derived(b"nonce"), plain, "sha256")[:_NONCE]
-        return nonce + AESGCM(self._derived(b"cipher")).encrypt(nonce, plain, self._bound)
+        nonce = hmac.digest(self._nonces, plain, "sha256")[:_NONCE]
+        return nonce + self._cipher.encrypt(nonce, plain, self._bound)
 
     def open(self, sealed: bytes) -> bytes:
         """What was sealed with this key for this workspace. Raises `Unreadable`."""
         try:
-            return AESGCM(self._derived(b"cipher")).decrypt(sealed[:_NONCE], sealed[_NONCE:], self._bound)
+            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], self._bound)
         except (InvalidTag, ValueError):
             raise Unreadable("an encrypted payload was changed, or belongs to another key") from None
 
-    @property
+    @cached_property
     def _bound(self) -> bytes:
         return b"holdfast payload " + self.workspace_id.bytes + self.id.bytes
 
-    def _derived(self, purpose: bytes) -> bytes:
-        return hmac.digest(self.secret, b"holdfast payload " + purpose, hashlib.sha256)
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        return AESGCM(hmac.digest(self.secret, b"holdfast payload cipher", "sha256"))
+
+    @cached_property
+    def _nonces(self) -> bytes:
+        return hmac.digest(self.secret, b"holdfast payload nonce", "sha256")
 
 
 class Keys(Protocol):

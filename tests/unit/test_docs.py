@@ -11,6 +11,7 @@ import pytest
 import typer
 import yaml
 
+from api.schemas.variables import VariableCreate
 from app.catalog.connections import CONNECTION_KINDS
 from app.catalog.registry import ACTIONS, LOOKUP
 from app.cli.main import app as command_line
@@ -32,7 +33,7 @@ from workflows.interpreter import KINDS
 CONNECTIONS = {"smtp-main": "smtp", "helpdesk": "http", "shop-hook": "webhook"}
 CONNECTIONS |= {"support-line": "twilio"}
 FRAGMENTS = {"", "run", "first", "steps", "conditions", "matches", "event", "connection", "workflow"}
-FRAGMENTS |= {"output", "ends", "held", "decision"}
+FRAGMENTS |= {"variable", "output", "ends", "held", "decision"}
 
 
 def published(definition: Json) -> None:
@@ -97,6 +98,11 @@ def test_a_connection_fits_its_kind(block: Block) -> None:
     kind = CONNECTION_KINDS[content["kind"]]
     kind.config.model_validate(content["config"])
     kind.credentials.model_validate(content["credentials"])
+
+
+@pytest.mark.parametrize("block", [b for b in blocks("json") if b.kind == "variable"], ids=page)
+def test_a_variable_fits(block: Block) -> None:
+    VariableCreate.model_validate(block.content())
 
 
 def test_every_step_kind_is_described_and_stands_in_an_example() -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.models.base import Base
+from app.db.models.base import Base, of_workspace
 from app.json import JsonObject
 
 
@@ -20,7 +20,7 @@ class AuditEntry(Base):
         Index("audit_log_target", "workspace_id", "target_id", "id"),
     )
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     """Says when it was made, as `at` does: both are in one order."""
     at: Mapped[datetime]

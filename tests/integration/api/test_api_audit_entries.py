@@ -1,5 +1,6 @@
 """Every operation that changes something leaves its entry in the audit log: called one by one."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,10 @@ import pytest
 
 from api.auditing import LEAVES
 from app.json import Json, JsonObject
-from tests.integration.api.calls import SET_ONE, WAIT, a_workflow, an_active_workflow, failing, is_, made
+from app.services.platform import Platform
+from app.services.platform_keys import create as create_platform_key
+from tests.conftest import TestWorkspace
+from tests.integration.api.calls import SET_ONE, WAIT, a_workflow, an_active_workflow, client_of, failing, is_, made
 from tests.support.api_user import ApiUser
 from tests.support.approving import ask
 from tests.support.hooks import a_hook, deliveries, sent
@@ -22,8 +26,9 @@ pytestmark = pytest.mark.usefixtures("worker")
 class Acts:
     """Calls the API and holds what each call leaves in the log against what the table promises."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, kind: str = "key", name: str = "first key") -> None:
         self.client = client
+        self.actor = (kind, name)
         self.user = ApiUser(client)
         self.done: set[str] = set()
 
@@ -45,7 +50,7 @@ class Acts:
             assert entry["action"].partition(".")[0] == entry["target"]["type"]
             assert entry["target"]["id"], operation
             assert entry["target"]["name"], operation
-            assert (entry["actor"]["kind"], entry["actor"]["name"]) == ("key", "first key")
+            assert (entry["actor"]["kind"], entry["actor"]["name"]) == self.actor
             assert (entry["outcome"], entry["address"]) == ("done", "127.0.0.1")
         self.done.add(operation)
         return answer.json() if answer.content else None
@@ -78,6 +83,60 @@ async def connections(acts: Acts) -> None:
     await acts.do("connections_rotate", "POST", f"{path}/inbound/rotate")
     await acts.do("connections_stop", "DELETE", f"{path}/inbound")
     await acts.do("connections_delete", "DELETE", path)
+
+
+OAUTH = {
+    "kind": "oauth2",
+    "name": "crm",
+    "config": {
+        "base_url": "https://crm.example.com",
+        "grant": "authorization_code",
+        "authorization_url": "https://crm.example.com/authorize",
+        "token_url": "https://crm.example.com/token",
+        "client_id": "holdfast",
+    },
+    "credentials": {"client_secret": "planted-secret"},
+}
+
+
+async def access(acts: Acts) -> None:
+    connection = await made(acts.client, "/v1/connections", OAUTH)
+    await acts.do("connections_authorize", "POST", f"/v1/connections/{connection['id']}/authorize")
+    variable = {"name": "token", "value": "planted-secret", "is_secret": True}
+    await acts.do("variables_create", "POST", "/v1/variables", variable)
+    await acts.do("variables_change", "PATCH", "/v1/variables/token", {"value": "planted-secret-2"})
+    await acts.do("variables_delete", "DELETE", "/v1/variables/token")
+    member = await acts.do("members_add", "POST", "/v1/members", {"subject": "ada@example.com", "role": "viewer"})
+    await acts.do("members_change", "PATCH", f"/v1/members/{member['id']}", {"role": "editor"})
+    await acts.do("members_remove", "DELETE", f"/v1/members/{member['id']}")
+    key = await acts.do("api_keys_create", "POST", "/v1/api-keys", {"name": "new", "role": "viewer"})
+    path = f"/v1/api-keys/{key['id']}"
+    await acts.do("api_keys_change", "PATCH", path, {"role": "operator"})
+    again = await acts.do("api_keys_rotate", "POST", f"{path}/rotate")
+    await acts.do("api_keys_revoke", "DELETE", path)
+    told = str(await acts.entries())
+    assert "planted-secret" not in told
+    assert key["key"] not in told
+    assert again["key"] not in told
+
+
+async def payload_keys(acts: Acts) -> None:
+    key = await acts.do("payload_keys_create", "POST", "/v1/workspace/payload-keys")
+    await acts.do("payload_keys_delete", "DELETE", f"/v1/workspace/payload-keys/{key['id']}")
+
+
+async def administration(acts: Acts) -> None:
+    workspace = await acts.do("workspaces_create", "POST", "/v1/workspaces", {"name": "Client"})
+    path = f"/v1/workspaces/{workspace['id']}"
+    await acts.do("workspaces_change", "PATCH", path, {"state": "suspended"})
+    await acts.do("workspaces_change", "PATCH", path, {"state": "active"})
+    theirs = {"Authorization": f"Bearer {workspace['api_key']}"}
+    listed = (await acts.client.get("/v1/audit-log", headers=theirs)).json()["items"]
+    assert [entry["action"] for entry in listed] == ["workspace.update", "workspace.update", "workspace.create"]
+    assert {entry["actor"]["kind"] for entry in listed} == {"platform"}
+    await acts.do("workspaces_delete", "DELETE", path)
+    key = await acts.do("platform_keys_create", "POST", "/v1/platform-keys", {"name": "second"})
+    await acts.do("platform_keys_revoke", "DELETE", f"/v1/platform-keys/{key['id']}")
 
 
 async def webhooks(acts: Acts) -> None:
@@ -144,7 +203,7 @@ async def _asked(acts: Acts, run_id: str) -> bool:
 
 
 async def test_every_operation_that_changes_something_leaves_its_entry(
-    api_client: httpx.AsyncClient, http_stub: HttpStub
+    api_client: httpx.AsyncClient, http_stub: HttpStub, platform: Platform, workspace: TestWorkspace
 ) -> None:
     acts = Acts(api_client)
     await workflows(acts)
@@ -153,7 +212,16 @@ async def test_every_operation_that_changes_something_leaves_its_entry(
     await events(acts)
     await schedules(acts)
     await runs(acts, http_stub)
-    assert acts.done == set(LEAVES)
+    await access(acts)
+    encrypting = platform.settings.model_copy(update={"payload_encryption": "on"})
+    async with client_of(dataclasses.replace(platform, settings=encrypting), workspace) as client:
+        payload = Acts(client)
+        await payload_keys(payload)
+    _, key = await create_platform_key(platform, "administrator")
+    async with client_of(platform, TestWorkspace(workspace.id, key)) as client:
+        platforms = Acts(client, "platform", "administrator")
+        await administration(platforms)
+    assert acts.done | payload.done | platforms.done == set(LEAVES)
 
 
 async def test_what_changes_nothing_leaves_nothing(api_client: httpx.AsyncClient) -> None:

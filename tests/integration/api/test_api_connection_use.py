@@ -107,6 +107,16 @@ async def test_a_test_calls_no_private_address(api_client: httpx.AsyncClient) ->
         assert "HOLDFAST_EGRESS_ALLOW" in result["hint"]
 
 
+async def test_a_test_ends_in_time_whatever_the_other_side_does(
+    api_client: httpx.AsyncClient, http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.connection_tests.TEST_SECONDS", 0.2)
+    http_stub.otherwise(Answer(hang=True))
+    body = {"kind": "http", "name": "slow", "config": {"base_url": http_stub.url}}
+    result, after = await tried(api_client, body)
+    assert (result["ok"], "no answer" in result["message"].lower(), after["status"]) == (False, True, "error")
+
+
 async def test_a_client_that_is_refused_is_told_as_such(api_client: httpx.AsyncClient, http_stub: HttpStub) -> None:
     server = AuthorizationServer(http_stub)
     works, active = await tried(api_client, server.connection("own", "client_credentials", test_path="/me"))

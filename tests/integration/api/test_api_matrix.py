@@ -55,12 +55,16 @@ BODIES: Mapping[str, Json] = {
     "schedules_resume": {},
     "connections_change": {"name": "Mine"},
     "members_change": {"role": "viewer"},
+    "api_keys_change": {"name": "Mine"},
+    "variables_change": {"description": "Mine"},
 }
 """A body that fits, for each operation on one thing that takes a body."""
 
 NO_ONES = ("catalog_get_action", "catalog_get_event_type")
 """What has an address of its own and belongs to nobody."""
 NEVER_EMPTY = {
+    "api_keys_list_keys": "there is a key for each role",
+    "audit_export": "a file",
     "catalog_list_actions": "the same for everybody",
     "catalog_list_event_types": "the same for everybody",
 }
@@ -162,6 +166,8 @@ async def things(client: httpx.AsyncClient, platform: Platform, workspace: TestW
     to_them = {"kind": "http", "name": "C", "config": {"base_url": "https://api.example.com"}}
     connection = await made(client, "/v1/connections", to_them)
     member = await made(client, "/v1/members", {"subject": "them", "role": "viewer"})
+    key = await made(client, "/v1/api-keys", {"name": "theirs", "role": "viewer"})
+    variable = await made(client, "/v1/variables", {"name": "their_variable", "value": "x"})
     run_id = await a_run(platform, workspace.id, workflow_id=workflow["id"], status="completed", workflow_name="W")
     await an_event(platform, workspace.id, "app.thing.happened", {})
     own = {"workspace_id": workspace.id, "id": uuid7()}
@@ -181,6 +187,8 @@ async def things(client: httpx.AsyncClient, platform: Platform, workspace: TestW
         "schedule_id": await first(client, "/v1/schedules"),
         "connection_id": connection["id"],
         "member_id": member["id"],
+        "key_id": key["id"],
+        "name": variable["name"],
     }
 
 

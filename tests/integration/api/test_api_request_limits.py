@@ -14,6 +14,7 @@ from api.request_limits import RequestLimits
 from app.services.platform import Platform
 from tests.conftest import TestWorkspace
 from tests.integration.api.calls import WAIT, a_workflow, made, problem
+from tests.support.hooks import a_hook
 from tests.support.served import served
 from tests.support.waiting import eventually
 
@@ -55,10 +56,12 @@ async def test_a_body_that_says_it_is_far_too_large_is_refused_before_it_comes(a
     assert answer.status_code < 500
 
 
-@pytest.mark.parametrize("path", ["/v1/workflows", "/v1/events"])
+@pytest.mark.parametrize("path", ["/v1/workflows", "/v1/events", "/hooks"])
 async def test_a_body_that_does_not_come_is_not_waited_for(
     api_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
+    if path == "/hooks":
+        path = (await a_hook(api_client))["path"]
     monkeypatch.setattr("api.reading.BODY_SECONDS", 0.05)
     for_ever = asyncio.Event()
 

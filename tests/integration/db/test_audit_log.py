@@ -28,6 +28,7 @@ class Log:
         self.workspace = uuid7()
         self.connection = psycopg.connect(url, autocommit=True)
         self.enter(self.workspace)
+        self.connection.execute("INSERT INTO workspaces (workspace_id, name) VALUES (%s, 'W')", [self.workspace])
         for days in (400, 100, 0):
             self.connection.execute(INSERT, [self.workspace, an_id(days), days])
 
@@ -125,14 +126,18 @@ def test_a_purge_touches_no_other_workspace(owners: Log, stranger: str) -> None:
     assert owners.count() == 3, "the owner here is one that row-level security does not bind"
 
 
-def test_the_log_of_a_workspace_goes_after_the_workspace(log: Log) -> None:
-    log.connection.execute("INSERT INTO workspaces (workspace_id, name) VALUES (%s, 'W')", [log.workspace])
+def test_the_log_of_a_workspace_goes_with_the_workspace(log: Log) -> None:
     with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
         log.call("forget_audit_log", 10)
     assert log.count() == 3
-    log.connection.execute("DELETE FROM workspaces WHERE workspace_id = %s", [log.workspace])
+    log.connection.execute("UPDATE workspaces SET state = 'deleting' WHERE workspace_id = %s", [log.workspace])
     assert [log.call("forget_audit_log", 2) for _ in range(3)] == [2, 1, 0]
     assert log.count() == 0
+
+
+def test_what_is_written_while_a_workspace_is_deleted_goes_with_its_row(owners: Log) -> None:
+    owners.connection.execute("DELETE FROM workspaces WHERE workspace_id = %s", [owners.workspace])
+    assert owners.count() == 0
 
 
 def test_nobody_else_may_call_the_functions_that_delete(owners: Log) -> None:

@@ -16,6 +16,7 @@ from app.db.engine import Database, driver_url
 from app.db.migrate import MigrationRefused, database_revision, head_revision, migrate
 from app.db.migrate import _config as migrations_config
 from app.db.models import Base
+from app.db.platform_role import platform_url
 from app.settings import Settings
 from tests.conftest import DatabaseUrls
 
@@ -110,7 +111,9 @@ async def test_migrations_say_of_failing_connections_that_they_are_in_error_whoe
     with engine.begin() as connection:
         command.downgrade(migrations_config(connection), "0021")
         rows = "INSERT INTO connections (workspace_id, id, kind, name, status) VALUES (:id, :id, 'x', 'x', 'failing')"
-        connection.execute(text(rows), [{"id": workspace} for workspace in ids])
+        theirs = "INSERT INTO workspaces (workspace_id, name) VALUES (:id, 'x')"
+        for statement in (theirs, rows):
+            connection.execute(text(statement), [{"id": workspace} for workspace in ids])
         connection.execute(text(f"CREATE ROLE {owner_role} NOSUPERUSER"))
         connection.execute(text(f"GRANT ALL ON SCHEMA public TO {owner_role}"))
         for table in ("connections", "alembic_version"):
@@ -123,3 +126,34 @@ async def test_migrations_say_of_failing_connections_that_they_are_in_error_whoe
         ]
         found = owner.execute("SELECT relforcerowsecurity FROM pg_class WHERE relname = 'connections'").fetchone()
         assert found == (True,)
+
+
+async def test_migrations_refuse_roles_that_are_not_apart(empty):
+    """The application's role could become the platform's, or is it."""
+    migrate(empty.owner, empty.app)
+    role = driver_url(empty.app).username
+    with psycopg.connect(empty.owner, autocommit=True) as owner:
+        names = sql.Identifier(f"{role}_platform"), sql.Identifier(str(role))
+        owner.execute(sql.SQL("GRANT {} TO {}").format(*names))
+    with pytest.raises(MigrationRefused, match="is a member of the other"):
+        migrate(empty.owner, empty.app)
+    with pytest.raises(MigrationRefused, match="must name a user of its own"):
+        migrate(empty.owner, empty.app, empty.app)
+
+
+async def test_migrations_admit_another_platform_role_in_place_of_the_one_before(empty):
+    name = uuid7().hex
+    owner = driver_url(empty.owner).set(drivername="postgresql")
+    one, other = (owner.set(username=f"{which}_{name}").render_as_string(hide_password=False) for which in "ab")
+    for url in (one, other):
+        migrate(empty.owner, empty.app, url)
+    with psycopg.connect(empty.owner) as connection:
+        connection.execute("INSERT INTO workspaces (workspace_id, name) VALUES (%s, 'x')", [uuid7()])
+    for url, seen in ((one, 0), (other, 1)):
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT count(*) FROM workspaces").fetchone() == (seen,)
+
+
+def test_a_name_that_is_too_long_for_the_platforms_role_is_said():
+    with pytest.raises(ValueError, match="HOLDFAST_PLATFORM_DATABASE_URL"):
+        platform_url(f"postgresql://{'x' * 60}@/db")

@@ -6,9 +6,12 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import Table
 from uuid_utils.compat import uuid7
 
-from app.db.engine import Database, RoleBypassesRowSecurity, Statement
+from app.db.engine import Database, RoleBypassesRowSecurity, Statement, driver_url
+from app.db.models import Base
+from app.db.platform_role import platform_url
 from app.settings import Settings
 from tests.conftest import DatabaseUrls
 from tests.support.rows import TABLES, insert, rows_of
@@ -16,6 +19,7 @@ from tests.support.rows import TABLES, insert, rows_of
 NAMES = [table.name for table in TABLES]
 CHANGEABLE = [name for name in NAMES if name != "audit_log"]
 """Those the role may change: of the log nobody may, see `test_audit_log.py`."""
+NOBODY = UUID(int=0)
 
 
 async def enter(connection: psycopg.AsyncConnection, workspace: UUID | str) -> None:
@@ -167,3 +171,112 @@ class TestTheApplicationsRole:
                 await database.run(theirs, Statement("SELECT count(*) FROM runs", {}))
         finally:
             await database.close()
+
+    @pytest.mark.parametrize("whose", ["platform", "owner"])
+    async def test_cannot_become_another_role(self, connection, database_urls, whose):
+        url = database_urls.owner if whose == "owner" else platform_url(database_urls.app)
+        role = sql.Identifier(str(driver_url(url).username))
+        for statement in ("SET ROLE {}", "SET SESSION AUTHORIZATION {}", "GRANT {} TO CURRENT_USER"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await connection.execute(sql.SQL(statement).format(role))
+            await connection.rollback()
+
+    async def test_is_answered_by_no_function_as_another_role(self, connection):
+        found = await connection.execute(
+            "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+        )
+        assert await found.fetchall() == []
+
+    async def test_writes_nothing_for_a_workspace_that_is_not_there(self, connection, mine):
+        """Tables whose rows hang on those of others are guarded by these."""
+        roots = [table for table in TABLES if _hangs_on(table) == {"workspaces"}]
+        assert len(roots) > 5
+        for table in roots:
+            await enter(connection, mine)
+            with pytest.raises(psycopg.errors.ForeignKeyViolation):
+                await connection.execute(*insert(table, rows_of(mine)[table.name]))
+            await connection.rollback()
+
+    def test_has_no_table_whose_rows_hang_on_nothing(self):
+        assert [table.name for table in TABLES if not _hangs_on(table) and table.name != "workspaces"] == []
+
+    async def test_cannot_take_back_that_a_workspace_is_deleted(self, connection, theirs):
+        await enter(connection, theirs)
+        await connection.execute("UPDATE workspaces SET state = 'deleting'")
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="stays so"):
+            await connection.execute("UPDATE workspaces SET state = 'active'")
+
+    @pytest.mark.parametrize(("whose", "role"), [("theirs", "platform"), ("nobody's", "admin")])
+    async def test_keeps_platform_keys_apart_from_all_others(self, connection, theirs, whose, role):
+        where = theirs if whose == "theirs" else NOBODY
+        await enter(connection, where)
+        row = rows_of(where)["api_keys"] | {"id": uuid7(), "role": role}
+        with pytest.raises(psycopg.errors.CheckViolation, match="api_keys_role"):
+            await connection.execute(*insert(Base.metadata.tables["api_keys"], row))
+
+
+def _hangs_on(table: Table) -> set[str]:
+    return {key.column.table.name for key in table.foreign_keys}
+
+
+READABLE = {
+    "workspaces": {column.name for column in Base.metadata.tables["workspaces"].columns},
+    "runs": {"workspace_id", "id"},
+    "members": {"workspace_id", "subject", "role"},
+}
+"""What the platform's role may read: all else is refused, whatever the workspace."""
+
+
+@pytest.fixture
+async def platform(database_urls: DatabaseUrls) -> AsyncIterator[psycopg.AsyncConnection]:
+    """A connection as the platform's role that commits nothing."""
+    connection = await psycopg.AsyncConnection.connect(platform_url(database_urls.app))
+    yield connection
+    await connection.rollback()
+    await connection.close()
+
+
+class TestThePlatformsRole:
+    @pytest.mark.parametrize("table", TABLES, ids=NAMES)
+    async def test_reads_what_it_needs_and_nothing_else(self, platform, theirs, table):
+        for workspace in (theirs, ""):
+            for column in table.columns:
+                await enter(platform, workspace)
+                select = sql.SQL("SELECT {} FROM {} LIMIT 1").format(
+                    sql.Identifier(column.name), sql.Identifier(table.name)
+                )
+                if column.name in READABLE.get(table.name, set()):
+                    assert await (await platform.execute(select)).fetchone() is not None
+                else:
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        await platform.execute(select)
+                await platform.rollback()
+
+    @pytest.mark.parametrize("table", TABLES, ids=NAMES)
+    async def test_writes_nothing_but_names_and_states_of_workspaces(self, platform, theirs, table):
+        name = sql.Identifier(table.name)
+        forbidden = [insert(table, rows_of(theirs)[table.name]), (sql.SQL("TRUNCATE {} CASCADE").format(name), [])]
+        forbidden.append((sql.SQL("UPDATE {} SET workspace_id = workspace_id").format(name), []))
+        if table.name == "workspaces":
+            forbidden.append((sql.SQL("UPDATE {} SET settings = '{{}}'").format(name), []))
+        else:
+            forbidden.append((sql.SQL("DELETE FROM {}").format(name), []))
+        for statement, values in forbidden:
+            await enter(platform, theirs)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await platform.execute(statement, values)
+            await platform.rollback()
+
+    async def test_leaves_the_installations_own_row_alone(self, platform):
+        for statement in ("UPDATE workspaces SET name = 'x'", "DELETE FROM workspaces"):
+            changed = await platform.execute(f"{statement} WHERE workspace_id = %s", [NOBODY])
+            assert changed.rowcount == 0
+
+    async def test_cannot_bypass_row_security_or_become_another_role(self, platform, database_urls):
+        found = await platform.execute(
+            "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user"
+        )
+        assert await found.fetchone() == (False, False, False, False)
+        role = sql.Identifier(str(driver_url(database_urls.app).username))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await platform.execute(sql.SQL("SET ROLE {}").format(role))

@@ -1,14 +1,17 @@
 """A workspace that keeps to a list of hosts: every action of its runs does, and its mailboxes, from then on."""
 
 from dataclasses import replace
+from datetime import timedelta
 from unittest.mock import AsyncMock
 from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import func, update
 
 from activities.http_client import HttpClient
 from activities.messages import MessageDuty
+from app.db.models import Mailbox
 from app.security.egress_hosts import Hosts
 from app.services import connections, egress, message_addresses, workspaces
 from app.services.errors import Unavailable
@@ -18,6 +21,7 @@ from tests.conftest import TestWorkspace
 from tests.integration.api.calls import paths, problem
 from tests.support.engine import Engine
 from tests.support.http_stub import HttpStub
+from tests.support.imap_server import PASSWORD, USER, open_imap_server
 
 EVERYWHERE = {"egress": {"mode": "public", "allow_hosts": []}}
 
@@ -50,6 +54,28 @@ async def test_mailboxes_of_a_workspace_are_looked_into_on_its_list_alone(engine
     await MessageDuty(engine.platform, http).tend([str(engine.workspace_id)])
     found = await connections.get(engine.platform, engine.workspace_id, row.id)
     assert "egress.allow_hosts" in (found.last_error or "")
+    await http.close()
+
+
+async def test_a_look_into_a_mailbox_fetches_no_more_than_a_call_may(engine: Engine) -> None:
+    small = engine.platform.settings.model_copy(update={"max_call_bytes": 100})
+    http = HttpClient(small)
+    duty = MessageDuty(replace(engine.platform, settings=small), http)
+    async with open_imap_server() as server:
+        config = {"host": server.host, "port": server.port, "security": "none"}
+        login = {"username": USER, "password": PASSWORD}
+        row = await connections.create(
+            engine.platform, engine.workspace_id, kind="imap", name="mails", config=config, credentials=login
+        )
+        await message_addresses.open_(engine.platform, engine.workspace_id, row.id)
+        async with engine.platform.database.transaction(engine.workspace_id) as session:
+            await session.execute(update(Mailbox).values(since=func.now() - timedelta(seconds=2)))
+        await server.put(*(b"Subject: Hello\r\n\r\n" + b"x" * 200 for _ in range(2)))
+        for _ in range(2):
+            async with engine.platform.database.transaction(engine.workspace_id) as session:
+                await session.execute(update(Mailbox).values(due_at=func.now() - timedelta(seconds=1)))
+            report = await duty.tend([str(engine.workspace_id)])
+            assert (report.messages_taken, report.troubles) == (1, 0)
     await http.close()
 
 

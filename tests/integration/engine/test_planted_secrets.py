@@ -42,7 +42,7 @@ def call(*, url: str = "https://example.com", **inputs: Any) -> JsonObject:
 
 
 def definition(url: str) -> JsonObject:
-    auth = {"headers": {"X-Api-Key": "{{ secrets.api_key }}"}, "json": {"key": "Bearer {{ secrets['api_key'] }}!"}}
+    auth = {"headers": {"X-Api-Key": "{{ secrets.api_key }}"}, "json": {"said": "Bearer {{ secrets['api_key'] }}!"}}
     return {
         "triggers": [{"type": "manual"}, {"type": "webhook"}],
         "steps": [
@@ -119,12 +119,12 @@ async def test_no_planted_secret_is_kept_or_told_anywhere(
     done = await engine.end(run)
     # What was sent is what was planted; else nothing below would say anything.
     assert [one.headers["X-Api-Key"] for one in http_stub.asked("/own")] == [SECRET]
-    assert json.loads(http_stub.asked("/own")[0].body) == {"key": f"Bearer {SECRET}!"}
+    assert json.loads(http_stub.asked("/own")[0].body) == {"said": f"Bearer {SECRET}!"}
     assert http_stub.asked("/over")[0].headers["Authorization"] == f"Bearer {TOKEN}"
     assert http_stub.asked("/fails")[0].query == {"q": SECRET}
     assert done.output["echo"]["body"]["echo"]["headers"]["X-Api-Key"] == "***"
     assert done.output["base"] == PLAIN
-    assert done.steps["own"].inputs["json"] == {"key": "Bearer ***!"}
+    assert done.steps["own"].inputs["json"] == {"said": "Bearer ***!"}
     # A webhook's address and secret are shown when it is made, and kept by nobody.
     planted = [*planted, *[hook[name] for name in ("secret", "url") if hook.get(name)]]
     told += await answers(api_client, f"/v1/runs/{run.id}", f"/v1/workflows/{workflow}")

@@ -14,7 +14,7 @@ from tests.conftest import TestWorkspace
 from tests.support.engine import Engine
 from tests.support.own_worker import engine_without_worker, running_worker
 
-MANY = 200
+MANY, AT_ONCE = 200, 8
 DEFINITION = {"steps": [{"id": "one", "type": "transform", "mapping": {"number": 1}}]}
 
 
@@ -24,7 +24,13 @@ async def test_a_single_run_ends_before_most_of_the_many_that_were_started_first
     many = engine_without_worker(platform, workspace.id, monkeypatch)
     single = Engine(platform, (await create_workspace(platform, "Single"))[0].workspace_id)
     workflow_id = await many.publish(DEFINITION)
-    await asyncio.gather(*(runs.start(platform, many.workspace_id, workflow_id, input=None) for _ in range(MANY)))
+    left = iter(range(MANY))
+
+    async def start() -> None:
+        for _ in left:
+            await runs.start(platform, many.workspace_id, workflow_id, input=None)
+
+    await asyncio.gather(*(start() for _ in range(AT_ONCE)))
     alone = await single.start(DEFINITION)
     async with running_worker(many):
         ended = await runs.wait_for_end(platform, alone, 60)

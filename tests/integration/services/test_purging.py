@@ -24,7 +24,7 @@ from app.db.models import (
     Webhook,
     Workflow,
 )
-from app.services import purging
+from app.services import plans, purging
 from app.services.platform import Platform
 from app.services.purging import Purged
 from app.services.workspaces import create_workspace, update_settings
@@ -246,3 +246,15 @@ def test_all_that_can_be_much_is_deleted_by_the_batch() -> None:
 
 def _hangs_on_runs(table: Table) -> bool:
     return any(key.column.table.name == "runs" for key in table.foreign_keys)
+
+
+@pytest.mark.parametrize(("own", "left"), [(None, {5}), (50, {5}), (0, {5}), (3, set())])
+async def test_the_plan_shortens_what_the_workspace_says(
+    platform: Platform, workspace: TestWorkspace, own: int | None, left: set[int]
+) -> None:
+    await plans.set_plan(platform, workspace.id, "free")
+    if own is not None:
+        await update_settings(platform, workspace.id, {"retention_days": own})
+    runs = {days: await ended(platform, workspace.id, days) for days in (5, 8)}
+    await purging.purge(platform, workspace.id)
+    assert await kept(platform, workspace.id) == {runs[days] for days in left}

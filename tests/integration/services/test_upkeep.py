@@ -47,9 +47,9 @@ async def test_what_is_left_lying_is_found(platform: Platform, workspace: TestWo
     assert await needs(platform, workspace.id) == {Duty.EVENTS, Duty.STARTS, Duty.CHECKS, Duty.CHILDREN}
     yesterday = func.now() - timedelta(days=1)
     await a_run(platform, workspace.id, status="failed", finished_at=yesterday, told_workflow="schedule-untold")
-    assert await needs(platform, workspace.id) == set(Duty) - {Duty.PURGE, Duty.MESSAGES}
+    assert await needs(platform, workspace.id) == set(Duty) - {Duty.PURGE, Duty.MESSAGES, Duty.DELETION}
     await a_run(platform, workspace.id, status="completed", finished_at=long_ago)
-    assert await needs(platform, workspace.id) == set(Duty) - {Duty.MESSAGES}
+    assert await needs(platform, workspace.id) == set(Duty) - {Duty.MESSAGES, Duty.DELETION}
     connection = Connection(workspace_id=workspace.id, id=uuid4(), kind="imap", name="mail")
     async with platform.database.transaction(workspace.id) as session:
         session.add(connection)

@@ -8,6 +8,7 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance
 
 from activities.first_tasks import FirstTasks
+from worker.slots import Slots
 from worker.tasks import LEGACY_QUERY, Watched
 
 
@@ -50,7 +51,7 @@ def walk() -> Walk:
 @pytest.fixture
 def instance(walk: Walk) -> WorkflowInstance:
     details: Any = None
-    return Watched(Runner(walk), FirstTasks()).create_instance(details)
+    return Watched(Runner(walk), FirstTasks(), Slots()).create_instance(details)
 
 
 def started() -> WorkflowActivation:
@@ -114,7 +115,7 @@ class TestFirstTasks:
     @pytest.fixture
     def watched(self, walk: Walk, first_tasks: FirstTasks) -> WorkflowInstance:
         details: Any = None
-        return Watched(Runner(walk), first_tasks).create_instance(details)
+        return Watched(Runner(walk), first_tasks, Slots()).create_instance(details)
 
     @staticmethod
     def at(act: WorkflowActivation, length: int) -> WorkflowActivation:

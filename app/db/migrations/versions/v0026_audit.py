@@ -3,7 +3,7 @@
 The application's role may insert and select, no more (`migrate` takes the rest from it). A trigger refuses changes by
 anybody else, the owner of the tables too. There are two narrow ways past it, functions of the owner that look at no
 workspace but the one the transaction names: `purge_audit_log` deletes what is older than it is kept, and never what is
-younger than 30 days; `forget_audit_log` deletes what is left of a workspace that is no more.
+younger than 30 days; `forget_audit_log` deletes that of a workspace which is being deleted, for good.
 
 An id says when its row was made (RFC 9562, version 7), so that the order of ids is that of time: one index for both.
 """
@@ -15,7 +15,7 @@ down_revision = "0025"
 
 TABLE = """
 CREATE TABLE audit_log (
-    workspace_id uuid NOT NULL,
+    workspace_id uuid NOT NULL REFERENCES workspaces (workspace_id) ON DELETE CASCADE,
     id uuid NOT NULL,
     at timestamptz NOT NULL,
     actor_kind text NOT NULL,
@@ -47,7 +47,9 @@ CREATE POLICY workspace ON audit_log
 APPEND_ONLY = """
 CREATE FUNCTION keep_audit_log() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' AND current_setting('holdfast.audit_deletion', true) = 'on' THEN
+    -- Deeper than one: the workspace's own row is deleted, and its entries go with it.
+    IF TG_OP = 'DELETE' AND (
+        current_setting('holdfast.audit_deletion', true) = 'on' OR pg_trigger_depth() > 1) THEN
         RETURN NULL;
     END IF;
     RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'integrity_constraint_violation';
@@ -81,8 +83,8 @@ DECLARE
     workspace uuid := NULLIF(current_setting('holdfast.workspace_id', true), '')::uuid;
     gone integer;
 BEGIN
-    IF EXISTS (SELECT FROM workspaces WHERE workspace_id = workspace) THEN
-        RAISE EXCEPTION 'the audit log of a workspace goes after the workspace'
+    IF EXISTS (SELECT FROM workspaces WHERE workspace_id = workspace AND state <> 'deleting') THEN
+        RAISE EXCEPTION 'the audit log of a workspace goes with the workspace'
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     PERFORM set_config('holdfast.audit_deletion', 'on', true);
