@@ -30,7 +30,7 @@ from uuid import UUID
 import psutil
 import psycopg
 import uvloop
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from psycopg import sql
 from rich.console import Console
 from rich.table import Table
@@ -217,7 +217,8 @@ def _processor_seconds() -> float:
 def ways(platform: Platform, bare: Platform, key: str, actor: Actor, *, cold: bool) -> dict[str, Way]:
     """The four ways, by what they leave out."""
 
-    async def taken_for_granted() -> Actor:
+    async def taken_for_granted(request: Request) -> Actor:
+        request.state.actor = actor
         return actor
 
     async def nothing() -> None: ...
