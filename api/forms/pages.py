@@ -45,6 +45,7 @@ def rendered(
     theme: str = "",
     image_from: str = "",
     leads_on: bool = False,
+    leads_to: str = "",
     framed_by: Sequence[str] = (),
     **values: Any,
 ) -> HTMLResponse:
@@ -52,14 +53,15 @@ def rendered(
 
     An image may come from the origin `image_from`, and pages of the origins `framed_by` may show it in a frame. With
     `leads_on` the answer to its form may lead to other websites: browsers hold each further redirect against the
-    policy as well, and where the first address leads is not known here.
+    policy as well, and where the first address leads is not known here. `leads_to` is an origin
+    without TLS that it leads to.
     """
     styles = " ".join(f"'sha256-{_digest(style)}'" for style in (_style, theme) if style)
     own, none = "'self'", "'none'"
     policy = [
         f"default-src {none}",
         f"style-src {styles}",
-        f"form-action {own}{' https:' if leads_on else ''}",
+        " ".join(filter(None, (f"form-action {own}", "https:" if leads_on else "", leads_to))),
         f"base-uri {none}",
     ]
     policy += [f"frame-ancestors {' '.join(framed_by) or none}", *([f"img-src {image_from}"] if image_from else [])]

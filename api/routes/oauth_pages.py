@@ -37,7 +37,10 @@ async def show(ticket: str, platform: PlatformDep) -> Response:
 
     async def answering() -> Response:
         asked = await oauth_authorizing.asked(platform, ticket)
-        return rendered("authorize.html", 200, leads_on=True, title=f"Authorize {asked.connection}", asked=asked)
+        # Only a server on this machine has none.
+        without_tls = asked.origin if asked.origin.startswith("http:") else ""
+        title = f"Authorize {asked.connection}"
+        return rendered("authorize.html", 200, leads_on=True, leads_to=without_tls, title=title, asked=asked)
 
     return await _told(answering)
 

@@ -109,6 +109,8 @@ def _endpoint(value: str) -> str:
         raise ValueError("must begin with https://; http:// is for this machine alone")
     if not parts.hostname or parts.username or parts.password or parts.fragment:
         raise ValueError("must name a host, and hold no user name, password or fragment")
+    if parts.port == 0 or not all("!" <= character <= "~" for character in value):
+        raise ValueError("must be written in visible ASCII characters, with a port of 1 to 65535 if it has one")
     return value
 
 

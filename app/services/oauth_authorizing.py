@@ -51,6 +51,8 @@ class Asked:
     connection: str
     description: str
     server: str
+    origin: str
+    """Where it is, `https://login.example.com`."""
     scopes: Sequence[str]
     asked_by: str
     expires_at: datetime
@@ -118,11 +120,13 @@ async def asked(platform: Platform, ticket: str) -> Asked:
         authorization, row = await _of_ticket(session, workspace_id, ticket)
         workspace = await workspaces.find(session, workspace_id)
     config = OAuthConfig.model_validate(row.config)
+    address = urlsplit(config.authorization_url or "")
     return Asked(
         workspace=workspace.name if workspace else "",
         connection=row.name,
         description=row.description,
-        server=urlsplit(config.authorization_url or "").hostname or "",
+        server=address.hostname or "",
+        origin=f"{address.scheme}://{address.netloc}",
         scopes=config.scopes,
         asked_by=authorization.asked_by,
         expires_at=authorization.expires_at,

@@ -23,6 +23,8 @@ CRM: JsonObject = {
         ({"authorization_url": "javascript:alert(1)"}, "https://"),
         ({"authorization_url": "https://user:pw@login.crm.example/"}, "no user name"),
         ({"authorization_url": "https://login.crm.example/#x"}, "fragment"),
+        ({"authorization_url": "http://localhost:80;x/"}, "[Pp]ort"),
+        ({"token_url": "https://login.crm.example/\u00e4 b"}, "ASCII"),
         ({"authorization_url": None}, "authorization_url goes with"),
         ({"grant": "client_credentials"}, "authorization_url goes with"),
         ({"authorization_parameters": {"state": "mine"}}, "state"),
