@@ -141,6 +141,7 @@ async def test_an_active_workflow_is_not_changed_and_the_answer_says_how(api_cli
         "max_steps": 50,
         "allow_drafts_beside_active": True,
         "retention_days": None,
+        "egress": {"mode": "public", "allow_hosts": []},
     }
     assert (await api_client.patch(path, json={"definition": {"steps": []}})).status_code == 200
     assert (await api_client.get(path)).json()["status"] == "active"
