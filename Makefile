@@ -2,7 +2,7 @@
 # All paths are relative, so that the folder's own path may hold spaces.
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test chaos fuzz-expressions check format bench install clean
+.PHONY: help dev demo test chaos fuzz fuzz-expressions check format bench install clean
 
 ARGS ?=
 # Test files run beside each other, each process with servers of its own: AT_ONCE= runs them one after the other.
@@ -13,8 +13,9 @@ help:
 	@echo "make demo    publish an example, send it events, watch the run live, stop again"
 	@echo "make test    checks and all tests"
 	@echo "make chaos   kill every server again and again under 200 runs; about five minutes"
+	@echo "make fuzz    send requests at random to every operation of the API; about ten minutes"
 	@echo "make fuzz-expressions  try expressions at random for two minutes"
-	@echo "make check   style, types and import rules alone"
+	@echo "make check   style, types, import rules, and weaknesses known of the packages"
 	@echo "make format  bring the code into the style"
 	@echo "make bench   measure speed and start-up on this machine"
 	@echo "make clean   remove what was installed and built; data in .holdfast stays"
@@ -38,6 +39,9 @@ test: check
 chaos: install
 	.venv/bin/python -m tests.chaos $(ARGS)
 
+fuzz: install
+	.venv/bin/python -m tests.fuzz.api $(ARGS)
+
 fuzz-expressions: install
 	.venv/bin/python -m tests.fuzz $(ARGS)
 
@@ -46,6 +50,7 @@ check: install
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/python -m mypy
 	.venv/bin/python .venv/bin/lint-imports
+	.venv/bin/python requirements/audit.py
 
 format: install
 	.venv/bin/python -m ruff check --fix .

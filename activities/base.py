@@ -40,6 +40,10 @@ class ActionError(Exception):
         self.retry_after = retry_after
 
 
+Renewal = Callable[[], Awaitable[ResolvedConnection]]
+"""Gets a connection another access token in place of the one that its provider refused. Raises `ActionError`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Invocation(Generic[InputsT]):
     """One attempt: everything an action may use. `key` is the effect's stable idempotency key."""
@@ -52,6 +56,8 @@ class Invocation(Generic[InputsT]):
     step: str
     attempt: int
     started_at: datetime
+    renew: Renewal | None = None
+    """For a connection whose credentials are an access token."""
     local: LocalChange | None = None
     """The transaction of an action whose entry says `where="local"`: its outcome is committed in it."""
 

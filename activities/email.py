@@ -4,6 +4,7 @@ How a message looks is `email_message.py`'s. The egress rule holds for mail serv
 connection is made to the address that was checked, and TLS still verifies the name.
 """
 
+import asyncio
 import base64
 import ssl
 from collections.abc import Sequence
@@ -18,13 +19,12 @@ from activities.base import ActionError, Invocation, action
 from activities.email_message import Envelope, File, build_message, envelope_of, sender_of
 from activities.exchange import call_provider
 from activities.masking import mask_named, mask_url
+from activities.smtp_client import smtp_client
 from activities.smtp_errors import action_error, reply_error
 from app.catalog.connections import SmtpConfig, SmtpCredentials
 from app.catalog.email import Attachment, EmailSendInputs, EmailSendOutputs, Rejected
 from app.catalog.errors import ErrorType
 from app.json import Json, JsonObject
-
-COMMAND_SECONDS = 30.0
 
 
 def mask_email(inputs: JsonObject) -> JsonObject:
@@ -68,6 +68,11 @@ async def email_send(call: Invocation[EmailSendInputs]) -> EmailSendOutputs:
         written = message.as_bytes()
     except ValueError as error:
         raise ActionError(ErrorType.INVALID_INPUT, f"the message cannot be written: {error}") from error
+    if len(written) > call.settings.max_call_bytes:
+        raise ActionError(
+            ErrorType.INVALID_INPUT,
+            f"the message is {len(written):,} bytes; at most {call.settings.max_call_bytes:,} are sent in one call",
+        )
     rejected = await _deliver(call, config, credentials, envelope, written)
     refused = {each.address for each in rejected}
     return EmailSendOutputs(
@@ -126,23 +131,12 @@ async def _deliver(
     """One SMTP transaction; returns the recipients that were refused. Raises `ActionError` when all were."""
     server = f"{config.host}:{config.resolved_port}"
     try:
-        sock = await call.http.egress.connect(config.host, config.resolved_port)
-        # An address literal (RFC 5321, 4.1.3) names this side without asking a name server about it.
-        own = sock.getsockname()[0]
-        client = aiosmtplib.SMTP(
-            hostname=config.host,
-            sock=sock,
-            local_hostname=f"[IPv6:{own}]" if ":" in own else f"[{own}]",
-            username=credentials.username,
-            password=credentials.password,
-            use_tls=config.security == "tls",
-            start_tls=config.security == "starttls",
-            tls_context=call.http.tls,
-            timeout=COMMAND_SECONDS,
-        )
-        async with client:
-            options = ["SMTPUTF8"] if envelope.international else []
-            refused, _ = await client.sendmail(envelope.sender, envelope.recipients, message, mail_options=options)
+        # Each command has a time; a server that uses all of it each time must not take for ever.
+        async with asyncio.timeout(call.settings.max_call_seconds):
+            client = await smtp_client(call.http, config, credentials)
+            async with client:
+                options = ["SMTPUTF8"] if envelope.international else []
+                refused, _ = await client.sendmail(envelope.sender, envelope.recipients, message, mail_options=options)
     except aiosmtplib.SMTPRecipientsRefused as error:
         raise reply_error(server, _rejections(error.recipients)) from error
     except (aiosmtplib.SMTPException, OSError, ssl.SSLError, ValueError) as error:

@@ -65,7 +65,7 @@ async def call_provider(
     except HttpError as error:
         raise ActionError(error.type, _without(error.message, secrets)) from error
     if not any(answer.status in statuses for statuses in success):
-        raise _refused(method, answer, secrets)
+        raise refused(method, answer, secrets)
     if answer.truncated:
         raise ActionError(
             ErrorType.RESPONSE_TOO_LARGE,
@@ -86,7 +86,8 @@ def retry_after(answer: HttpAnswer, now: datetime) -> float | None:
     return max(0.0, ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds())
 
 
-def _refused(method: str, answer: HttpAnswer, secrets: Iterable[str]) -> ActionError:
+def refused(method: str, answer: HttpAnswer, secrets: Iterable[str]) -> ActionError:
+    """What an answer means whose status is no success; `secrets` are blotted out."""
     status = answer.status
     type = ErrorType.PROVIDER_UNAVAILABLE if status >= 500 else _TYPES.get(status, ErrorType.PROVIDER_REJECTED)
     try:

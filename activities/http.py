@@ -1,6 +1,8 @@
 """`http.request`: from inputs and connection to one request, from its answer to the step's output."""
 
 import base64
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from multidict import CIMultiDict
@@ -12,8 +14,8 @@ from activities.bodies import encode_form, encode_json, pairs, read_body
 from activities.exchange import call_provider
 from activities.http_client import HttpAnswer, HttpError, parse_url, shown
 from activities.masking import mask_request
-from app.catalog.connections import HttpConfig, HttpCredentials
 from app.catalog.errors import ErrorType
+from app.catalog.http_connections import HttpConfig, HttpCredentials, OAuthConfig
 from app.catalog.web import (
     ApiKeyAuth,
     Auth,
@@ -34,6 +36,26 @@ _ACCEPT = "application/json, */*;q=0.8"
 @action("http.request", mask=mask_request)
 async def http_request(call: Invocation[HttpRequestInputs]) -> HttpRequestOutputs:
     """Make the request; raises `ActionError` when it fails or its status does not count as success."""
+    answer = await _asked(call)
+    return _outputs(call.inputs, answer)
+
+
+async def _asked(call: Invocation[HttpRequestInputs]) -> HttpAnswer:
+    """The answer; to a second request with another access token where the provider refuses the first one's."""
+    token_goes_along = call.inputs.auth is None and _target(call)[2] is not None
+    if call.renew is None or not token_goes_along:
+        return await _request(call)
+    try:
+        answer = await _request(call)
+        if answer.status != HTTPStatus.UNAUTHORIZED:
+            return answer
+    except ActionError as error:
+        if error.provider_code != str(HTTPStatus.UNAUTHORIZED.value):
+            raise
+    return await _request(replace(call, connection=await call.renew(), renew=None))
+
+
+async def _request(call: Invocation[HttpRequestInputs]) -> HttpAnswer:
     inputs = call.inputs
     url, headers, auth = _target(call)
     params = pairs(inputs.query)
@@ -42,7 +64,7 @@ async def http_request(call: Invocation[HttpRequestInputs]) -> HttpRequestOutput
     data, content_type = _body(inputs)
     if content_type:
         headers.setdefault("Content-Type", content_type)
-    answer = await call_provider(
+    return await call_provider(
         call,
         inputs.method,
         url,
@@ -53,9 +75,8 @@ async def http_request(call: Invocation[HttpRequestInputs]) -> HttpRequestOutput
         max_bytes=inputs.max_response_bytes,
         allow_redirects=inputs.follow_redirects,
         success=status_ranges(inputs.success_status),
-        secrets=_secrets(auth),
+        secrets=secrets_of(auth),
     )
-    return _outputs(inputs, answer)
 
 
 def _target(call: Invocation[HttpRequestInputs]) -> tuple[str, CIMultiDict[str], Auth | None]:
@@ -66,7 +87,7 @@ def _target(call: Invocation[HttpRequestInputs]) -> tuple[str, CIMultiDict[str],
     url = inputs.url.strip()
     if call.connection is not None:
         config, credentials = _connection(call.connection)
-        url = _joined(config.base_url, url)
+        url = joined(config.base_url, url)
         if _origin(url) == _origin(config.base_url):
             headers.update(config.headers)
             auth = auth or credentials.as_auth()
@@ -75,14 +96,15 @@ def _target(call: Invocation[HttpRequestInputs]) -> tuple[str, CIMultiDict[str],
             ErrorType.INVALID_URL,
             f"{shown(url)!r} is not an absolute URL; begin it with https:// or name an http connection with a base_url",
         )
-    headers.update(_auth_headers(auth))
+    headers.update(auth_headers(auth))
     headers.update(inputs.headers)
     return url, headers, auth
 
 
 def _connection(connection: ResolvedConnection) -> tuple[HttpConfig, HttpCredentials]:
+    kind = OAuthConfig if connection.kind == "oauth2" else HttpConfig
     try:
-        return HttpConfig.model_validate(connection.config), HttpCredentials.model_validate(connection.credentials)
+        return kind.model_validate(connection.config), HttpCredentials.model_validate(connection.credentials)
     except ValidationError as error:
         problem = error.errors(include_input=False)[0]
         raise ActionError(
@@ -90,7 +112,7 @@ def _connection(connection: ResolvedConnection) -> tuple[HttpConfig, HttpCredent
         ) from error
 
 
-def _joined(base: str, url: str) -> str:
+def joined(base: str, url: str) -> str:
     """A path below the base URL, or an absolute URL as it is. Text that is no path cannot change the base's origin."""
     if "://" in url.partition("?")[0]:
         return url
@@ -106,7 +128,8 @@ def _origin(url: str) -> URL:
         raise ActionError(error.type, error.message) from error
 
 
-def _auth_headers(auth: Auth | None) -> dict[str, str]:
+def auth_headers(auth: Auth | None) -> dict[str, str]:
+    """The headers that carry credentials."""
     if isinstance(auth, BasicAuth):
         return {"Authorization": f"Basic {base64.b64encode(f'{auth.username}:{auth.password}'.encode()).decode()}"}
     if isinstance(auth, BearerAuth):
@@ -116,7 +139,8 @@ def _auth_headers(auth: Auth | None) -> dict[str, str]:
     return {}
 
 
-def _secrets(auth: Auth | None) -> list[str]:
+def secrets_of(auth: Auth | None) -> list[str]:
+    """What of credentials must not be shown."""
     if isinstance(auth, BasicAuth):
         return [auth.password]
     if isinstance(auth, BearerAuth):

@@ -5,10 +5,12 @@ credentials, no proxy or netrc from the environment.
 """
 
 import asyncio
+import copy
 import re
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -21,10 +23,16 @@ from yarl import URL
 from activities.network_errors import network_failure
 from app.catalog.errors import ErrorType
 from app.security.egress import CONNECT_SECONDS, EgressPolicy
+from app.security.egress_hosts import Hosts
+from app.security.name_lookups import NameLookups
 from app.settings import Settings
 
 USER_AGENT = f"Holdfast/{version('holdfast')}"
 MAX_REDIRECTS = 5
+LONGEST_FIELD = 8 * 1024
+MOST_FIELDS = 128
+LARGEST_HEAD = 64 * 1024
+"""Of an answer: one header, their number, and all of them."""
 
 _HOST = re.compile(r"[A-Za-z0-9._~-]{1,253}|[0-9A-Fa-f:.]+(%[\w.-]+)?")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -90,15 +98,32 @@ def parse_url(text: str) -> URL:
 class HttpClient:
     """One for a process. Sessions are opened on first use, for the event loop that uses them."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.egress = EgressPolicy(settings.egress_allow)
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        names: NameLookups | None = None,
+        traceparent: Callable[[], str | None] | None = None,
+    ) -> None:
+        """`traceparent` gives the header that carries a trace on, where traces are on."""
+        self._traceparent = traceparent
+        self.egress = EgressPolicy(settings.egress_allow, names=names)
         self._max_bytes = settings.max_response_bytes
+        self._most = settings.max_call_bytes
+        self._longest = settings.max_call_seconds
         self._sessions: dict[tuple[asyncio.AbstractEventLoop, bool], aiohttp.ClientSession] = {}
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
         """How outgoing TLS is checked: the machine's trust store, host names verified."""
         return ssl.create_default_context()
+
+    def within(self, asker: object, hosts: Hosts | None) -> "HttpClient":
+        """The same client, with the same open connections, for a workspace that keeps to `hosts` (None: to none)."""
+        _ = self.tls  # made once, not for each of them
+        narrower = copy.copy(self)
+        narrower.egress = self.egress.within(asker, hosts)
+        return narrower
 
     async def request(
         self,
@@ -115,23 +140,30 @@ class HttpClient:
         """Make one request and read its answer, whatever its status. Raises `HttpError` when there is none.
 
         `params` are added to the URL's query. `timeout` seconds limit the whole exchange. The body is read up to
-        `max_bytes`, which is never more than the installation's limit.
+        `max_bytes`. Neither is ever more than the installation's limit, and all that goes to and fro has one too.
         """
         target = parse_url(url)
         if params:
             target = target.extend_query(params)
         hop = _Hop(method, target, CIMultiDict(headers or {}), data)
         hop.headers.setdefault("User-Agent", USER_AGENT)
+        if self._traceparent is not None and (parent := self._traceparent()) is not None:
+            # To the first origin alone: it is none of those that travel on with a redirect.
+            hop.headers.setdefault("traceparent", parent)
         limit = min(max_bytes or self._max_bytes, self._max_bytes)
         started = time.perf_counter()
+        # Connections are opened in tasks that the library makes; what they ask for names with goes along.
+        asking = _asking.set(self.egress)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(min(timeout or self._longest, self._longest)):
                 return await self._follow(hop, limit, allow_redirects, started)
         except TimeoutError as error:
             seconds = time.perf_counter() - started
             raise HttpError(
                 ErrorType.TIMEOUT, f"{method} {shown(target)} gave no answer within {seconds:.1f} s"
             ) from error
+        finally:
+            _asking.reset(asking)
 
     async def close(self) -> None:
         """Close the connections of the running loop; those of loops that are gone went with them."""
@@ -142,8 +174,17 @@ class HttpClient:
                 await session.close()
 
     async def _follow(self, hop: "_Hop", limit: int, allow_redirects: bool, started: float) -> HttpAnswer:
+        left = self._most
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._send(hop, limit, started)
+            left -= hop.size
+            if left < 0:
+                type = ErrorType.INVALID_INPUT if hop.is_first else ErrorType.RESPONSE_TOO_LARGE
+                what = f"{hop.method} {shown(hop.url)}"
+                raise HttpError(
+                    type, f"{what}: a call sends and takes {self._most:,} bytes at most, redirects included"
+                )
+            answer = await self._send(hop, min(limit, left), started)
+            left -= len(answer.body) + _size(answer.headers)
             location = answer.headers.get("location")
             if not allow_redirects or answer.status not in _REDIRECTS or not location:
                 return answer
@@ -155,16 +196,24 @@ class HttpClient:
     async def _send(self, hop: "_Hop", limit: int, started: float) -> HttpAnswer:
         """One request to one URL, redirects not followed."""
         try:
+            self.egress.require(hop.url.raw_host or "")
             async with self._session(hop.url).request(
                 hop.method, hop.url, headers=hop.headers, data=hop.body, allow_redirects=False
             ) as response:
+                headers = _joined(response)
+                if (size := _size(headers)) > LARGEST_HEAD:
+                    raise HttpError(
+                        ErrorType.RESPONSE_TOO_LARGE,
+                        f"{hop.method} {shown(hop.url)}: the headers of the answer are {size:,} bytes; "
+                        f"{LARGEST_HEAD:,} are taken",
+                    )
                 body, truncated = await _read(response, limit)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _explained(error, hop) from error
         return HttpAnswer(
             url=str(hop.url),
             status=response.status,
-            headers=_joined(response),
+            headers=headers,
             body=body,
             truncated=truncated,
             duration_ms=round((time.perf_counter() - started) * 1000, 3),
@@ -182,7 +231,9 @@ class HttpClient:
         connector = aiohttp.TCPConnector(
             ssl=self.tls,
             limit=0,
-            resolver=None if listed else _CheckedResolver(policy),
+            resolver=_CheckedResolver(),
+            # Who asks for a name must not wait for another who asks for the same.
+            use_dns_cache=False,
             # The resolver alone would do for names; literal addresses never pass it, so the rule stands here as well.
             socket_factory=None if listed else lambda info: policy.make_socket(info[0], info[1], info[2], info[4]),
         )
@@ -190,20 +241,23 @@ class HttpClient:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
+            max_line_size=LONGEST_FIELD,
+            max_field_size=LONGEST_FIELD,
+            max_headers=MOST_FIELDS,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
         )
 
 
-class _CheckedResolver(AbstractResolver):
-    """Names resolve to what the egress rule allows, or to nothing."""
+_asking: ContextVar[EgressPolicy] = ContextVar("asking")
 
-    def __init__(self, policy: EgressPolicy) -> None:
-        self._policy = policy
+
+class _CheckedResolver(AbstractResolver):
+    """Names resolve to what the rule of whoever calls allows, or to nothing."""
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         return [
             ResolveResult(hostname=host, host=found.sockaddr[0], port=port, family=found.family, proto=0, flags=0)
-            for found in await self._policy.resolve(host, port)
+            for found in await _asking.get().resolve(host, port)
         ]
 
     async def close(self) -> None:
@@ -218,6 +272,12 @@ class _Hop:
     url: URL
     headers: CIMultiDict[str]
     body: bytes | None
+    is_first: bool = True
+
+    @property
+    def size(self) -> int:
+        """Bytes it sends, nearly."""
+        return len(self.body or b"") + _size(self.headers) + len(str(self.url))
 
     def redirected(self, status: int, location: str) -> "_Hop":
         """The request a redirect asks for (RFC 9110, 15.4); another origin gets no header that may be a credential."""
@@ -234,7 +294,7 @@ class _Hop:
         if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
             method, body = "GET", None
             headers.popall("Content-Type", None)
-        return _Hop(method, target, headers, body)
+        return _Hop(method, target, headers, body, is_first=False)
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
@@ -246,6 +306,10 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bo
             response.close()
             return bytes(body[:limit]), True
     return bytes(body), False
+
+
+def _size(headers: Mapping[str, str]) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in headers.items())
 
 
 def _joined(response: aiohttp.ClientResponse) -> dict[str, str]:

@@ -20,7 +20,7 @@ from imapclient.exceptions import IMAPClientError
 from activities.http_client import HttpClient
 from activities.mailbox import OpenMailbox, failure
 from app.inbound.mail import read_mail
-from app.services import calls, mailboxes
+from app.services import calls, egress, mailboxes
 from app.services.errors import ServiceError, Unavailable
 from app.services.mailboxes import Due, Place
 from app.services.platform import Platform
@@ -95,8 +95,11 @@ class MessageDuty:
             return 0, True
         try:
             async with asyncio.timeout(LOOK_SECONDS):
-                sock = await self._http.egress.connect(due.config.host, due.config.resolved_port)
-                with _cut_at_the_end(sock):
+                policy = self._http.egress.within(
+                    due.box.workspace_id, await egress.hosts_of(self._platform, due.box.workspace_id)
+                )
+                sock = await policy.connect(due.config.host, due.config.resolved_port)
+                with cut_at_the_end(sock):
                     taken, more = await self._look_into(due, sock, until)
         except (OSError, IMAPClientError, UnicodeError) as problem:
             return await self._failed(due, failure(due.config, problem))
@@ -141,10 +144,10 @@ class MessageDuty:
         return place
 
     async def _take(self, due: Due, box: OpenMailbox, place: Place, until: float) -> tuple[int, bool, Place]:
-        """Take new mails one after the other, each with its place; stops when time is over."""
-        taken = 0
+        """Take new mails one after the other, each with its place; stops when time is over, or size."""
+        taken, size = 0, 0
         for uid in await self._call(partial(box.new, place.taken)):
-            if asyncio.get_running_loop().time() >= until:
+            if asyncio.get_running_loop().time() >= until or size >= self._platform.settings.max_call_bytes:
                 return taken, True, place
             fetched = await self._call(partial(box.fetch, uid))
             behind = Place(place.uid_validity, taken=uid, tidied=place.tidied)
@@ -154,7 +157,7 @@ class MessageDuty:
                 received = min(fetched.at, datetime.now(UTC))
                 mail = await self._call(partial(read_mail, fetched.raw, received, truncated=fetched.truncated))
                 kept = await mailboxes.take(self._platform, due, mail, place, behind)
-                taken += 1
+                taken, size = taken + 1, size + len(fetched.raw)
             if not kept:
                 return taken, False, place
             place = behind
@@ -165,7 +168,7 @@ class MessageDuty:
 
 
 @contextmanager
-def _cut_at_the_end(sock: socket.socket) -> Iterator[None]:
+def cut_at_the_end(sock: socket.socket) -> Iterator[None]:
     """Cut the connection in the end, under whatever thread still waits for it: a server that says a word every few
     seconds would keep it for ever. TLS takes the socket itself away, so that another one for the same does it."""
     line = sock.dup()

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from temporalio import activity
 
+from app.observing import context
 from app.services import children, records
 from app.services.platform import Platform
 from app.temporal import names
@@ -34,6 +35,7 @@ class RecordActivities:
     @activity.defn(name=names.RECORD_ACTIVITY)
     async def record(self, batch: RecordBatch) -> None:
         """Write finished steps and the run's state."""
+        context.note(workspace_id=batch.workspace_id, run_id=batch.run_id)
         await records.record_batch(self._platform, batch)
         if batch.run.finished_at is not None and (batch.is_child or batch.has_children):
             await children.after_end(self._platform, UUID(batch.workspace_id), UUID(batch.run_id))

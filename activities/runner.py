@@ -9,10 +9,11 @@ their category's module.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from traceback import format_exception
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -27,17 +28,21 @@ import activities.webhook  # noqa: F401  (importing registers their actions)
 from activities.answers import answer, brief, too_large
 from activities.attempts import after, finished, heartbeats, until_available
 from activities.base import REGISTERED, ActionError, Invocation, RegisteredAction
+from activities.confidential import Confidential
 from activities.connection_use import ConnectionUse
+from activities.counting import counted, facts_of
 from activities.first_tasks import FirstTasks
 from activities.http_client import HttpClient
+from activities.resolving import Resolver
 from app.catalog.base import ActionModel
 from app.catalog.errors import ErrorType
 from app.json import Json, JsonObject
-from app.services import approval_links, connections, local_changes, records
-from app.services.connections import ResolvedConnection
-from app.services.errors import NotFound, ServiceError, Unavailable
+from app.observing import context
+from app.services import egress, local_changes, records
+from app.services.errors import Unavailable
 from app.services.local_changes import Afterwards, LocalChange
 from app.services.platform import Platform
+from app.services.workspace_values import without_marks
 from app.temporal import names
 from app.temporal.messages import ActionCall, ActionOutcome, RetryPlan
 
@@ -61,7 +66,9 @@ class ActionRunner:
     def __init__(self, platform: Platform, http: HttpClient, first_tasks: FirstTasks | None = None) -> None:
         """Without `first_tasks` every effect's outcome is looked for."""
         self._platform = platform
+        self._observing = platform.observing
         self._http = http
+        self._resolver = Resolver(platform, http)
         self._first_tasks = first_tasks or FirstTasks()
         self._database_answers = True
         self._use = ConnectionUse(platform)
@@ -74,8 +81,15 @@ class ActionRunner:
     def _bind(self, registered: RegisteredAction) -> Callable[[ActionCall], Awaitable[ActionOutcome]]:
         @activity.defn(name=registered.entry.id)
         async def attempt(call: ActionCall) -> ActionOutcome:
-            async with heartbeats():
-                return await self._attempt(registered, call)
+            facts = facts_of(call, activity.info().attempt)
+            context.note(**facts)
+            if self._observing.traces is not None:
+                self._observing.traces.about(facts)
+            with counted(self._observing.metrics, call, activity.info().attempt) as counting:
+                async with heartbeats():
+                    answered = await self._attempt(registered, call)
+                counting.repeated = answered.repeated
+                return answered
 
         return attempt
 
@@ -122,7 +136,7 @@ class ActionRunner:
         output = await self._perform(registered, call, number, started_at, local)
         outcome = ActionOutcome(
             output=output,
-            inputs=registered.mask(call.inputs),
+            inputs=_shown(registered, call),
             attempt=number,
             started_at=_text(started_at),
             finished_at=_text(datetime.now(UTC)),
@@ -173,7 +187,7 @@ class ActionRunner:
         """Give an attempt that takes its time a row while it is under way: a run that makes it as a local activity
         answers no query until it has ended."""
         with suppress(Unavailable):
-            inputs = registered.mask(call.inputs)
+            inputs = _shown(registered, call)
             await records.record_running(self._platform, call, attempt=number, inputs=inputs)
 
     def _is_new(self, call: ActionCall) -> bool:
@@ -196,7 +210,12 @@ class ActionRunner:
 
     async def _commit(self, call: ActionCall, outcome: ActionOutcome) -> None:
         """Keep the outcome. A run that was ended meanwhile finds out at its next effect."""
-        if await self._available(records.commit_outcome(self._platform, call, outcome)):
+        try:
+            over = await self._available(records.commit_outcome(self._platform, call, outcome))
+        except Unavailable:
+            self._observing.metrics.commit_retries.inc()
+            raise
+        if over:
             self._first_tasks.end(activity.info().workflow_run_id or "")
 
     async def _stored(self, call: ActionCall) -> ActionOutcome | None:
@@ -225,16 +244,18 @@ class ActionRunner:
         started_at: datetime,
         local: LocalChange | None,
     ) -> Json:
-        # What is kept and shown, of the call and of its answer, has marks where the provider gets links.
-        links = approval_links.Links(self._platform.settings, UUID(call.workspace_id))
-        with _marked(links):
-            inputs = _validated(registered, replace(call, inputs=links.linked(call.inputs)))
-        connection = await self._connection(registered, call)
+        # What is kept and shown, of the call and of its answer, has marks where the provider gets links and secrets.
+        confidential = Confidential(self._platform, UUID(call.workspace_id))
+        with confidential.cleaned():
+            inputs = _validated(registered, replace(call, inputs=await confidential.revealed(call.inputs, call.name)))
+        connection, renew = await self._resolver.connection(registered, call)
+        confidential.learn(connection)
         invocation = Invocation(
             inputs=inputs,
             connection=connection,
+            renew=renew,
             key=call.key,
-            http=self._http,
+            http=self._http if local is not None else await self._client(UUID(call.workspace_id)),
             settings=self._platform.settings,
             step=call.name,
             attempt=number,
@@ -242,15 +263,22 @@ class ActionRunner:
             local=local,
         )
         try:
-            with _marked(links):
-                return links.marked(await self._called(registered, invocation, call))
+            with confidential.cleaned():
+                return confidential.hidden(await self._called(registered, invocation, call, confidential))
         except ActionError as error:
             if connection is not None:
                 await self._use.note(UUID(call.workspace_id), connection.name, error)
             raise
 
+    async def _client(self, workspace_id: UUID) -> HttpClient:
+        """The HTTP client as the workspace may use it."""
+        hosts = await until_available(lambda: egress.hosts_of(self._platform, workspace_id))
+        return self._http.within(workspace_id, hosts)
+
     @staticmethod
-    async def _called(registered: RegisteredAction, invocation: Invocation[Any], call: ActionCall) -> Json:
+    async def _called(
+        registered: RegisteredAction, invocation: Invocation[Any], call: ActionCall, confidential: Confidential
+    ) -> Json:
         try:
             async with asyncio.timeout(call.timeout):
                 output = await registered.function(invocation)
@@ -262,21 +290,11 @@ class ActionRunner:
         except Exception as error:
             if invocation.local is not None and local_changes.is_interrupted(error):
                 raise
-            _log.exception("action %s failed unexpectedly in run %s at %s", call.action, call.run_id, call.path)
+            trace = confidential.hidden("".join(format_exception(error)))
+            _log.error("action %s failed unexpectedly in run %s at %s\n%s", call.action, call.run_id, call.path, trace)
             raise ActionError(
                 ErrorType.INTERNAL, f"{call.name}: {call.action} failed: {type(error).__name__}"
             ) from error
-
-    async def _connection(self, registered: RegisteredAction, call: ActionCall) -> ResolvedConnection | None:
-        kind = registered.entry.connection
-        if call.connection is None or kind is None:
-            return None
-        name, workspace = call.connection, UUID(call.workspace_id)
-        try:
-            return await until_available(lambda: connections.resolve(self._platform, workspace, name, kind))
-        except ServiceError as error:
-            type = ErrorType.CONNECTION_MISSING if isinstance(error, NotFound) else ErrorType.CONNECTION_INVALID
-            raise ActionError(type, f"{call.name}: {error.detail}") from error
 
     async def _failed(
         self, registered: RegisteredAction, call: ActionCall, error: ActionError, number: int, started_at: datetime
@@ -308,7 +326,7 @@ class ActionRunner:
         details = {
             **({names.PAUSES: True} if pauses else {}),
             "attempt": number,
-            "inputs": brief(registered.mask(call.inputs)),
+            "inputs": brief(_shown(registered, call)),
             "provider_code": error.provider_code,
             "retry_delay": delay,
         }
@@ -337,13 +355,10 @@ def retry_delay(plan: RetryPlan, attempt: int, retry_after: float | None) -> flo
     return pause * (1 - plan.jitter * random.random())  # noqa: S311  (spreading load, not guarding a secret)
 
 
-@contextmanager
-def _marked(links: approval_links.Links) -> Iterator[None]:
-    try:
-        yield
-    except ActionError as error:
-        error.message, error.provider_code = links.marked(error.message), links.marked(error.provider_code)
-        raise
+def _shown(registered: RegisteredAction, call: ActionCall) -> JsonObject:
+    """The inputs as people may see them."""
+    shown: JsonObject = without_marks(registered.mask(call.inputs))
+    return shown
 
 
 def _validated(registered: RegisteredAction, call: ActionCall) -> ActionModel:

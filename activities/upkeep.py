@@ -12,6 +12,7 @@ from app.services import reconciling, upkeep
 from app.services.platform import Platform
 from app.temporal.upkeep import (
     CLOSED_ACTIVITY,
+    COUNTS,
     LOOK_ACTIVITY,
     RECONCILE_ACTIVITY,
     Closed,
@@ -30,6 +31,7 @@ class UpkeepActivities:
 
     def __init__(self, platform: Platform, messages: MessageDuty) -> None:
         self._platform = platform
+        self._metrics = platform.observing.metrics
         self._messages = messages
 
     def activities(self) -> list[Callable[..., Any]]:
@@ -45,11 +47,14 @@ class UpkeepActivities:
             self.checks,
             self.purge,
             self.messages,
+            self.deletion,
         ]
 
     @activity.defn(name=LOOK_ACTIVITY)
     async def look(self, asked: Look) -> Found:
         """Find which workspaces need something."""
+        if asked.after is None:
+            self._metrics.upkeep_passes.inc()
         return await upkeep.look(self._platform, asked)
 
     @activity.defn(name=CLOSED_ACTIVITY)
@@ -61,7 +66,7 @@ class UpkeepActivities:
     async def reconcile(self, runs: dict[str, list[str]]) -> UpkeepReport:
         """Bring rows to how their runs ended."""
         async with _heartbeats():
-            return await upkeep.reconcile(self._platform, runs)
+            return self._counted(await upkeep.reconcile(self._platform, runs))
 
     @activity.defn(name=Duty.EVENTS.activity)
     async def events(self, workspace_ids: list[str]) -> UpkeepReport:
@@ -97,11 +102,20 @@ class UpkeepActivities:
     async def messages(self, workspace_ids: list[str]) -> UpkeepReport:
         """Look into mailboxes, and tell of calls that nothing more is heard of."""
         async with _heartbeats():
-            return await self._messages.tend(workspace_ids)
+            return self._counted(await self._messages.tend(workspace_ids))
+
+    @activity.defn(name=Duty.DELETION.activity)
+    async def deletion(self, workspace_ids: list[str]) -> UpkeepReport:
+        """Take workspaces away that are being deleted."""
+        return await self._tend(Duty.DELETION, workspace_ids)
 
     async def _tend(self, duty: Duty, workspace_ids: list[str]) -> UpkeepReport:
         async with _heartbeats():
-            return await upkeep.tend(self._platform, duty, workspace_ids)
+            return self._counted(await upkeep.tend(self._platform, duty, workspace_ids))
+
+    def _counted(self, report: UpkeepReport) -> UpkeepReport:
+        self._metrics.tended({kind: getattr(report, kind) for kind in COUNTS}, [each.duty for each in report.trouble])
+        return report
 
 
 @asynccontextmanager

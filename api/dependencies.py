@@ -1,22 +1,26 @@
 """What routes are given: the platform, who asks, and the promise that nothing in the address was ignored."""
 
+from contextlib import suppress
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Query, Request, Security
+from fastapi import Depends, Header, Path, Query, Request, Security
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api import permissions, rate_limiting
+from api import auditing, permissions, rate_limiting
 from app.definition.problems import Problem
-from app.services import workspaces
+from app.observing import context
+from app.services import signing_in, standing
 from app.services.actors import Actor
-from app.services.errors import Invalid, Unauthenticated
+from app.services.errors import Forbidden, Invalid, Unauthenticated
 from app.services.platform import Platform
 
 _bearer = HTTPBearer(
-    auto_error=False, scheme_name="api_key", description="A key of your workspace: `Authorization: Bearer hf_...`"
+    auto_error=False,
+    scheme_name="api_key",
+    description="A key of your workspace, `Authorization: Bearer hf_...`, or a token of the issuer trusted here",
 )
 
 
@@ -27,17 +31,49 @@ def platform_of(request: Request) -> Platform:
 
 
 async def actor_of(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    workspace: Annotated[
+        str | None,
+        Header(
+            alias=signing_in.HEADER,
+            description="Id of the workspace, for people who are members of several. A key has its own.",
+        ),
+    ] = None,
 ) -> Actor:
-    """Whose key the request carries. Raises `Unauthenticated`, and `TooMany` after too many wrong keys."""
+    """Whose key or token the request carries. Raises `Unauthenticated`, `TooMany` after too many wrong ones, and what
+    `signing_in` raises."""
     if credentials is None:
         raise Unauthenticated("missing_api_key", "Send your workspace's API key as `Authorization: Bearer hf_...`.")
-    platform, key = platform_of(request), credentials.credentials
-    async with rate_limiting.wrong_keys_counted(request, platform, known=workspaces.knows(platform, key)):
-        return await workspaces.authenticate(platform, key)
+    wanted = None if workspace is None else _workspace_id(workspace)
+    request.state.credentials = (credentials.credentials, wanted)
+    platform = platform_of(request)
+    known = signing_in.knows(platform, credentials.credentials, wanted)
+    async with rate_limiting.wrong_keys_counted(request, platform, known=known):
+        actor = await signing_in.authenticate(platform, credentials.credentials, wanted)
+    who = {"key_id": str(actor.key_id)} if actor.key_id else {"subject": actor.subject or ""}
+    context.note(workspace_id=str(actor.workspace_id), **who, **_named_in(request))
+    return actor
+
+
+def _workspace_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        problem = Problem(f"header.{signing_in.HEADER}", "is no id of a workspace", "a UUID, as `GET /v1/me` shows it")
+        raise Invalid("invalid_request", f"{signing_in.HEADER} is no id of a workspace.", [problem]) from None
 
 
 ActorDep = Annotated[Actor, Depends(actor_of)]
+
+
+def _named_in(request: Request) -> dict[str, str]:
+    """The ids in the address that a log line has, those that are ids."""
+    named = {}
+    for parameter, fact in (("workflow_id", "workflow"), ("run_id", "run_id")):
+        with suppress(ValueError):
+            named[fact] = str(UUID(request.path_params.get(parameter, "")))
+    return named
 
 
 async def within_limits(request: Request, actor: ActorDep) -> None:
@@ -46,8 +82,16 @@ async def within_limits(request: Request, actor: ActorDep) -> None:
 
 
 async def permitted(request: Request, actor: ActorDep) -> None:
-    """Refuse what the caller's role or scopes leave out. Raises `Forbidden`."""
-    permissions.require(request, actor)
+    """Refuse what the caller's role or scopes leave out, and all of it while the workspace is suspended; say in the
+    audit log who asks. Raises `Forbidden`."""
+    platform = platform_of(request)
+    await standing.require_usable(platform, actor.workspace_id)
+    try:
+        permissions.require(request, actor)
+    except Forbidden:
+        await auditing.refused(request, platform, actor, permissions.of(request))
+        raise
+    auditing.begin(request, platform, actor)
 
 
 async def check_address(request: Request) -> None:

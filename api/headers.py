@@ -25,6 +25,7 @@ async def if_match(
             alias="If-Match",
             description="The `ETag` you read. If somebody changed the resource since, the answer is 412. Left out, the "
             "change is made whatever it was before.",
+            json_schema_extra={"pattern": r'^\s*("[!#-~]*"|\*)\s*$'},
         ),
     ] = None,
 ) -> int | None:
@@ -60,6 +61,7 @@ async def idempotency_key(
         Header(
             alias="Idempotency-Key",
             description="The same key starts the same run once: a repeat answers with the run that is there.",
+            json_schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[ -~]+$"},
         ),
     ] = None,
 ) -> str | None:

@@ -1,6 +1,5 @@
 """The API process: the application with its routes, errors and documentation, and how it is run."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -10,17 +9,26 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
-from api import openapi, permissions, problems
+from api import docs_pages, openapi, outgoing, permissions, problems
+from api.access import Access
+from api.codec_cors import CodecCors
+from api.connections import SERVER_OPTIONS
+from api.cors import Cors
 from api.dependencies import actor_of, check_address, permitted, within_limits
 from api.middleware import RequestIdentity
 from api.rate_limiting import RateLimitHeaders, count_at_door
+from api.request_limits import RequestLimits
 from api.routes import (
     actions,
     again,
+    api_keys,
     approval_pages,
     approvals,
+    audit_log,
     bulk,
     catalog,
+    codec,
+    connection_use,
     connections,
     control,
     event_log,
@@ -30,18 +38,29 @@ from api.routes import (
     health,
     hooks,
     inbound,
+    me,
+    members,
+    oauth_pages,
+    payload_keys,
+    platform_keys,
     run_input,
     runs,
     schedules,
     stream,
     usage,
+    variables,
     versions,
     webhooks,
     workflows,
     workspace,
+    workspaces,
 )
 from api.routes import problems as problem_routes
 from api.routes.incoming import messages
+from api.security_headers import SecurityHeaders
+from api.streams import Streams
+from app.observing import logs
+from app.observing.process import observed
 from app.services.platform import Platform, open_platform
 from app.settings import Settings
 
@@ -64,10 +83,19 @@ _RESOURCES = (
     webhooks,
     schedules,
     connections,
+    connection_use,
     inbound,
     catalog,
     workspace,
+    members,
+    workspaces,
+    platform_keys,
+    api_keys,
+    me,
+    audit_log,
     usage,
+    payload_keys,
+    variables,
 )
 
 
@@ -78,10 +106,14 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if platform is not None:
             yield
+            await outgoing.close(app.state)
             return
-        async with open_platform(Settings()) as opened:
-            app.state.platform = opened
-            yield
+        settings = Settings()
+        with observed(settings, "api") as observing:
+            async with open_platform(settings, observing) as opened:
+                app.state.platform = opened
+                yield
+                await outgoing.close(app.state)
 
     # The pages of `/docs` come from the package, not from somebody's network: they work where there is none.
     app = FastAPIOffline(
@@ -90,11 +122,16 @@ def create_app(platform: Platform | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        static_url=docs_pages.STATIC,
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.platform = platform
-    app.add_middleware(RateLimitHeaders)
-    app.add_middleware(RequestIdentity)
+    app.state.streams = Streams()
+    # The last one is the outermost.
+    for middleware in (RateLimitHeaders, RequestLimits, Access, CodecCors, RequestIdentity, Cors, SecurityHeaders):
+        app.add_middleware(middleware)
     problems.install(app)
     openapi.install(app)
     for resource in _RESOURCES:
@@ -106,26 +143,23 @@ def create_app(platform: Platform | None = None) -> FastAPI:
             dependencies=[Depends(actor_of), Depends(within_limits), Depends(permitted), Depends(check_address)],
         )
     app.include_router(health.router)
-    for door in (approval_pages, form_pages, hooks, messages):
+    for door in (approval_pages, form_pages, hooks, oauth_pages, messages, codec):
         app.include_router(door.router, dependencies=[Depends(count_at_door)])
     app.include_router(problem_routes.router)
+    app.include_router(docs_pages.router)
     return app
 
 
 def main() -> None:
     """Serve until told to stop: `python -m api.main`."""
     settings = _settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(settings)
     uvicorn.run(
         create_app(),
         host=settings.api_host,
         port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Whom to believe about the client's address is `HOLDFAST_TRUSTED_PROXIES`' to say.
-        proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        **SERVER_OPTIONS,
     )
 
 

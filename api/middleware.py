@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from api import problems
+from app.observing import context
+from app.services.audit import asking
 
 REQUEST_ID_HEADER = "X-Request-Id"
 
@@ -32,19 +34,22 @@ class RequestIdentity:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        with context.bound(request_id=request_id):
+            await self._serve(request_id, scope, receive, send)
+
+    async def _serve(self, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
         async def send_named(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID_HEADER] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
             await send(message)
 
         try:
-            await self.app(scope, receive, send_named)
+            with asking(None):  # until the key or token is looked at
+                await self.app(scope, receive, send_named)
         except Exception:
             logger.exception("%s %s failed (request %s)", scope["method"], problems.shown(scope["path"]), request_id)
             if started:

@@ -12,14 +12,14 @@ REFERENCE = "#/components/schemas/"
 DESCRIPTION = """
 Workflows, their runs, and the events that start and wake them.
 
-* **Who asks**: every call under `/v1` carries an API key, `Authorization: Bearer hf_...`.
+* **Who asks**: every call under `/v1` carries an API key, `Authorization: Bearer hf_...`, or a person's token where the
+  installation takes tokens. Whoever is in several workspaces names one in `Holdfast-Workspace`.
 * **Times** are RFC 3339 in UTC, **ids** UUIDs (version 7), field names `snake_case`. Unknown fields and unknown query
   parameters are refused (422), never ignored.
 * **Lists** answer `{"items": [...], "next_cursor": ...}` and take `limit` and `cursor`.
 * **Errors** are `application/problem+json` (RFC 9457): match on `code`; `type` leads to a page about it, `errors` lists
   everything that is wrong at once. Every answer names its request in `X-Request-Id`.
-* **Limits**: `RateLimit` and `RateLimit-Policy` say how many requests are left; after a 429 `Retry-After` says when
-  to go on.
+* **Limits**: `RateLimit` and `RateLimit-Policy` say how many requests are left; 429 says when to go on (`Retry-After`).
 """
 
 TAGS: list[JsonObject] = [
@@ -38,13 +38,21 @@ TAGS: list[JsonObject] = [
     {"name": "connections", "description": "Credentials for providers. They are written, used, and never shown."},
     {"name": "catalog", "description": "What a step can do, and the schema of definitions."},
     {"name": "workspace", "description": "Your workspace and its settings."},
+    {"name": "members", "description": "The people of your workspace, and what they may."},
+    {"name": "workspaces", "description": "All workspaces of this installation, for its administrator."},
+    {"name": "platform-keys", "description": "Keys of the installation's administrator."},
+    {"name": "api_keys", "description": "Keys of the workspace: who may do what with programs."},
+    {"name": "me", "description": "Who asks, and what they may."},
+    {"name": "audit", "description": "Who did what to what, from where. Entries are added, and never changed."},
     {"name": "usage", "description": "What your workspace's plan allows, and what is used of it."},
+    {"name": "variables", "description": "Values for all workflows of the workspace. Secret ones are never shown."},
+    {"name": "payload_keys", "description": "Keys that what Temporal keeps of your runs is encrypted with."},
     {"name": "health", "description": "Whether this server lives, and whether all it needs is there."},
 ]
 
 _PROBLEMS = {
     400: "The request could not be read",
-    401: "No API key, or a wrong one",
+    401: "No API key or token, or a wrong one",
     403: "Not yours to do, or not taken from this address",
     404: "Not there, or not yours to see",
     405: "A method this address does not take; `Allow` says which it takes",
@@ -52,12 +60,19 @@ _PROBLEMS = {
     410: "It was there, and is closed or switched off",
     412: "`If-Match` is stale",
     413: "Larger than the limit",
+    408: "The body did not come in time",
+    414: "Path and query are longer than this server takes",
     415: "A content type this call does not read",
     422: "It does not validate; `errors` says where",
     429: "A limit of the workflow, or of requests, takes no more now; `Retry-After` says when to try again",
+    431: "More headers, or larger ones, than this server takes",
     503: "A part is down; `detail` says which",
     504: "There was no answer in the time there is for one",
 }
+
+
+OF_ANY_REQUEST = (414, 431)
+"""What may be answered before the route is looked for."""
 
 
 def problem_answers(*statuses: int) -> dict[int | str, JsonObject]:
@@ -71,7 +86,7 @@ def problem_answers(*statuses: int) -> dict[int | str, JsonObject]:
 
 def operation_id(route: APIRoute) -> str:
     """What clients generated from the document call the operation: `runs_cancel`."""
-    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
+    return f"{str(route.tags[0]).replace('-', '_')}_{route.name}" if route.tags else route.name
 
 
 def install(app: FastAPI) -> None:
@@ -91,8 +106,11 @@ def _document(app: FastAPI) -> JsonObject:
     )
     components: JsonObject = document["components"]["schemas"]
     _add(components, ProblemDocument.model_json_schema(ref_template=REFERENCE + "{model}"))
+    anywhere = problem_answers(408, *OF_ANY_REQUEST)
     for operations in document["paths"].values():
         for operation in operations.values():
+            for status in (*OF_ANY_REQUEST, *((408,) if "requestBody" in operation else ())):
+                operation["responses"].setdefault(str(status), anywhere[status])
             for media in operation.get("requestBody", {}).get("content", {}).values():
                 media["schema"] = _add(components, media["schema"])
     return document

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
+from api.security_headers import APART
 from app.db.models import Run
 from app.definition.responses import content_of
 
@@ -19,4 +20,7 @@ def own_response(run: Run, headers: Mapping[str, str]) -> Response:
     named = {"Location": f"/v1/runs/{run.id}", **headers}
     own = {name.lower(): value for name, value in kept["headers"].items()}
     free = {name: value for name, value in named.items() if name.lower() not in own}
-    return Response(content_of(kept["body"]), kept["status"], {**free, **own, RUN_HEADER: str(run.id)})
+    response = Response(content_of(kept["body"]), kept["status"], {**free, **own, RUN_HEADER: str(run.id)})
+    # Beside a policy of the run's own: browsers keep to both.
+    response.headers.append("Content-Security-Policy", APART)
+    return response

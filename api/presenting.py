@@ -144,6 +144,7 @@ def connection_answer(connection: Connection) -> ConnectionAnswer:
             configured=connection.credentials is not None, fields=connection.credential_fields
         ),
         status=connection.status,
+        status_changed_at=connection.status_changed_at,
         last_used_at=connection.last_used_at,
         last_error=connection.last_error,
         created_at=connection.created_at,

@@ -3,9 +3,15 @@
 Every code that a service or the API raises has its entry here; a test holds that.
 """
 
+from api.audit_problem_pages import AUDIT_PAGES
+from api.connection_problem_pages import CONNECTION_PAGES
 from api.limit_problem_pages import LIMIT_PAGES
 from api.message_problem_pages import MESSAGE_PAGES
+from api.payload_problem_pages import PAYLOAD_PAGES
+from api.people_problem_pages import PEOPLE_PAGES
 from api.problem_page import ProblemPage
+from api.request_problem_pages import REQUEST_PAGES
+from api.signing_problem_pages import SIGNING_PAGES
 from api.trigger_problem_pages import TRIGGER_PAGES
 from api.webhook_problem_pages import WEBHOOK_PAGES
 
@@ -44,24 +50,12 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
         "This cursor is not one of ours",
         "`cursor` takes the `next_cursor` of the page before, unchanged, with the same filters and the same order.",
     ),
-    # Who is asking
-    "missing_api_key": ProblemPage(
-        "No API key", "Send the header `Authorization: Bearer hf_...` with a key of your workspace."
-    ),
-    "invalid_api_key": ProblemPage(
-        "Unknown API key", "The key is misspelt, was revoked, or belongs to another server."
-    ),
-    "not_permitted": ProblemPage(
-        "Not yours to do",
-        "The key or person is known, and the role or the scopes do not reach that far. `detail` names the permission "
-        "that is missing. An administrator of the workspace changes roles; a key's scopes are chosen when it is made.",
-    ),
     # Not there
     "not_found": ProblemPage("There is nothing here", "No resource has this address, or it is not yours to see."),
     "method_not_allowed": ProblemPage(
         "This method is not taken here", "The address exists; the header `Allow` lists the methods it takes."
     ),
-    "workspace_not_found": ProblemPage("No such workspace", "The workspace of this key is no longer there."),
+    "workspace_not_found": ProblemPage("No such workspace", "It was deleted, or the id is wrong."),
     "workflow_not_found": ProblemPage(
         "No such workflow", "No workflow of this workspace has this id. A deleted workflow cannot be brought back."
     ),
@@ -383,10 +377,16 @@ PROBLEM_PAGES: dict[str, ProblemPage] = {
     "internal_error": ProblemPage(
         "Something broke here", "This is a mistake of the server. The log of the API holds the `request_id`."
     ),
+    **REQUEST_PAGES,
     **TRIGGER_PAGES,
     **WEBHOOK_PAGES,
     **MESSAGE_PAGES,
+    **PEOPLE_PAGES,
+    **SIGNING_PAGES,
+    **CONNECTION_PAGES,
+    **AUDIT_PAGES,
     **LIMIT_PAGES,
+    **PAYLOAD_PAGES,
 }
 
 __all__ = ["PROBLEM_PAGES", "ProblemPage"]

@@ -17,6 +17,7 @@ from api.problem_pages import PROBLEM_PAGES
 from app.definition.problems import Problem
 from app.json import JsonObject
 from app.services import errors
+from app.services.platform import Platform
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -36,11 +37,13 @@ _STATUS: Mapping[type[errors.ServiceError], int] = {
 }
 _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": 'Bearer realm="holdfast"'},
+    # The rest of a body that is not waited for must not be read as a request.
+    408: {"Connection": "close"},
     503: {"Retry-After": str(RETRY_AFTER_SECONDS)},
 }
 LOGGED_PLACES = 10
 LONGEST_PLACE = 100
-_SECRET_PATHS = ("/approvals/", "/hooks/", "/messages/")
+_SECRET_PATHS = ("/approvals/", "/hooks/", "/messages/", "/oauth/begin/")
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 
 
@@ -81,6 +84,7 @@ def answer(
     """A problem document as a response, with the headers its status asks for. The log has what was refused and at which
     places it was wrong, without the values that stood there."""
     request_id = getattr(request.state, "request_id", "")
+    _count(request, status, code)
     said = (request.method, shown(request.url.path), status, code, places(problems), request_id)
     logger.info("%s %r: %d %s %s (request %s)", *said)
     return JSONResponse(
@@ -89,6 +93,13 @@ def answer(
         headers={**_HEADERS.get(status, {}), **(headers or {})},
         media_type=MEDIA_TYPE,
     )
+
+
+def _count(request: Request, status: int, code: str) -> None:
+    platform: Platform | None = getattr(request.app.state, "platform", None)
+    if platform is not None and status in (401, 429):
+        metrics = platform.observing.metrics
+        (metrics.signin_failures if status == 401 else metrics.rate_limited).labels(code).inc()
 
 
 def install(app: FastAPI) -> None:
@@ -125,6 +136,8 @@ async def _service_error(request: Request, error: errors.ServiceError) -> JSONRe
     if status == 503:
         logger.warning("%s %s: %s (%r)", request.method, shown(request.url.path), error.detail, error.__cause__)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.TooMany) else None
+    if isinstance(error, errors.Unauthenticated) and error.code != "missing_api_key":
+        headers = {"WWW-Authenticate": f'{_HEADERS[401]["WWW-Authenticate"]}, error="invalid_token"'}  # RFC 6750, 3.
     return answer(request, status, error.code, error.detail, problems=error.problems, headers=headers)
 
 

@@ -4,6 +4,7 @@ Everything that could break later is refused here: bodies beyond the limit (also
 length), numbers no double holds, nesting that would exhaust a stack, text PostgreSQL cannot store.
 """
 
+import asyncio
 import json
 import math
 from collections.abc import Iterator
@@ -20,26 +21,45 @@ MAX_DEPTH = 128
 DISCARD_FACTOR = 4
 """A body too large is still read up to this many times the limit, because a client that is cut off while it sends
 often never sees the answer."""
+BODY_SECONDS = 60.0
+"""How long a body may take to arrive."""
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body, at most `limit` bytes. Raises `Refused` (413, or 415 for a compressed body)."""
+    """The whole body, at most `limit` bytes. Raises `Refused` (413, 408, or 415 for a compressed body)."""
     if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
         raise Refused(415, "unsupported_media_type", f"A body with Content-Encoding {encoding!r} is not taken.")
-    chunks: list[bytes] = []
-    size = 0
+    too_large = Refused(413, "body_too_large", f"The body is larger than the {limit} bytes this server takes.")
+    if _announced(request) > limit * DISCARD_FACTOR:
+        raise too_large
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size <= limit:
-                chunks.append(chunk)
-            elif size > limit * DISCARD_FACTOR:
-                break
+        async with asyncio.timeout(BODY_SECONDS):
+            body, size = await _received(request, limit)
     except ClientDisconnect:
         raise Refused(400, "bad_request", "The client left before its body was complete.") from None
+    except TimeoutError:
+        raise Refused(408, "body_too_slow", f"The body was not complete within {BODY_SECONDS:.0f} seconds.") from None
     if size > limit:
-        raise Refused(413, "body_too_large", f"The body is larger than the {limit} bytes this server takes.")
-    return b"".join(chunks)
+        raise too_large
+    return body
+
+
+async def _received(request: Request, limit: int) -> tuple[bytes, int]:
+    """The body as far as it may be kept, and how much came."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= limit:
+            chunks.append(chunk)
+        elif size > limit * DISCARD_FACTOR:
+            break
+    return b"".join(chunks), size
+
+
+def _announced(request: Request) -> int:
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 19 else 0
 
 
 def read_json(body: bytes) -> Json:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -150,22 +151,28 @@ async def workspace(platform: "Platform") -> TestWorkspace:
 
 @pytest.fixture(scope="session")
 async def worker(platform: "Platform") -> AsyncIterator["Worker"]:
-    """A worker in this process on the session's Temporal."""
+    """A worker in this process on the session's Temporal. Nobody misses what it is at when the session ends."""
+    import worker.main as worker_process
     from activities.http_client import HttpClient
-    from worker.main import build_worker
 
     http = HttpClient(platform.settings)
-    async with build_worker(platform, await platform.temporal.client(), http=http) as running:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker_process, "GRACE", timedelta(seconds=1))
+        running = worker_process.build_worker(platform, await platform.temporal.client(), http=http)
+    async with running:
         yield running
     await http.close()
 
 
 @pytest.fixture(scope="session")
-def api_app(platform: "Platform") -> Any:
+async def api_app(platform: "Platform") -> AsyncIterator[Any]:
     """The API's application over the session's servers."""
+    from api import outgoing
     from api.main import create_app
 
-    return create_app(platform)
+    app = create_app(platform)
+    yield app
+    await outgoing.close(app.state)
 
 
 @pytest.fixture

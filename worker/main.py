@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import signal
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import uvloop
@@ -28,7 +29,11 @@ from activities.record import RecordActivities
 from activities.runner import ActionRunner
 from activities.scheduled import ScheduledActivities
 from activities.upkeep import UpkeepActivities
+from app.observing import logs
+from app.observing.process import observed
+from app.services import backlog
 from app.services.platform import Platform, open_platform
+from app.services.unreadable import UnreadableRuns
 from app.settings import Settings
 from app.temporal.names import TASK_QUEUE
 from worker.deployment import deployment, routing
@@ -60,6 +65,7 @@ def build_worker(
     A run that is not among `cached_workflows` is replayed from its history when something happens to it.
     """
     shorten()
+    platform.payload_keys.on_deleted = UnreadableRuns(platform).end
     first_tasks, slots = FirstTasks(), Slots()
     http = http or HttpClient(platform.settings)
     runner = ActionRunner(platform, http, first_tasks)
@@ -76,7 +82,12 @@ def build_worker(
             *ScheduledActivities(platform).activities(),
         ],
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.
-        workflow_runner=Watched(workflow_runner or UnsandboxedWorkflowRunner(), first_tasks, slots),
+        workflow_runner=Watched(
+            workflow_runner or UnsandboxedWorkflowRunner(),
+            first_tasks,
+            slots,
+            platform.observing.metrics.runs_started.inc,
+        ),
         max_cached_workflows=cached_workflows,
         tuner=WorkerTuner.create_composite(
             workflow_supplier=slots,
@@ -99,18 +110,23 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    async with open_platform(settings) as platform:
+    async with AsyncExitStack() as opened:
+        observing = opened.enter_context(observed(settings, "worker"))
+        platform = await opened.enter_async_context(open_platform(settings, observing))
         client = await _connected(platform, stopped)
         if client is None:
             return
-        http = HttpClient(settings)
+        http = HttpClient(settings, traceparent=observing.traces.traceparent if observing.traces else None)
         try:
             async with build_worker(platform, client, http=http):
                 _log.info("worker polls %s on %s", TASK_QUEUE, settings.resolved_temporal_address)
                 _log.info("%s", routing(settings))
-                scheduling = asyncio.create_task(schedule_upkeep(client, settings))
+                beside = [asyncio.create_task(schedule_upkeep(client, settings))]
+                if settings.worker_metrics_port is not None:
+                    beside.append(asyncio.create_task(backlog.watch(platform)))
                 await stopped.wait()
-                scheduling.cancel()
+                for task in beside:
+                    task.cancel()
         finally:
             await http.close()
 
@@ -141,7 +157,7 @@ def _collect_less() -> None:
 def main() -> None:
     """Entry of `holdfast worker`."""
     settings = Settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(settings)
     _collect_less()
     uvloop.run(serve(settings))
 

@@ -8,7 +8,7 @@ a look at a run could stop it. Left unanswered, the query is asked again by the 
 Nothing of a run is decided here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation, WorkflowActivationJob
@@ -18,6 +18,7 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, Workflo
 from temporalio.workflow import Info
 
 from activities.first_tasks import FirstTasks
+from app.temporal.names import AUTOMATION_WORKFLOW
 from worker.slots import Slots
 
 FIRST_TASK_EVENTS = 3
@@ -30,16 +31,24 @@ class Watched(WorkflowRunner):
     """Runs workflows by another runner. Leaves queries unanswered while a local activity is under way, and notes which
     executions are in their first task, and which wait for local activities."""
 
-    def __init__(self, runner: WorkflowRunner, first_tasks: FirstTasks, slots: Slots) -> None:
+    def __init__(
+        self,
+        runner: WorkflowRunner,
+        first_tasks: FirstTasks,
+        slots: Slots,
+        run_began: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`run_began` is called when the first task of a run comes for the first time."""
         self._runner = runner
         self._first_tasks = first_tasks
         self._slots = slots
+        self._run_began = run_began
 
     def prepare_workflow(self, defn: Any) -> None:
         self._runner.prepare_workflow(defn)
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return _Instance(self._runner.create_instance(det), self._first_tasks, self._slots)
+        return _Instance(self._runner.create_instance(det), self._first_tasks, self._slots, self._run_began)
 
     def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
         self._runner.set_worker_level_failure_exception_types(types)
@@ -48,10 +57,13 @@ class Watched(WorkflowRunner):
 class _Instance(WorkflowInstance):
     """A workflow, and which of its local activities are under way."""
 
-    def __init__(self, instance: WorkflowInstance, first_tasks: FirstTasks, slots: Slots) -> None:
+    def __init__(
+        self, instance: WorkflowInstance, first_tasks: FirstTasks, slots: Slots, run_began: Callable[[], None]
+    ) -> None:
         self._instance = instance
         self._first_tasks = first_tasks
         self._slots = slots
+        self._run_began = run_began
         self._local: set[int] = set()
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
@@ -80,6 +92,9 @@ class _Instance(WorkflowInstance):
         """Everything the worker is told within one task comes with the same length of history."""
         if act.history_length == FIRST_TASK_EVENTS and any(job.HasField("initialize_workflow") for job in act.jobs):
             self._first_tasks.begin(act.run_id, act.timestamp.ToNanoseconds() / 1e9)
+            # A look at a run whose first task is under way elsewhere replays that much.
+            if not act.is_replaying and any(_begins_a_run(job) for job in act.jobs):
+                self._run_began()
         elif act.history_length != FIRST_TASK_EVENTS or any(job.HasField("remove_from_cache") for job in act.jobs):
             self._first_tasks.end(act.run_id)
 
@@ -94,6 +109,11 @@ class _Instance(WorkflowInstance):
 
     def get_thread_id(self) -> int | None:
         return self._instance.get_thread_id()
+
+
+def _begins_a_run(job: WorkflowActivationJob) -> bool:
+    began = job.initialize_workflow
+    return began.workflow_type == AUTOMATION_WORKFLOW and not began.continued_from_execution_run_id
 
 
 def _may_wait(job: WorkflowActivationJob) -> bool:

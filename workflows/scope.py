@@ -189,7 +189,8 @@ class Scope:
                 "version": run.version,
                 "started_at": moment(self.state.started_at),
             },
-            "workspace": {"id": run.workspace_id, "name": run.workspace_name},
+            "workspace": {"id": run.workspace_id, "name": run.workspace_name, "vars": run.workspace_variables},
+            "secrets": run.secrets,
             "now": now_text(),
             **self._names,
         }

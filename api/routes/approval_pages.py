@@ -10,7 +10,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from api import approval_form
+from api import approval_form, auditing
 from api.approval_form import FormField
 from api.dependencies import PlatformDep
 from api.forms.pages import Posted, last, page, posted, rendered, told
@@ -46,12 +46,12 @@ async def answer(token: str, request: Request, platform: PlatformDep) -> HTMLRes
     async def answering() -> HTMLResponse:
         linked = await approvals.by_link(platform, token)
         sent = await posted(request, platform.settings.max_body_bytes)
-        return await _answered(platform, token, linked, sent)
+        return await _answered(platform, token, linked, sent, request)
 
     return await _told(answering)
 
 
-async def _answered(platform: Platform, token: str, linked: Linked, sent: Posted) -> HTMLResponse:
+async def _answered(platform: Platform, token: str, linked: Linked, sent: Posted, request: Request) -> HTMLResponse:
     fields = approval_form.filled(_fields(linked), sent)
     decision = last(sent, "decision")
     if decision not in ("approve", "reject"):
@@ -65,6 +65,7 @@ async def _answered(platform: Platform, token: str, linked: Linked, sent: Posted
         comment=about["comment"].replace("\r\n", "\n").strip() or None,
         via="link",
     )
+    auditing.begin_by_link(request, platform, linked.approver, given.by)
     try:
         if unread:
             raise Invalid("invalid_answer", "", unread)

@@ -1,6 +1,6 @@
 """Connections over HTTP. Credentials are taken and never given back."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -41,12 +41,16 @@ async def create(
 async def list_connections(
     platform: PlatformDep,
     actor: ActorDep,
+    *,
     kind: Annotated[str | None, Query(description="Only those of this kind.", max_length=100)] = None,
+    status: Annotated[
+        Literal["active", "expired", "revoked", "error"] | None, Query(description="Only those in this state.")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> ListAnswer[ConnectionAnswer]:
     """The workspace's connections."""
-    page = await connections.list_(platform, actor.workspace_id, kind=kind, limit=limit, cursor=cursor)
+    page = await connections.list_(platform, actor.workspace_id, kind=kind, status=status, limit=limit, cursor=cursor)
     return ListAnswer(items=[connection_answer(row) for row in page.items], next_cursor=page.next_cursor)
 
 
@@ -74,6 +78,16 @@ async def change(
 
 
 @router.delete("/{connection_id}", status_code=204, summary="Delete a connection", responses=problem_answers(404, 409))
-async def delete(connection_id: ConnectionId, platform: PlatformDep, actor: ActorDep) -> None:
-    """Deletes it with its credentials. Steps that name it fail from then on."""
-    await connections.delete(platform, actor.workspace_id, connection_id)
+async def delete(
+    connection_id: ConnectionId,
+    platform: PlatformDep,
+    actor: ActorDep,
+    force: Annotated[
+        bool, Query(description="Delete it though it is used: for administrators (permission workspace:write).")
+    ] = False,
+) -> None:
+    """Deletes it with its credentials. One that is used stays (409, with what uses it); deleted all the same with
+    `force`, the steps that name it fail from then on."""
+    if force:
+        actor.require("workspace:write")
+    await connections.delete(platform, actor.workspace_id, connection_id, force=force)

@@ -4,14 +4,13 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AwareDatetime
 
 from api.bodies import RequestBody
 from api.dependencies import ActorDep, Limit, PlatformDep
 from api.headers import IdempotencyKey
 from api.openapi import problem_answers
 from api.presenting import event_answer, logged_event_answer
-from api.schemas.base import ListAnswer
+from api.schemas.base import ListAnswer, WrittenMoment
 from api.schemas.events import EventAnswer, IngestedAnswer, LoggedEventAnswer, ReplayAnswer, ReplayRequest
 from app.definition.problems import Problem
 from app.services import event_log
@@ -43,8 +42,8 @@ async def list_events(
     ] = None,
     source: Annotated[str | None, Query(description="Only those of this source.")] = None,
     subject: Annotated[str | None, Query(description="Only those with this subject.")] = None,
-    received_after: Annotated[AwareDatetime | None, Query(description="Only those received then or later.")] = None,
-    received_before: Annotated[AwareDatetime | None, Query(description="Only those received earlier.")] = None,
+    received_after: Annotated[WrittenMoment | None, Query(description="Only those received then or later.")] = None,
+    received_before: Annotated[WrittenMoment | None, Query(description="Only those received earlier.")] = None,
     dispatched: Annotated[
         bool | None, Query(description="Only those whose work is done (`true`), or is not yet (`false`).")
     ] = None,

@@ -24,6 +24,7 @@ from api.own_responses import own_response
 from api.problems import Refused, places, problem_answer, status_of
 from api.reading import read_body, read_json, storable
 from api.schemas.forms import FormSchemaAnswer, SubmissionAnswer, SubmissionRequest
+from app.json import JsonObject
 from app.services import forms
 from app.services.errors import Invalid, NotFound, ServiceError, TooMany, Unavailable
 from app.services.forms import Form
@@ -37,6 +38,11 @@ SUBMISSION = RequestBody(SubmissionRequest)
 _PROBLEMS = {status: told for status, told in problem_answers(400, 404, 413, 415, 429).items() if status != 401}
 
 logger = logging.getLogger(__name__)
+
+
+def _with_page(told: JsonObject) -> JsonObject:
+    """The same answer, which browsers get as a page."""
+    return {**told, "content": {**told["content"], "text/html": {"schema": {"type": "string"}}}}
 
 
 @router.get("/{token}", include_in_schema=False)
@@ -76,7 +82,7 @@ async def thanks(token: str, request: Request, platform: PlatformDep) -> Respons
     summary="Send a form",
     openapi_extra=SUBMISSION.openapi,
     responses={
-        **_PROBLEMS,
+        **{status: _with_page(told) for status, told in _PROBLEMS.items()},
         410: {"description": "The form is closed"},
         "default": {"description": "What a `respond` step says, where the form leaves the answer to one"},
     },

@@ -7,9 +7,13 @@ from fastapi import APIRouter, Path
 from starlette.responses import HTMLResponse
 
 from api.problem_pages import PROBLEM_PAGES, ProblemPage
+from api.security_headers import NOTHING, digests
 from app.services.errors import NotFound
 
 router = APIRouter(prefix="/problems", include_in_schema=False)
+
+_STYLE = "body { font: 1rem/1.5 sans-serif; max-width: 40rem; margin: 3rem auto }"
+_POLICY = NOTHING + f"; style-src {digests(f'<style>{_STYLE}</style>', 'style')}"
 
 
 @router.get("/{code}")
@@ -37,7 +41,8 @@ def _page(code: str, page: ProblemPage) -> HTMLResponse:
 
 def _html(title: str, body: str) -> HTMLResponse:
     escaped = html.escape(title)
-    return HTMLResponse(
+    text = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escaped}</title>'
-        f'<body style="font: 1rem/1.5 sans-serif; max-width: 40rem; margin: 3rem auto"><h1>{escaped}</h1>{body}'
+        f"<style>{_STYLE}</style><body><h1>{escaped}</h1>{body}"
     )
+    return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY, "X-Frame-Options": "DENY"})

@@ -4,8 +4,7 @@ import asyncio
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.bodies import RequestBody
 from api.dependencies import ActorDep, Cursor, Limit, PlatformDep, RunId, WorkflowId
@@ -14,8 +13,10 @@ from api.headers import IdempotencyKey, PreferWait
 from api.openapi import problem_answers
 from api.own_responses import own_response
 from api.presenting import run_answer, step_answer
-from api.schemas.base import ListAnswer
+from api.schemas.base import ListAnswer, WrittenMoment
 from api.schemas.runs import RunAnswer, RunRequest, StepRecordAnswer
+from api.staying import waited_for
+from app.observing import context
 from app.services import answering, runs
 
 router = APIRouter(tags=["runs"])
@@ -40,6 +41,7 @@ LOCATION = {"Location": {"description": "Address of the run.", "schema": {"type"
 )
 async def start(
     *,
+    request: Request,
     workflow_id: WorkflowId,
     body: Annotated[RunRequest, Depends(START)],
     platform: PlatformDep,
@@ -71,8 +73,10 @@ async def start(
         noted_later=wait is not None,
     )
     run = started.run
+    context.note(run_id=str(run.id))
     if wait is not None:
-        run = await answering.wait_for_answer(platform, run, wait - (clock.time() - asked_at))
+        left = wait - (clock.time() - asked_at)
+        run = await waited_for(request, answering.wait_for_answer(platform, run, left))
         response.headers["Preference-Applied"] = f"wait={wait}"
         if run.response is not None:
             return own_response(run, response.headers)
@@ -95,8 +99,8 @@ async def list_runs(
         str | None, Query(description="Only those started so: `manual`, `event`, `workflow` (by a step of a run).")
     ] = None,
     parent_run_id: Annotated[UUID | None, Query(description="Only those that a step of this run started.")] = None,
-    started_after: Annotated[AwareDatetime | None, Query(description="Only those started then or later.")] = None,
-    started_before: Annotated[AwareDatetime | None, Query(description="Only those started earlier.")] = None,
+    started_after: Annotated[WrittenMoment | None, Query(description="Only those started then or later.")] = None,
+    started_before: Annotated[WrittenMoment | None, Query(description="Only those started earlier.")] = None,
     waiting_for: Annotated[
         str | None,
         Query(

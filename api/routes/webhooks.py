@@ -5,13 +5,12 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import AwareDatetime
 
 from api.bodies import RequestBody
 from api.dependencies import ActorDep, Cursor, Limit, PlatformDep, WorkflowId
 from api.openapi import problem_answers
 from api.reading import storable
-from api.schemas.base import ListAnswer
+from api.schemas.base import ListAnswer, WrittenMoment
 from api.schemas.control import EmptyRequest
 from api.schemas.webhooks import (
     DeliveryAnswer,
@@ -131,8 +130,8 @@ async def deliveries(
     platform: PlatformDep,
     actor: ActorDep,
     status: Annotated[DeliveryStatus | None, Query(description="Only those of this status.")] = None,
-    received_after: Annotated[AwareDatetime | None, Query(description="Only those received then or later.")] = None,
-    received_before: Annotated[AwareDatetime | None, Query(description="Only those received earlier.")] = None,
+    received_after: Annotated[WrittenMoment | None, Query(description="Only those received then or later.")] = None,
+    received_before: Annotated[WrittenMoment | None, Query(description="Only those received earlier.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> ListAnswer[DeliveryAnswer]:

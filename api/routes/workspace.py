@@ -27,7 +27,7 @@ async def change(
     body: Annotated[WorkspaceChanges, Depends(CHANGE)], platform: PlatformDep, actor: ActorDep
 ) -> WorkspaceAnswer:
     """Changes the settings given: `max_steps` (1 to 1000), `allow_drafts_beside_active`, `retention_days` (0 = for
-    ever, null = as the installation says)."""
+    ever, null = as the installation says), `egress` (`mode` `public` or `listed`, `allow_hosts`)."""
     return _answer(await workspaces.update_settings(platform, actor.workspace_id, body.settings))
 
 

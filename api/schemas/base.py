@@ -1,12 +1,23 @@
 """What all request and answer shapes share. Shapes of one subject each stand in the modules beside this one."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 ItemT = TypeVar("ItemT")
+
+
+def _no_number(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"\s*[-+]?[0-9.]+\s*", value):
+        raise ValueError("a moment is written as 2030-01-31T09:00:00Z")
+    return value
+
+
+WrittenMoment = Annotated[AwareDatetime, BeforeValidator(_no_number)]
+"""A moment in an address, with its offset. A number is none, whatever it might count."""
 
 
 class RequestModel(BaseModel):

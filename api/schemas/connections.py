@@ -49,7 +49,8 @@ class ConnectionAnswer(Answer):
     description: str
     config: JsonObject
     credentials: CredentialsAnswer
-    status: str
+    status: str = Field(description="`active`, `expired`, `revoked` or `error`.")
+    status_changed_at: datetime
     last_used_at: datetime | None
     last_error: str | None
     created_at: datetime

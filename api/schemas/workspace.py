@@ -1,6 +1,7 @@
 """Shapes of the workspace and its settings."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -17,11 +18,21 @@ class WorkspaceChanges(RequestModel):
     )
 
 
+class EgressAnswer(Answer):
+    """Where the actions of a workspace may call."""
+
+    mode: Literal["public", "listed"] = Field(
+        description="`public`: every public host; `listed`: those in `allow_hosts` alone."
+    )
+    allow_hosts: list[str] = Field(description="Names, `*.example.com` for all below one, or addresses.")
+
+
 class WorkspaceSettingsAnswer(Answer):
     """What a workspace decides for itself."""
 
     max_steps: int = Field(description="Most steps a definition may have.")
     allow_drafts_beside_active: bool = Field(description="Whether the draft of an active workflow may be changed.")
+    egress: EgressAnswer = Field(description="Where actions may call.")
     retention_days: int | None = Field(
         description="Days that ended runs and events are kept; 0 = for ever, null = as the installation says."
     )

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from app.catalog.connection_base import fits
 from app.catalog.errors import ErrorType
 from app.definition.steps import Retry
 from app.json import JsonObject
@@ -48,6 +49,10 @@ class Action:
     examples: tuple[JsonObject, ...] = ()
     """`{title, inputs}`, and `connection` where one is needed."""
     local_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def takes(self, kind: str) -> bool:
+        """Whether it can use a connection of the kind."""
+        return fits(kind, self.connection)
 
     @property
     def category(self) -> str:

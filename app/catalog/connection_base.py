@@ -4,6 +4,14 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+SERVE_AS = {"oauth2": "http"}
+"""Kinds that actions can use in place of another: an access token serves as the credentials of an HTTP API."""
+
+
+def fits(kind: str, wanted: str | None) -> bool:
+    """Whether a connection of the kind does for an action that uses the kind it wants."""
+    return wanted is not None and wanted in (kind, SERVE_AS.get(kind))
+
 
 class ConnectionModel(BaseModel):
     """Base of configurations and credentials. Errors never show what was entered, since it may be a secret."""

@@ -6,10 +6,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import SecretStr
 
 from app.cli.exits import CliError, ExitCode
 from app.cli.options import load_settings
-from app.cli.state import API_KEY, running_group
+from app.cli.state import API_KEY, PLATFORM_KEY, running_group
 from app.json import Json, JsonObject
 from app.settings import Settings
 
@@ -88,6 +89,16 @@ class Api:
             yield response.iter_lines()
 
     @contextmanager
+    def download(self, path: str, **query: Json) -> Iterator[Iterator[str]]:
+        """The pieces of a text; parameters that are None are left out. Raises `CliError`, also where it breaks off."""
+        params = {name: value for name, value in query.items() if value is not None}
+        with self._reaching(), self._client.stream("GET", path, params=params, timeout=_timeout(0)) as response:
+            if response.is_error:
+                response.read()
+            self._check(response)
+            yield response.iter_text()
+
+    @contextmanager
     def _reaching(self) -> Iterator[None]:
         try:
             yield
@@ -133,8 +144,22 @@ class Api:
 def open_api(api_url: str | None = None, data_dir: Path | None = None) -> Iterator[Api]:
     """A client from flags, environment and the running group of the data folder. Raises `CliError`."""
     settings = load_settings(api_url=api_url, data_dir=data_dir)
+    with _opened(settings, _key(settings)) as api:
+        yield api
+
+
+@contextmanager
+def open_platform_api(api_url: str | None = None, data_dir: Path | None = None) -> Iterator[Api]:
+    """As `open_api`, with the key of the platform's administrator. Raises `CliError`."""
+    settings = load_settings(api_url=api_url, data_dir=data_dir)
+    with _opened(settings, _platform_key(settings)) as api:
+        yield api
+
+
+@contextmanager
+def _opened(settings: Settings, key: str) -> Iterator[Api]:
     url = _address(settings)
-    headers = {"Authorization": f"Bearer {_key(settings)}"}
+    headers = {"Authorization": f"Bearer {key}"}
     # A proxy set for the outside would not reach this machine's own API.
     trust_env = urlsplit(url).hostname not in _LOOPBACK
     with httpx.Client(base_url=url, headers=headers, trust_env=trust_env) as client:
@@ -151,18 +176,25 @@ def _address(settings: Settings) -> str:
 
 
 def _key(settings: Settings) -> str:
-    if settings.api_key is not None:
-        return settings.api_key.get_secret_value().strip()
-    file = settings.data_dir / API_KEY
+    return _secret(settings.api_key, settings.data_dir / API_KEY, "API key", "HOLDFAST_API_KEY")
+
+
+def _platform_key(settings: Settings) -> str:
+    return _secret(settings.platform_key, settings.data_dir / PLATFORM_KEY, "platform key", "HOLDFAST_PLATFORM_KEY")
+
+
+def _secret(given: SecretStr | None, file: Path, what: str, variable: str) -> str:
+    if given is not None:
+        return given.get_secret_value().strip()
     try:
         return file.read_text().strip()
     except FileNotFoundError:
         raise CliError(
             ExitCode.NOT_ALLOWED,
-            f"no API key: set HOLDFAST_API_KEY, or start `holdfast dev`, which keeps one in {file}",
+            f"no {what}: set {variable}, or start `holdfast dev`, which keeps one in {file}",
         ) from None
     except PermissionError:
-        raise CliError(ExitCode.NOT_ALLOWED, f"{file} belongs to another user: set HOLDFAST_API_KEY") from None
+        raise CliError(ExitCode.NOT_ALLOWED, f"{file} belongs to another user: set {variable}") from None
 
 
 def _timeout(wait: float) -> httpx.Timeout:

@@ -4,21 +4,23 @@ from typing import Annotated
 
 import typer
 
-from app.cli.client import Api, open_api
+from app.cli.client import open_api
+from app.cli.connection_checks import Wanted, authorize, named, try_connection, usage
 from app.cli.exits import CliError, ExitCode
 from app.cli.options import ApiUrl, DataDir, JsonOutput
 from app.cli.output import moment, note, print_json, say, table, text
 from app.json import JsonObject
 
-connections_app = typer.Typer(no_args_is_help=True, help="Connections: mail servers, numbers, pages, mailboxes.")
-
-Wanted = Annotated[str, typer.Argument(metavar="CONNECTION", help="Name of the connection.")]
+connections_app = typer.Typer(no_args_is_help=True, help="Connections: mail servers, APIs, numbers, pages, mailboxes.")
+for _name, _command in (("test", try_connection), ("usage", usage), ("authorize", authorize)):
+    connections_app.command(_name)(_command)
 
 
 @connections_app.command("list")
 def list_connections(
     *,
     kind: Annotated[str | None, typer.Option(help="Only those of this kind.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only active, expired, revoked or error ones.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
     api_url: ApiUrl = None,
     data_dir: DataDir = None,
@@ -26,7 +28,7 @@ def list_connections(
 ) -> None:
     """List connections with how their last use ended."""
     with open_api(api_url, data_dir) as api:
-        found = list(api.items("/v1/connections", limit=limit, kind=kind))
+        found = list(api.items("/v1/connections", limit=limit, kind=kind, status=status))
     if json_output:
         print_json(found)
     elif not found:
@@ -53,7 +55,7 @@ def inbound(
     if rotate and off:
         raise CliError(ExitCode.USAGE, "either --rotate or --off: there is nothing to rotate where nothing comes in")
     with open_api(api_url, data_dir) as api:
-        path = f"/v1/connections/{_named(api, wanted)['id']}/inbound"
+        path = f"/v1/connections/{named(api, wanted)['id']}/inbound"
         if off:
             api.delete(path)
             note(f"no messages come in over {text(wanted)} any more")
@@ -81,10 +83,3 @@ def _show(found: JsonObject) -> None:
 
 def _error(item: JsonObject) -> str:
     return text(item["last_error"])
-
-
-def _named(api: Api, name: str) -> JsonObject:
-    found = next((item for item in api.items("/v1/connections") if item["name"] == name), None)
-    if found is None:
-        raise CliError(ExitCode.NOT_FOUND, f"no connection is named {name!r}: see `holdfast connections list`")
-    return found

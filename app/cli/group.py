@@ -16,7 +16,7 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
 
-from app.cli.first_start import api_key, encryption_key
+from app.cli.first_start import api_key, encryption_key, platform_key
 from app.cli.preflight import require
 from app.cli.servers import Server, api_server, worker_server
 from app.cli.state import DevState, ProcessMark, clear_state, end_leftovers, write_state
@@ -82,6 +82,7 @@ class Group:
         await _all(self._start_database(), self._start_temporal())
         with _refused("the database cannot be used", "HOLDFAST_DATABASE_URL", *_DATABASE_ERRORS):
             key = await api_key(self._settings)
+            await platform_key(self._settings)
         await _all(self._start(api_server(self._settings)), self._start(worker_server(self._settings)))
         return Ready(
             settings=self._settings,
@@ -126,14 +127,15 @@ class Group:
             postgres = EmbeddedPostgres(self._data_dir)
             await self._start(postgres)
             owner_url = postgres.owner_url
-            self._settings = _changed(self._settings, database_url=postgres.app_url)
+            self._settings = _changed(self._settings, database_url=postgres.app_url, platform_database_url=None)
         if owner_url is None:
             return
         began = time.monotonic()
         self._report.starting(DATABASE)
         assert self._settings.database_url is not None
         with _refused("the database cannot be migrated", "HOLDFAST_MIGRATION_DATABASE_URL", *_DATABASE_ERRORS):
-            await asyncio.to_thread(migrate, owner_url, self._settings.database_url)
+            urls = (owner_url, self._settings.database_url, self._settings.platform_database_url)
+            await asyncio.to_thread(migrate, *urls)
         self._report.ready(DATABASE, time.monotonic() - began)
 
     async def _start_temporal(self) -> None:
@@ -145,6 +147,7 @@ class Group:
                     ui_port=self._settings.temporal_ui_port,
                     log=self._data_dir / "logs" / "temporal.log",
                     namespace=self._settings.temporal_namespace,
+                    codec_endpoint=f"{self._settings.resolved_public_url}/codec",
                 )
             )
         else:

@@ -1,5 +1,6 @@
-"""Finding a workflow by what people call it: its id, its slug or its name."""
+"""Finding things by what people call them: a workflow by its id, its slug or its name, others by what they have."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from app.cli.client import Api
@@ -24,6 +25,21 @@ def workflow_by(api: Api, wanted: str) -> JsonObject:
     raise CliError(
         ExitCode.NOT_FOUND, f"no workflow has the id, slug or name {wanted!r}: see `holdfast workflows list`"
     )
+
+
+def named(api: Api, path: str, wanted: str, fields: Sequence[str], *, what: str, see: str) -> JsonObject:
+    """The item of a list with this id, or with this in one of the fields. Raises `CliError` when there is none, or more
+    than one; `see` is the command that lists them."""
+    if _is_id(wanted):
+        found: JsonObject = api.get(f"{path}/{wanted}")
+        return found
+    there = [item for item in api.items(path) if wanted in (item[name] for name in fields)]
+    if len(there) == 1:
+        return there[0]
+    if there:
+        ids = ", ".join(item["id"] for item in there)
+        raise CliError(ExitCode.REFUSED, f"more than one {what} is called {wanted!r}: say which by id ({ids})")
+    raise CliError(ExitCode.NOT_FOUND, f"no {what} is called {wanted!r}: see `{see}`")
 
 
 def _is_id(text: str) -> bool:

@@ -10,7 +10,9 @@ from contextlib import suppress
 import typer
 from typer._click.exceptions import ClickException
 
+from app.cli.api_keys import api_keys_app
 from app.cli.apply import apply
+from app.cli.audit import audit_app
 from app.cli.connections import connections_app
 from app.cli.demo import demo
 from app.cli.deploy import deploy_app
@@ -19,6 +21,7 @@ from app.cli.events import events_app
 from app.cli.exits import EPILOG, CliError, ExitCode
 from app.cli.forms import forms_app
 from app.cli.keys import keys_app
+from app.cli.members import members_app
 from app.cli.options import JsonOutput
 from app.cli.output import print_json, say, show_error
 from app.cli.processes import api, health, worker
@@ -29,6 +32,7 @@ from app.cli.schedules import schedules_app
 from app.cli.setup import migrate, temporal_setup
 from app.cli.webhooks import webhooks_app
 from app.cli.workflows import workflows_app
+from app.cli.workspaces import workspaces_app
 
 app = typer.Typer(
     name="holdfast",
@@ -68,7 +72,9 @@ for _function, _name, _panel in (
     app.command(_name, rich_help_panel=_panel, epilog=EPILOG)(_function)
 for _group, _name, _panel in (
     (keys_app, "keys", SERVERS),
+    (workspaces_app, "workspaces", SERVERS),
     (deploy_app, "deploy", SERVERS),
+    (audit_app, "audit", SERVERS),
     (runs_app, "runs", WORKFLOWS),
     (workflows_app, "workflows", WORKFLOWS),
     (events_app, "events", WORKFLOWS),
@@ -76,6 +82,8 @@ for _group, _name, _panel in (
     (webhooks_app, "webhooks", WORKFLOWS),
     (connections_app, "connections", WORKFLOWS),
     (schedules_app, "schedules", WORKFLOWS),
+    (api_keys_app, "api-keys", WORKFLOWS),
+    (members_app, "members", WORKFLOWS),
 ):
     app.add_typer(_group, name=_name, rich_help_panel=_panel, epilog=EPILOG)
     for _command in _group.registered_commands:

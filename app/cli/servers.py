@@ -124,9 +124,8 @@ def worker_server(settings: Settings) -> OwnServer:
 def environment(settings: Settings) -> Mapping[str, str]:
     """This process's environment with these settings; children get neither the owner's URL nor a client's key."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    found = {
-        name: _text(value) for name, value in settings.model_dump(exclude={"migration_database_url", "api_key"}).items()
-    }
+    kept_back = {"migration_database_url", "api_key", "platform_key"}
+    found = {name: _text(value) for name, value in settings.model_dump(exclude=kept_back).items()}
     own = {f"HOLDFAST_{name.upper()}": value for name, value in found.items() if value is not None}
     return inherited | own | {"PYTHONUNBUFFERED": "1"}
 

@@ -16,9 +16,10 @@ Wait = Annotated[float, typer.Option(help="Seconds to wait for the server to be 
 
 
 def migrate(wait: Wait = 0, json_output: JsonOutput = False) -> None:
-    """Bring the database to the present shape and make the role Holdfast works as.
+    """Bring the database to the present shape and make the roles Holdfast works as.
 
-    HOLDFAST_MIGRATION_DATABASE_URL names the owner of the tables, HOLDFAST_DATABASE_URL the role.
+    HOLDFAST_MIGRATION_DATABASE_URL names the owner of the tables, HOLDFAST_DATABASE_URL the role that sees one
+    workspace at a time, HOLDFAST_PLATFORM_DATABASE_URL the one that may ask which there are.
     """
     import psycopg  # noqa: PLC0415 - database code takes a second to load; other commands need none
     from sqlalchemy.exc import OperationalError  # noqa: PLC0415
@@ -33,7 +34,7 @@ def migrate(wait: Wait = 0, json_output: JsonOutput = False) -> None:
 
     async def once() -> None:
         try:
-            await asyncio.to_thread(migration.migrate, owner_url, app_url)
+            await asyncio.to_thread(migration.migrate, owner_url, app_url, settings.platform_database_url)
         except (migration.MigrationRefused, ValueError) as error:
             raise CliError(ExitCode.REFUSED, str(error), code="migration_refused") from error
 

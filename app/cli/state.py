@@ -23,6 +23,7 @@ from app.settings import Settings
 _STATE = "dev.json"
 _LOCK = "dev.lock"
 API_KEY = "api-key"
+PLATFORM_KEY = "platform-key"
 ENCRYPTION_KEY = "encryption-key"
 WORKSPACE_NAME = "Main"
 

@@ -69,8 +69,15 @@ def driver_url(url: str) -> URL:
 class Database:
     """The connections of a process to PostgreSQL. Connects on first use and again after the server was away."""
 
-    def __init__(self, settings: Settings, *, on_failure: Callable[[str], Exception] = DatabaseUnavailable) -> None:
-        """`on_failure` makes the exception raised when the database cannot be reached, from a sentence for people."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_failure: Callable[[str], Exception] = DatabaseUnavailable,
+        pool_size: int | None = None,
+    ) -> None:
+        """`on_failure` makes the exception raised when the database cannot be reached, from a sentence for people;
+        `pool_size` is as `POOL_SIZE`."""
         if not settings.database_url:
             raise ValueError(
                 "HOLDFAST_DATABASE_URL is not set: give the postgresql:// URL of the role Holdfast works as"
@@ -79,7 +86,7 @@ class Database:
         self._engine = create_async_engine(
             driver_url(settings.database_url),
             async_creator=self._connect,
-            pool_size=POOL_SIZE,
+            pool_size=pool_size or POOL_SIZE,
             max_overflow=0,
             # The one used last knows the statements already; those not needed stay idle.
             pool_use_lifo=True,
@@ -87,7 +94,7 @@ class Database:
             json_serializer=dump_json,
         )
         event.listen(self._engine.sync_engine, "checkout", _refuse_closed_connection)
-        self._lean = LeanPool(self._connect, size=POOL_SIZE, wait_seconds=POOL_TIMEOUT_SECONDS)
+        self._lean = LeanPool(self._connect, size=pool_size or POOL_SIZE, wait_seconds=POOL_TIMEOUT_SECONDS)
 
     @asynccontextmanager
     async def transaction(self, workspace_id: UUID) -> AsyncIterator[AsyncSession]:
@@ -160,6 +167,11 @@ class Database:
         with self._translated():
             async with self._engine.connect() as connection:
                 return (await connection.execute(text(statement))).scalar()
+
+    def usage(self) -> dict[str, tuple[int, int]]:
+        """How many connections of each pool are `(in use, idle)`: `lean` is that of `run`, `session` the other."""
+        pool: Any = self._engine.sync_engine.pool
+        return {"lean": (self._lean.lent, self._lean.idle), "session": (pool.checkedout(), pool.checkedin())}
 
     async def close(self) -> None:
         """Close every connection."""

@@ -29,6 +29,13 @@ class LeanPool:
         self._wait_seconds = wait_seconds
         self._places = asyncio.Semaphore(size)
         self._idle: list[Connection] = []
+        self.lent = 0
+        """Connections in use."""
+
+    @property
+    def idle(self) -> int:
+        """Connections kept for the next one."""
+        return len(self._idle)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -39,6 +46,7 @@ class LeanPool:
         `AllInUse`, and what `connect` raises.
         """
         await self._enter()
+        self.lent += 1
         try:
             kept = self._idle
             connection = await self._usable() or await self._connect()
@@ -53,6 +61,7 @@ class LeanPool:
             else:
                 await connection.close()
         finally:
+            self.lent -= 1
             self._places.release()
 
     async def close(self) -> None:

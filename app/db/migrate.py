@@ -1,4 +1,4 @@
-"""Bring a database to the present shape and make the role Holdfast works as. Shapes themselves stand in `migrations/`.
+"""Bring a database to the present shape and make the roles Holdfast works as. Shapes themselves stand in `migrations/`.
 
 All of it is one transaction under one advisory lock: two processes that start at once migrate one after the other, and
 a migration that fails leaves nothing behind.
@@ -15,6 +15,7 @@ from psycopg import sql
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from app.db import platform_role
 from app.db.engine import Database, driver_url
 
 _LOCK = 0x486F6C6466617374
@@ -25,21 +26,29 @@ class MigrationRefused(Exception):
     """The roles or URLs given do not keep workspaces apart; the message says which and what to change."""
 
 
-def migrate(owner_url: str, app_url: str) -> None:
-    """Upgrade to the newest revision as the owner of the tables, then make (if missing) and admit the app's role.
+def migrate(owner_url: str, app_url: str, platform_url: str | None = None) -> None:
+    """Upgrade to the newest revision as the owner of the tables, then make (if missing) and admit the app's role and
+    the platform's (`app.db.platform_role`; by default named after the app's).
 
-    Both are `postgresql://` URLs of the same database; the role is the user of `app_url`. Safe to call again and from
-    several processes at once. Raises `MigrationRefused` when the role is the owner or can bypass row-level security.
+    All are `postgresql://` URLs of the same database; the roles are their users. Safe to call again and from several
+    processes at once. Raises `MigrationRefused` when a role is the owner or can bypass row-level security, or when the
+    app's could become the platform's.
     """
     owner, app = driver_url(owner_url), driver_url(app_url)
     if not app.username:
         raise MigrationRefused("the URL Holdfast works with names no user: postgresql://USER:PASSWORD@HOST/DATABASE")
+    platform = driver_url(platform_role.platform_url(app_url, platform_url))
+    if not platform.username or platform.username == app.username:
+        raise MigrationRefused("HOLDFAST_PLATFORM_DATABASE_URL must name a user of its own, not the application's")
     engine = create_engine(owner, poolclass=NullPool, connect_args={"application_name": "holdfast migrate"})
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         _ensure_role(connection, app.username, app.password)
+        _ensure_role(connection, platform.username, platform.password)
+        _keep_apart(connection, app.username, platform.username)
         command.upgrade(_config(connection), "head")
         _grant(connection, app.username)
+        platform_role.admit(_driver(connection), platform.username)
     engine.dispose()
 
 
@@ -77,6 +86,18 @@ def _ensure_role(connection: Connection, name: str, password: str | None) -> Non
         )
 
 
+def _keep_apart(connection: Connection, app: str, platform: str) -> None:
+    together = _driver(connection).execute(
+        "SELECT pg_has_role(%(app)s, %(platform)s, 'MEMBER') OR pg_has_role(%(platform)s, %(app)s, 'MEMBER')",
+        {"app": app, "platform": platform},
+    )
+    if together.fetchone() == (True,):
+        raise MigrationRefused(
+            f'one of the roles "{app}" and "{platform}" is a member of the other, which would open every workspace to '
+            "every other: REVOKE that, or name another in HOLDFAST_PLATFORM_DATABASE_URL"
+        )
+
+
 def _create_role(driver: psycopg.Connection, name: str, password: str | None) -> None:
     create = sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE").format(
         sql.Identifier(name)
@@ -100,6 +121,10 @@ def _grant(connection: Connection, name: str) -> None:
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}",
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}",
         "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {}",
+        # All that is the workspace's would go with its row.
+        "REVOKE DELETE ON workspaces FROM {}",
+        "REVOKE UPDATE, DELETE ON audit_log FROM {}",
+        "GRANT EXECUTE ON FUNCTION purge_audit_log(integer, integer), forget_audit_log(integer) TO {}",
     ):
         driver.execute(sql.SQL(statement).format(role))
 

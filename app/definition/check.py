@@ -13,6 +13,7 @@ from app.definition.checks.flow import Flow, Visit
 from app.definition.checks.kinds import check_kind
 from app.definition.checks.limits import check_limits
 from app.definition.checks.names import Names, check_condition, check_match, check_value
+from app.definition.checks.secrets import check_secrets
 from app.definition.checks.triggers import check_triggers
 from app.definition.checks.triggers.message import check_messages
 from app.definition.errors import ExpressionError, Path
@@ -34,24 +35,27 @@ def check(
     actions: Mapping[str, ActionInfo],
     connections: Mapping[str, str] | None = None,
     events: Collection[str] = (),
+    variables: Mapping[str, bool] | None = None,
     max_steps: int = 50,
     max_depth: int = 16,
 ) -> list[Problem]:
     """Everything that keeps the definition from being published, ordered by place; empty when nothing does.
 
     `actions` holds the catalog by id and alias, `connections` the workspace's connections with their kinds (None = not
-    known here, so not judged), `events` the types of event that are known: one that is nearly one of them is warned of.
-    `max_steps` counts the whole tree, `max_depth` lists of steps inside each other.
+    known here, so not judged), `variables` its variables and whether each is secret (None likewise), `events` the types
+    of event that are known: one that is nearly one of them is warned of. `max_steps` counts the whole tree, `max_depth`
+    lists of steps inside each other.
     """
     findings = Findings()
     if _check_size(definition, findings, max_steps, max_depth) and _check_expressions(definition, findings):
         flow = Flow(definition, findings)
-        names = Names.of(definition, flow.steps)
+        names = Names.of(definition, flow.steps, variables)
         check_triggers(definition, findings)
         check_event_types(definition, events, findings)
         check_messages(definition, connections, findings)
         check_compensation(definition, findings)
         check_answering(definition, findings)
+        check_secrets(definition, actions, variables, findings)
         _check_head(definition, names, findings)
         check_limits(definition, names, findings)
         for visit in flow.visits:

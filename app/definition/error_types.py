@@ -64,6 +64,12 @@ class ErrorType(StrEnum):
         "The connection is of another kind, or its credentials cannot be read.",
         "Check its kind and `HOLDFAST_ENCRYPTION_KEYS`.",
     )
+    SECRET_MISSING = (
+        "secret_missing",
+        False,
+        "There is no secret variable of that name, or it cannot be read.",
+        "Make it, or check `HOLDFAST_ENCRYPTION_KEYS`.",
+    )
     INVALID_URL = (
         "invalid_url",
         False,
@@ -73,8 +79,8 @@ class ErrorType(StrEnum):
     EGRESS_BLOCKED = (
         "egress_blocked",
         False,
-        "The address is private, loopback or otherwise not allowed.",
-        "Allow it with `HOLDFAST_EGRESS_ALLOW`, if it is meant.",
+        "The address is private, loopback or otherwise not allowed, or the host is not on the workspace's list.",
+        "Allow it with `HOLDFAST_EGRESS_ALLOW`, or add it to the list, if it is meant.",
     )
     RESPONSE_TOO_LARGE = (
         "response_too_large",
@@ -234,6 +240,12 @@ class ErrorType(StrEnum):
         "Temporal does not know the run any more.",
         "Redrive or retry it, and find out what became of Temporal's data.",
     )
+    PAYLOAD_KEY_DELETED = (
+        "payload_key_deleted",
+        False,
+        "The key that the run's values in Temporal are encrypted with was deleted: it could not go on.",
+        "Retry it.",
+    )
 
 
 RUN_ERRORS = (
@@ -243,6 +255,7 @@ RUN_ERRORS = (
     ErrorType.LIMIT_REACHED,
     ErrorType.TERMINATED,
     ErrorType.RUN_LOST,
+    ErrorType.PAYLOAD_KEY_DELETED,
 )
 """What ends a run without any step having failed; nothing is tried again for it."""
 

@@ -47,12 +47,15 @@ class EmbeddedTemporal:
         ui_port: int | None,
         log: Path,
         namespace: str = "default",
+        codec_endpoint: str | None = None,
         dynamic_config: Sequence[str] = (),
     ) -> None:
-        """`ui_port` None starts it without its UI; `dynamic_config` has further settings, as `key=JSON`."""
+        """`ui_port` None starts it without its UI, which asks `codec_endpoint` for readable payloads; `dynamic_config`
+        has further settings, as `key=JSON`."""
         self._database = data_dir.absolute() / "temporal.db" if data_dir else None
         self._port = port
         self._ui_port = ui_port
+        self._codec_endpoint = codec_endpoint
         self._log = log
         self._namespace = namespace
         self._dynamic_config = (*_DYNAMIC_CONFIG, *dynamic_config)
@@ -91,6 +94,8 @@ class EmbeddedTemporal:
         arguments = ["server", "start-dev", "--ip", LOOPBACK, "--port", str(self._port), "--log-level", "warn"]
         arguments += ["--namespace", self._namespace, "--disable-config-file", "--disable-config-env"]
         arguments += ["--ui-port", str(self._ui_port), "--ui-disable-news-fetch"] if self._ui_port else ["--headless"]
+        if self._ui_port and self._codec_endpoint:
+            arguments += ["--ui-codec-endpoint", self._codec_endpoint]
         if self._database:
             arguments += ["--db-filename", str(self._database)]
             arguments += _repeated("--sqlite-pragma", _SQLITE_PRAGMAS)

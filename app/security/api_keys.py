@@ -51,6 +51,11 @@ def matches(presented: ReadKey, stored_hash: str) -> bool:
     return hmac.compare_digest(presented.hash, stored_hash)
 
 
+def beginning(workspace_id: UUID, prefix: str) -> str:
+    """What a key begins with, as far as people may see it."""
+    return f"hf_{encode(workspace_id.bytes)}_{prefix}"
+
+
 def encode(data: bytes) -> str:
     """Bytes as they stand in a key: base32, small letters, no padding."""
     return base64.b32encode(data).decode().rstrip("=").lower()

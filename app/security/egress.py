@@ -6,10 +6,15 @@ takes its sockets (or its resolved addresses) from an `EgressPolicy`.
 """
 
 import asyncio
+import copy
 import ipaddress
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+from app.security.egress_hosts import Hosts
+from app.security.host_names import normal_host
+from app.security.name_lookups import NameLookups
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -73,10 +78,10 @@ class EgressPolicy:
     """Refuses private, loopback, link-local, metadata and other special addresses, except those on the allow-list.
 
     `allow` holds host names (exact, and whatever they resolve to), addresses, and networks in CIDR form. An entry that
-    is no address and no network is a host name.
+    is no address and no network is a host name. What this is for all, `within` makes for a workspace.
     """
 
-    def __init__(self, allow: Iterable[str] = ()) -> None:
+    def __init__(self, allow: Iterable[str] = (), *, names: NameLookups | None = None) -> None:
         networks: list[IPNetwork] = []
         hosts: set[str] = set()
         for entry in allow:
@@ -86,6 +91,23 @@ class EgressPolicy:
                 hosts.add(normal_host(entry))
         self._networks = tuple(networks)
         self._hosts = frozenset(hosts)
+        self._names = names or NameLookups()
+        self._asker: object = None
+        self._kept_to: Hosts | None = None
+
+    def within(self, asker: object, kept_to: Hosts | None) -> "EgressPolicy":
+        """The same rule for one asker, with its share of look-ups, and with hosts it keeps to unless None."""
+        narrower = copy.copy(self)
+        narrower._asker, narrower._kept_to = asker, kept_to
+        return narrower
+
+    def require(self, host: str) -> None:
+        """Raise `EgressBlocked` unless calls to this host, by this name, are among those the asker keeps to."""
+        if self._kept_to is not None and not self._kept_to.name(host):
+            raise EgressBlocked(
+                f"the workspace keeps to a list of hosts, and {normal_host(host)[:253]!r} is not on it; its "
+                "setting egress.allow_hosts can add it"
+            )
 
     def allows_host(self, host: str) -> bool:
         """Whether the allow-list names this host, which then may resolve to any address."""
@@ -110,9 +132,11 @@ class EgressPolicy:
     async def resolve(self, host: str, port: int) -> list[Destination]:
         """Resolve `host` and keep what the rule allows.
 
-        Raises `EgressBlocked` when nothing is left, and `OSError` (`socket.gaierror`) when the name does not resolve.
+        Raises `EgressBlocked` when nothing is left, `OSError` (`socket.gaierror`) when the name does not resolve, and
+        `TimeoutError` when that takes too long.
         """
-        infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        self.require(host)
+        infos = await self._names.addresses(host, port, self._asker)
         found = [Destination(family, (str(address[0]), *address[1:])) for family, _, _, _, address in infos]
         if self.allows_host(host):
             return found
@@ -153,15 +177,6 @@ class EgressPolicy:
 
     def _is_listed(self, ip: IPAddress) -> bool:
         return any(ip.version == network.version and ip in network for network in self._networks)
-
-
-def normal_host(host: str) -> str:
-    """A host name as it is compared: lower case, no brackets, no trailing dot, ASCII form of international names."""
-    bare = host.strip().strip("[]").rstrip(".").lower()
-    try:
-        return bare if bare.isascii() else bare.encode("idna").decode("ascii")
-    except UnicodeError:
-        return bare
 
 
 def _refusal(ip: IPAddress) -> str | None:

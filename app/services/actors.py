@@ -1,7 +1,7 @@
 """Who asks, in which workspace, and what they may. Telling it from a key or a token is others' business."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -28,11 +28,17 @@ class Actor:
     kind: Literal["key", "person"] = "key"
     subject: str | None = None
     expires_at: datetime | None = None
+    email: str | None = None
 
     @property
     def permissions(self) -> frozenset[str]:
         """All it may."""
         return narrowed(self.role, self.scopes)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
     def require(self, permission: str) -> None:
         """Raises `Forbidden` (`not_permitted`) unless it may."""

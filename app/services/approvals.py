@@ -14,7 +14,7 @@ from app.db.models import Approval, Run
 from app.definition.durations import format_moment
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
-from app.services import approval_links, control, runs
+from app.services import approval_links, audit, control, runs
 from app.services.control import Controlled
 from app.services.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from app.services.input_schema import check_answer
@@ -150,6 +150,9 @@ async def give(platform: Platform, asked: Asked, given: Answer) -> JsonObject:
     with suppress(Unavailable):  # the run has it, and writes it itself
         async with platform.database.transaction(approval.workspace_id) as session:
             await store.answered(session, approval, kept)
+    after = {name: kept[name] for name in ("decision", "by", "via")} | {"run_id": str(approval.run_id)}
+    about = (approval.workspace_id, "approval.answer", approval.id, approval.title)
+    await audit.note_done(platform.database, *about, after=after)
     return kept
 
 

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -58,7 +59,7 @@ class Commits:
             self._waiting[workspace_id].append(outcome)
         else:
             self._waiting[workspace_id] = [outcome]
-            task = asyncio.create_task(self._keep_all(workspace_id))
+            task = asyncio.create_task(self._keep_all(workspace_id), context=Context())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await outcome.answer

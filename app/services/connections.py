@@ -14,12 +14,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from app.catalog.connection_base import fits
 from app.catalog.connections import CONNECTION_KINDS, ConnectionKind
 from app.db.models import Connection
 from app.definition.problems import Problem
 from app.json import JsonObject
 from app.security.credentials import CredentialsError, NoEncryptionKey
-from app.services import plans
+from app.services import audit, oauth_state, plans
+from app.services.audit_facts import of_connection
+from app.services.connection_usage import in_use, usage_of
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -52,6 +55,9 @@ class _Changes(BaseModel):
     credentials: JsonObject | None = None
 
 
+NO_CONNECTION = UUID(int=0)
+
+
 @dataclass(frozen=True)
 class ResolvedConnection:
     """What an action needs to reach its provider. `credentials` are plain: keep them in the process that uses them."""
@@ -60,6 +66,7 @@ class ResolvedConnection:
     kind: str
     config: JsonObject
     credentials: JsonObject = field(repr=False)
+    id: UUID = NO_CONNECTION
 
 
 async def create(
@@ -82,22 +89,30 @@ async def create(
     known = _kind(new.kind)
     row.config = _config(known, new.config)
     _put_credentials(platform, row, known, new.credentials)
+    oauth_state.begin_anew(row, with_tokens=False)
     try:
         async with platform.database.transaction(workspace_id) as session:
             await plans.allow_connection(session, workspace_id)
             session.add(row)
+            await audit.note(session, "connection.create", row.id, row.name, after=of_connection(row))
     except IntegrityError as error:
         raise _name_taken(new.name) from error
     return row
 
 
 async def list_(
-    platform: Platform, workspace_id: UUID, *, kind: str | None = None, limit: int = 50, cursor: str | None = None
+    platform: Platform,
+    workspace_id: UUID,
+    *,
+    kind: str | None = None,
+    status: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
 ) -> Page[Connection]:
     """The workspace's connections by name."""
     after = decode_cursor(cursor, lambda key: plain_text(key["name"]))
     async with platform.database.transaction(workspace_id) as session:
-        found = await connections.list_(session, workspace_id, kind=kind, after=after, limit=limit + 1)
+        found = await connections.list_(session, workspace_id, kind=kind, status=status, after=after, limit=limit + 1)
     return page_of(found, limit, lambda row: {"name": row.name})
 
 
@@ -117,17 +132,33 @@ async def update(platform: Platform, workspace_id: UUID, connection_id: UUID, ch
     try:
         async with platform.database.transaction(workspace_id) as session:
             row = await _found(session, workspace_id, connection_id, lock=True)
+            before, config = of_connection(row), row.config
             _change(platform, row, change)
+            if oauth_state.is_other(row, config):
+                await oauth_state.forget(session, row)
+                oauth_state.begin_anew(row, with_tokens=False)
+            elif change.model_fields_set & {"config", "credentials"}:
+                oauth_state.begin_anew(row, with_tokens=await oauth_state.has_tokens(session, row))
             row.updated_at = func.now()
+            after = of_connection(row)
+            if "credentials" in changes:
+                after["credentials"]["replaced"] = True
+            await audit.note(session, "connection.update", row.id, row.name, before=before, after=after)
             return row
     except IntegrityError as error:
         raise _name_taken(change.name) from error
 
 
-async def delete(platform: Platform, workspace_id: UUID, connection_id: UUID) -> None:
-    """Delete it with its credentials; steps that name it fail from their next attempt on. Raises `NotFound`."""
+async def delete(platform: Platform, workspace_id: UUID, connection_id: UUID, *, force: bool = False) -> None:
+    """Delete it with its credentials. Raises `NotFound`, and `Conflict` (`connection_in_use`) while something uses it;
+    with `force` that is no hindrance, and steps that name it fail from their next attempt on."""
     async with platform.database.transaction(workspace_id) as session:
-        await session.delete(await _found(session, workspace_id, connection_id, lock=True))
+        row = await _found(session, workspace_id, connection_id, lock=True)
+        refusal = None if force else in_use(row, await usage_of(session, row))
+        if refusal is not None:
+            raise refusal
+        await session.delete(row)
+        await audit.note(session, "connection.delete", row.id, row.name, before=of_connection(row))
 
 
 async def resolve(platform: Platform, workspace_id: UUID, name: str, kind: str) -> ResolvedConnection:
@@ -140,7 +171,7 @@ async def resolve(platform: Platform, workspace_id: UUID, name: str, kind: str) 
         row = await connections.named(session, workspace_id, name)
     if row is None:
         raise NotFound("connection_not_found", f"There is no connection named {name!r}: make one, or name another.")
-    if row.kind != kind:
+    if not fits(row.kind, kind):
         raise Conflict(
             "connection_wrong_kind", f"The connection {name!r} is of kind {row.kind}; one of kind {kind} is needed."
         )
@@ -155,14 +186,23 @@ def opened(platform: Platform, row: Connection) -> ResolvedConnection:
         )
     except CredentialsError as error:
         raise Conflict("credentials_unreadable", f"The connection {row.name!r} cannot be used: {error}.") from error
-    return ResolvedConnection(row.name, row.kind, row.config, credentials)
+    return ResolvedConnection(row.name, row.kind, row.config, credentials, row.id)
 
 
 async def note_use(platform: Platform, workspace_id: UUID, name: str, *, error: str | None) -> None:
     """Remember that it was used just now and how that ended, for people who look for what is broken."""
     async with platform.database.transaction(workspace_id) as session:
-        status = "active" if error is None else "failing"
-        await connections.note_use(session, workspace_id, name, status=status, error=error)
+        await connections.note_use(session, workspace_id, name, error=error)
+
+
+async def note_test(platform: Platform, workspace_id: UUID, connection_id: UUID, *, error: str | None) -> None:
+    """Remember how a test ended; one that is gone by now is forgotten. Somebody has to authorize a connection that
+    expired or was revoked, whatever else fails."""
+    async with platform.database.transaction(workspace_id) as session:
+        row = await connections.find(session, workspace_id, connection_id, lock=True)
+        if row is not None:
+            status = "active" if error is None else row.status if row.status in connections.AWAITING else "error"
+            await connections.set_status(session, workspace_id, connection_id, status=status, error=error)
 
 
 def _change(platform: Platform, row: Connection, change: _Changes) -> None:

@@ -18,7 +18,7 @@ from app.db.models import Run
 from app.definition.durations import format_moment
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
-from app.services import events, runs
+from app.services import audit, events, runs
 from app.services.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from app.services.launching import has_ended
 from app.services.live import step_at, timeline_of, with_timeline
@@ -55,6 +55,7 @@ async def pause(platform: Platform, workspace_id: UUID, run_id: UUID, *, by: str
     """
     run = await _under_way(platform, workspace_id, run_id, "paused")
     await _send(platform, run, names.PAUSE_UPDATE, by, "paused")
+    await _note(platform, run, "run.pause", before={"status": run.status})
     return await after(platform, run)
 
 
@@ -62,6 +63,7 @@ async def resume(platform: Platform, workspace_id: UUID, run_id: UUID, *, by: st
     """Let a paused run go on. Also raises `Conflict` (`run_not_paused`)."""
     run = await _under_way(platform, workspace_id, run_id, "resumed")
     await _send(platform, run, names.RESUME_UPDATE, by, "resumed")
+    await _note(platform, run, "run.resume")
     return await after(platform, run)
 
 
@@ -92,6 +94,8 @@ async def decide(
             if refusal.code != names.NOT_HELD:
                 raise
             raise await _not_held(platform, run, each) from refusal
+        after_ = {"step_path": each, "decision": decision, "other_inputs": sorted(inputs or {})}
+        await _note(platform, run, "run.decide", after=after_)
     return await after(platform, run)
 
 
@@ -129,6 +133,7 @@ async def signal(
     }
     events.check([event], platform.settings.max_event_bytes)
     await _send(platform, run, names.SIGNAL_EVENT_UPDATE, SignalledEvent(event=event, path=path), "signalled")
+    await _note(platform, run, "run.signal", after={"event": event["type"], "event_id": event["id"], "step_path": path})
     return await after(platform, run)
 
 
@@ -152,6 +157,14 @@ async def _send(platform: Platform, run: Run, name: str, argument: object, done:
         await update(platform, run.id, name, argument)
     except NotUnderWay:
         raise await gone(platform, run, done) from None
+
+
+async def _note(
+    platform: Platform, run: Run, action: str, *, before: JsonObject | None = None, after: JsonObject | None = None
+) -> None:
+    await audit.note_done(
+        platform.database, run.workspace_id, action, run.id, run.workflow_name, before=before, after=after
+    )
 
 
 async def after(platform: Platform, run: Run) -> Controlled:

@@ -19,7 +19,8 @@ from app.definition.problems import DefinitionInvalid, Problem
 from app.definition.steps import Step
 from app.definition.tree import walk_list, walk_paths
 from app.json import JsonObject
-from app.services import editing, placing
+from app.services import audit, editing, placing
+from app.services.audit_facts import of_definition
 from app.services.errors import Conflict, Invalid
 from app.services.platform import Platform
 from app.store import workflows
@@ -57,7 +58,7 @@ async def add_step(
     from its action or kind. Raises `Invalid` with all problems, `Conflict` (`workflow_active`, `too_many_steps`,
     `step_exists`) or `NotFound`.
     """
-    async with _changing(platform, workspace_id, workflow_id, if_match) as draft:
+    async with _changing(platform, workspace_id, workflow_id, if_match, "workflow.add_step") as draft:
         reading = draft.read(step)
         step = step if reading is None else reading.document
         step = {**step, "id": step["id"] if "id" in step else placing.new_id(step, draft.ids)}
@@ -70,6 +71,7 @@ async def add_step(
         else:
             siblings = placing.list_at(draft.document, placing.list_place(draft.definition, parent, branch))
         siblings.insert(len(siblings) if position is None else position, step)
+        draft.edited = fresh.id
     return _step(draft.workflow.draft, fresh.id)
 
 
@@ -86,7 +88,8 @@ async def replace_step(
     if step.get("id", step_id) != step_id:
         problem = Problem("id", f"the step's id is {step_id!r} and stays", "leave it out, or add a new step instead")
         raise editing.invalid_definition([problem])
-    async with _changing(platform, workspace_id, workflow_id, if_match) as draft:
+    async with _changing(platform, workspace_id, workflow_id, if_match, "workflow.replace_step") as draft:
+        draft.edited = step_id
         path = placing.path_of(draft.definition, step_id)
         reading = draft.read(step)
         step = {**(step if reading is None else reading.document), "id": step_id}
@@ -103,7 +106,8 @@ async def delete_step(
     platform: Platform, workspace_id: UUID, workflow_id: UUID, step_id: str, *, if_match: int | None = None
 ) -> None:
     """Take a step, with all that is inside it, out of the draft. Raises `NotFound` or `Conflict`."""
-    async with _changing(platform, workspace_id, workflow_id, if_match) as draft:
+    async with _changing(platform, workspace_id, workflow_id, if_match, "workflow.delete_step") as draft:
+        draft.edited = step_id
         siblings, index = placing.slot(draft.document, placing.path_of(draft.definition, step_id))
         del siblings[index]
 
@@ -124,7 +128,7 @@ async def reorder(
     """
     if (order is None) == (action_positions is None):
         raise Invalid("invalid_order", "Give either order or action_positions.")
-    async with _changing(platform, workspace_id, workflow_id, if_match) as draft:
+    async with _changing(platform, workspace_id, workflow_id, if_match, "workflow.reorder_steps") as draft:
         named = list(order if order is not None else action_positions or ())
         if named:
             siblings = placing.common_list(draft.definition, draft.document, named)
@@ -136,7 +140,9 @@ async def reorder(
 
 
 class _Draft:
-    """A draft under change: `document` is a copy to change, `definition` what it was."""
+    """A draft under change: `document` is a copy to change, `definition` what it was, `edited` the step in question."""
+
+    edited: str | None = None
 
     def __init__(self, workflow: Workflow, max_steps: int) -> None:
         self.workflow = workflow
@@ -171,7 +177,7 @@ class _Draft:
 
 @asynccontextmanager
 async def _changing(
-    platform: Platform, workspace_id: UUID, workflow_id: UUID, if_match: int | None
+    platform: Platform, workspace_id: UUID, workflow_id: UUID, if_match: int | None, action: str
 ) -> AsyncIterator[_Draft]:
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
@@ -180,7 +186,12 @@ async def _changing(
         editing.require_changeable(workflow, rules)
         draft = _Draft(workflow, rules.max_steps)
         yield draft
+        before = {"draft": of_definition(workflow.draft)}
         editing.put_draft(workflow, editing.canonical(draft.document))
+        after: JsonObject = {"draft": of_definition(workflow.draft)}
+        if before != after and draft.edited is not None:
+            after["step"] = draft.edited
+        await audit.note(session, action, workflow_id, workflow.name, before=before, after=after)
 
 
 def _definition(document: JsonObject) -> Definition:

@@ -18,7 +18,8 @@ from app.definition.event_types import fits
 from app.definition.model import Definition
 from app.definition.parse import parse
 from app.json import Json
-from app.services import events, subscribing
+from app.services import audit, events, subscribing
+from app.services.audit import Made
 from app.services.errors import Conflict, NotFound
 from app.services.events import Ingested
 from app.services.paging import Page, decode_cursor, encode_cursor, page_of, plain_text
@@ -112,7 +113,9 @@ async def replay(
     # Nobody's step caused it: it begins a chain of its own.
     said = {name: value for name, value in rows.envelope(event).items() if name != "caused_by"}
     envelope = {**said, "id": new_id, REPLAY_OF: event.id}
-    [result] = await events.ingest(platform, workspace_id, [envelope], only=only)
+    told = {"source": event.source, "new_event_id": new_id, "only_workflow": None if only is None else str(only)}
+    noted = audit.statement("event.replay", event.id, event.type, after=told, made=Made("event", new_id))
+    [result] = await events.ingest(platform, workspace_id, [envelope], only=only, noted=noted)
     async with platform.database.transaction(workspace_id) as session:
         made = await _one(session, workspace_id, new_id, event.source)
         if made.only_workflow != only:

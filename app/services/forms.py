@@ -22,7 +22,7 @@ from app.definition.triggers import FormTrigger
 from app.json import JsonObject
 from app.security import form_tokens
 from app.security.signing import Signer
-from app.services import answering, editing, events, submission_checks, subscribing
+from app.services import answering, editing, events, standing, submission_checks, subscribing
 from app.services.errors import Conflict, NotFound, TooMany
 from app.services.platform import Platform
 from app.services.published import published
@@ -78,6 +78,7 @@ async def by_token(platform: Platform, token: str) -> Form:
     """The form an address leads to, open or not. Raises `NotFound`, the same for whatever is wrong with the token."""
     read = form_tokens.read(token)
     if read is not None:
+        await standing.require_open(platform, read.workspace_id)
         async with platform.database.transaction(read.workspace_id) as session:
             workflow = await workflows.find(session, read.workspace_id, read.workflow_id)
             version = None if workflow is None else await versions.find(

@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -68,7 +69,8 @@ class HandingOver:
         self._waiting.setdefault(where, deque()).append(_Waiting(event, done))
         self._count += 1
         if idle:
-            self._task = asyncio.create_task(self._work())
+            # Of no one request: it works for all that come meanwhile.
+            self._task = asyncio.create_task(self._work(), context=Context())
         return done if idle else None
 
     async def now(self, platform: "Platform", workspace_id: UUID, event: Key, dispatch: Dispatch) -> list[str]:

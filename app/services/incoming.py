@@ -17,7 +17,7 @@ from app.definition.triggers.message import message_event, message_source
 from app.inbound.message import Message
 from app.json import Json, JsonObject
 from app.security import message_addresses as tokens
-from app.services import answering, connections, events, runs
+from app.services import answering, connections, events, runs, standing
 from app.services.connections import ResolvedConnection
 from app.services.errors import Conflict, NotFound, Unavailable
 from app.services.platform import Platform
@@ -53,6 +53,7 @@ async def door(platform: Platform, token: str) -> Door:
             row = await store.connection_at(session, workspace_id, tokens.digest(token))
     if workspace_id is None or row is None:
         raise NotFound("address_not_found", "No messages are taken at this address.")
+    await standing.require_open(platform, workspace_id)
     try:
         return Door(token, workspace_id, row.id, connections.opened(platform, row))
     except Conflict as error:

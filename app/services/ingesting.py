@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from app.db.engine import Statement
 from app.db.models import Event
 from app.json import JsonObject
 from app.services.dispatching import dispatch
@@ -29,19 +30,24 @@ class Ingested:
 
 
 async def ingest(
-    platform: Platform, workspace_id: UUID, events: Sequence[JsonObject], *, only: UUID | None = None
+    platform: Platform,
+    workspace_id: UUID,
+    events: Sequence[JsonObject],
+    *,
+    only: UUID | None = None,
+    noted: Statement | None = None,
 ) -> list[Ingested]:
     """Take events (CloudEvents envelopes with `data`), commit them, then dispatch them; answers in their order.
 
     The same `source` and `id` does it once: a repeat answers with what the first one did, and finishes its dispatch if
-    that was cut short. With `only` they start that workflow alone and wake nobody. Raises `TooLarge` or `Invalid`
-    before anything is taken.
+    that was cut short. With `only` they start that workflow alone and wake nobody. `noted` is sent with them, in their
+    transaction. Raises `TooLarge` or `Invalid` before anything is taken.
     """
     check(events, platform.settings.max_event_bytes)
     rows: dict[tuple[str, str], JsonObject] = {}
     for event in events:
         rows.setdefault((event["source"], event["id"]), row_of(event, only=only))
-    taken, listening = await _add(platform, workspace_id, list(rows.values()))
+    taken, listening = await _add(platform, workspace_id, list(rows.values()), noted)
     new = {(event.source, event.id) for event in taken}
     if len(new) < len(rows):
         async with platform.database.transaction(workspace_id) as session:
@@ -60,12 +66,13 @@ async def ingest(
 
 
 async def _add(
-    platform: Platform, workspace_id: UUID, rows: Sequence[JsonObject]
+    platform: Platform, workspace_id: UUID, rows: Sequence[JsonObject], noted: Statement | None
 ) -> tuple[list[Event], dict[str, Listening] | None]:
     """Commit events, then ask who may want them: in one round trip. Answers with those that are new."""
     events = {(row["source"], row["id"]): _event(workspace_id, row) for row in rows}
     look = Look(platform, workspace_id, [store.envelope(event) for event in events.values()])
-    added, found = await platform.database.run_in_turn(workspace_id, store.add(workspace_id, rows), look.statements())
+    adding = [*store.add(workspace_id, rows), *([] if noted is None else [noted])]
+    added, found = await platform.database.run_in_turn(workspace_id, adding, look.statements())
     received = {(source, id): at for source, id, at in added[1]}
     for key, at in received.items():
         events[key].received_at = at

@@ -46,6 +46,7 @@ class _Item:
     delivery: Delivery
     event: JsonObject | None
     guard: Guard | None
+    noted: Statement | None = None
 
     @property
     def order(self) -> tuple[str, str, str]:
@@ -94,9 +95,12 @@ class Deliveries:
         finally:
             self._turns.release()
 
-    async def take(self, delivery: Delivery, event: JsonObject, guard: Guard) -> Kept | None:
-        """Commit a delivery with its event; None when what it was judged by is no longer so. Raises `Unavailable`."""
-        return await self._one(_Item(delivery, event, guard))
+    async def take(
+        self, delivery: Delivery, event: JsonObject, guard: Guard, *, noted: Statement | None = None
+    ) -> Kept | None:
+        """Commit a delivery with its event; None when what it was judged by is no longer so. `noted` is sent after it,
+        in its transaction. Raises `Unavailable`."""
+        return await self._one(_Item(delivery, event, guard, noted))
 
     async def add(self, delivery: Delivery, *, bounded: bool) -> Kept | None:
         """Commit a delivery that does nothing; None when its webhook is gone, or when it was only counted, being
@@ -142,6 +146,7 @@ class Deliveries:
             calls.setdefault(item.delivery.webhook_id, []).append(item.delivery.id)
         statements = [events.take_in(workspace_id), *(items[place].statement() for place in order)]
         statements += [webhooks.count_kept(workspace_id, *each) for each in sorted(calls.items())]
+        statements += [item.noted for item in items if item.noted is not None]
         answers = await self._database.run(workspace_id, *statements)
         found: list[Kept | None] = [None] * len(items)
         for place, rows in zip(order, answers[1:], strict=False):

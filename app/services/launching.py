@@ -6,6 +6,7 @@ repeated, after a crash or by several processes, finds the one that is there.
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from app.db.models import Run, Version
 from app.json import Json
+from app.services import workspace_values
 from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.store import journals, limits, run_state, runs, versions, workspaces
@@ -142,10 +144,11 @@ async def _start(
     platform: Platform, run: Run, version: Version, workspace_name: str, journal: JournalState | None
 ) -> str | None:
     client = await platform.temporal.client()
+    values = await workspace_values.of_run(platform, run.workspace_id, version)
     try:
         handle = await client.start_workflow(
             names.AUTOMATION_WORKFLOW,
-            _input(platform, run, version, workspace_name, journal),
+            replace(_input(platform, run, version, workspace_name, journal), **values),
             id=names.workflow_id(str(run.id)),
             task_queue=names.TASK_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

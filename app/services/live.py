@@ -16,6 +16,7 @@ from app.catalog.errors import ErrorType
 from app.db.models import Run, Step, StepAttempt
 from app.json import JsonObject
 from app.services.launching import TEMPORAL_ERRORS, handle_of, has_ended
+from app.services.payload_keyring import PayloadKeyDeleted
 from app.services.platform import Platform
 from app.store import steps as step_store
 from app.store.run_state import ENDED
@@ -45,7 +46,7 @@ async def timeline_of(platform: Platform, run: Run) -> Timeline | None:
                 TIMELINE_QUERY, result_type=Timeline, rpc_timeout=timedelta(seconds=QUERY_SECONDS)
             )
             return found
-    except (*TEMPORAL_ERRORS, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+    except (*TEMPORAL_ERRORS, PayloadKeyDeleted, WorkflowQueryFailedError, WorkflowQueryRejectedError):
         return None
 
 

@@ -16,6 +16,7 @@ from app.db.models import Connection, Mailbox, MessageAddress
 from app.definition.triggers.message import CHANNEL_KINDS, Channel
 from app.security import message_addresses as tokens
 from app.security.credentials import CredentialsError, NoEncryptionKey
+from app.services import audit
 from app.services.errors import Conflict, NotFound, Unavailable
 from app.services.platform import Platform
 from app.store import connections
@@ -64,12 +65,14 @@ async def open_(platform: Platform, workspace_id: UUID, connection_id: UUID) -> 
             mailbox = Mailbox(workspace_id=workspace_id, connection_id=connection_id)
             session.add(mailbox)
             await session.flush()
+            await audit.note(session, "connection.receive", connection_id, connection.name)
             return Receiving(connection, mailbox.created_at, mailbox=mailbox), True
         token = tokens.generate(workspace_id)
         row = MessageAddress(workspace_id=workspace_id, connection_id=connection_id)
         _put_token(platform, row, token)
         session.add(row)
         await session.flush()
+        await audit.note(session, "connection.receive", connection_id, connection.name)
         return Receiving(connection, row.created_at, token), True
 
 
@@ -97,6 +100,8 @@ async def rotate(platform: Platform, workspace_id: UUID, connection_id: UUID) ->
         token = tokens.generate(workspace_id)
         _put_token(platform, row, token)
         row.rotated_at = func.now()
+        after = {"previous_until": row.previous_until.isoformat()}
+        await audit.note(session, "connection.rotate_address", connection_id, connection.name, after=after)
         return Receiving(connection, row.created_at, token, row.previous_until)
 
 
@@ -108,6 +113,7 @@ async def close(platform: Platform, workspace_id: UUID, connection_id: UUID) -> 
         if row is None:
             raise _closed(connection)
         await session.delete(row)
+        await audit.note(session, "connection.stop_receiving", connection_id, connection.name)
 
 
 async def _connection(session: AsyncSession, workspace_id: UUID, connection_id: UUID) -> Connection:

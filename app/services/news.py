@@ -9,6 +9,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from uuid import UUID, uuid4
 
 import psycopg
@@ -54,7 +55,8 @@ class News:
     def awaited(self, run_id: UUID) -> Iterator[asyncio.Event]:
         """An event that is set when there are news of the run, of a moment ago too, and to be cleared by who saw it."""
         if self._listening is None:
-            self._listening = asyncio.create_task(self._listen())
+            # Beyond the request that begins it.
+            self._listening = asyncio.create_task(self._listen(), context=Context())
         news, id = asyncio.Event(), str(run_id)
         if id in self._lately:
             news.set()

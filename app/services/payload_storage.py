@@ -28,13 +28,14 @@ from app.db.engine import Database
 from app.services.errors import Unavailable
 from app.services.expiring import Expiring
 from app.store import payloads as store
+from app.store.sweeps import Sweeps
 from app.temporal import names
+from app.temporal.codec import COMPRESSED, ENCRYPTED
 
 PATIENCE_SECONDS = 4.0
 """How long a database that is away is waited for. A workflow task has ten seconds; after a failure it comes again."""
 _COMPRESSION = 1
 """Of zlib: a journal of 5 MB becomes a tenth of it in 13 ms; the best level takes five times as long for little."""
-_NO_WORKSPACE = UUID(int=0)
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -68,12 +69,14 @@ class PayloadStorage(StorageDriver):
     """Temporal's driver over the table `payloads`.
 
     Raises `Unavailable` when the database stays away, `RunGone` and `PayloadGone`. All of them make Temporal repeat the
-    workflow task, none of them fails a run.
+    workflow task, none of them fails a run. What is kept is what the codec made of a value: compressed, and encrypted
+    where its workspace has a key.
     """
 
-    def __init__(self, database: Database) -> None:
-        """`database` raises `Unavailable` while it cannot be reached."""
+    def __init__(self, database: Database, sweeps: Sweeps) -> None:
+        """Both raise `Unavailable` while the database cannot be reached."""
         self._database = database
+        self._sweeps = sweeps
         self._workspaces: Expiring[UUID, UUID] = Expiring(seconds=3600, size=10_000)
 
     def name(self) -> str:
@@ -124,10 +127,9 @@ class PayloadStorage(StorageDriver):
         known = self._workspaces.get(run_id)
         if known is not None:
             return known
-        (((workspace_id,),),) = await self._database.run(_NO_WORKSPACE, store.workspace_of(run_id))
-        if workspace_id is None:
+        found = await self._sweeps.workspace_of_run(run_id)
+        if found is None:
             raise _gone(run_id)
-        found: UUID = workspace_id
         self._workspaces.put(run_id, found)
         return found
 
@@ -146,7 +148,8 @@ def _gone(run_id: UUID) -> RunGone:
 def _packed(payload: Payload) -> tuple[str, bytes]:
     """The value's name and its bytes as they are kept."""
     data = payload.SerializeToString(deterministic=True)
-    return hashlib.sha256(data).hexdigest(), zlib.compress(data, _COMPRESSION)
+    is_packed = payload.metadata.get("encoding") in (COMPRESSED, ENCRYPTED)
+    return hashlib.sha256(data).hexdigest(), zlib.compress(data, 0 if is_packed else _COMPRESSION)
 
 
 def _unpacked(data: bytes) -> Payload:

@@ -19,12 +19,13 @@ from app.definition.model import Definition
 from app.definition.parse import digest, parse
 from app.definition.problems import DefinitionInvalid, Problem
 from app.json import Json
-from app.services import editing, plans, queues, scheduling, subscribing
+from app.services import audit, editing, plans, queues, scheduling, subscribing
+from app.services.audit_facts import of_workflow
 from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, whole_number
 from app.services.platform import Platform
 from app.services.subworkflows import check_runs, circles, decide_alone
-from app.store import connections, subscriptions, workflows
+from app.store import connections, subscriptions, variables, workflows
 from app.store import versions as version_rows
 
 
@@ -80,7 +81,12 @@ async def publish(
     """
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
+        before = {**of_workflow(workflow), "version": workflow.latest_version, "digest": None}
         made = await publish_draft(session, workflow, comment=comment, activate=activate, published_by=published_by)
+        after = {**of_workflow(workflow), "version": workflow.latest_version, "digest": None}
+        if before["version"] != after["version"]:
+            after["digest"] = made.digest
+        await audit.note(session, "workflow.publish", workflow_id, workflow.name, before=before, after=after)
     if activate:
         await scheduling.sync_workflow(platform, workspace_id, workflow_id)
         await queues.wake(platform, workspace_id, workflow_id)
@@ -138,9 +144,13 @@ async def activate(platform: Platform, workspace_id: UUID, workflow_id: UUID) ->
         await decide_alone(session, workspace_id, definition)
         if errors := await circles(session, workspace_id, definition, workflow):
             raise editing.invalid_definition(errors)
+        before = of_workflow(workflow)
         await plans.allow_active(session, plan, workflow, definition)
         if await _run_version(session, workflow, latest):
             editing.touch(workflow)
+        await audit.note(
+            session, "workflow.activate", workflow_id, workflow.name, before=before, after=of_workflow(workflow)
+        )
     await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     await queues.wake(platform, workspace_id, workflow_id)
     return workflow
@@ -156,7 +166,11 @@ async def pause(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> Wo
                 "workflow_not_active",
                 f'The workflow "{workflow.name}" has the status {workflow.status}; only an active one can be paused.',
             )
+        before = of_workflow(workflow)
         await _rest(session, workflow, "paused")
+        await audit.note(
+            session, "workflow.pause", workflow_id, workflow.name, before=before, after=of_workflow(workflow)
+        )
     await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     return workflow
 
@@ -165,7 +179,11 @@ async def archive(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> 
     """Put the workflow away, from every status; runs under way go on, and `activate` brings it back."""
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
+        before = of_workflow(workflow)
         await _rest(session, workflow, "archived")
+        await audit.note(
+            session, "workflow.archive", workflow_id, workflow.name, before=before, after=of_workflow(workflow)
+        )
     await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     return workflow
 
@@ -194,7 +212,10 @@ async def restore(platform: Platform, workspace_id: UUID, workflow_id: UUID, num
         workflow = await editing.locked(session, workspace_id, workflow_id)
         wanted = await _version(session, workflow, number)
         editing.require_changeable(workflow, await editing.settings(session, workspace_id))
+        before = of_workflow(workflow)
         editing.put_draft(workflow, wanted.definition)
+        after = {**of_workflow(workflow), "version": number}
+        await audit.note(session, "workflow.restore", workflow_id, workflow.name, before=before, after=after)
         return workflow
 
 
@@ -203,7 +224,10 @@ async def _problems(
 ) -> list[Problem]:
     rules = await editing.settings(session, workspace_id)
     kinds = await connections.kinds(session, workspace_id)
-    problems = check(definition, actions=LOOKUP, connections=kinds, events=EVENTS, max_steps=rules.max_steps)
+    known = await variables.kinds(session, workspace_id)
+    problems = check(
+        definition, actions=LOOKUP, connections=kinds, events=EVENTS, variables=known, max_steps=rules.max_steps
+    )
     return problems if own is None else [*problems, *await check_runs(session, workspace_id, definition, own)]
 
 

@@ -1,8 +1,9 @@
 """Deleting what is older than it is kept: runs that ended, with all that hangs on them, events, deliveries, senders to
-forms.
+forms, and the audit log.
 
-How long that is: the workspace's setting `retention_days`, else HOLDFAST_RETENTION_DAYS; 0 is for ever. Bounded, and
-safe to stop anywhere: a run loses its steps before its row, so that what is left of it is found again.
+How long that is: the workspace's setting `retention_days`, else HOLDFAST_RETENTION_DAYS; 0 is for ever. How long the
+audit log is kept no workspace says (HOLDFAST_AUDIT_RETENTION_DAYS). Bounded, and safe to stop anywhere: a run loses its
+steps before its row, so that what is left of it is found again.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from uuid import UUID
 
 from app.db.engine import Statement
 from app.services.platform import Platform
+from app.store import audit
 from app.store import purge as store
 
 RUNS_TOGETHER = 100
@@ -38,6 +40,7 @@ async def purge(platform: Platform, workspace_id: UUID) -> Purged:
         await work.delete_events()
         await work.delete_senders()
         await work.delete_deliveries()
+        await work.delete_audit_log(platform.settings.audit_retention_days)
     except _Enough:
         return Purged(work.runs, work.events, more=True, deliveries=work.deliveries)
     return Purged(work.runs, work.events, more=False, deliveries=work.deliveries)
@@ -77,6 +80,11 @@ class _Purge:
     async def delete_deliveries(self) -> None:
         while gone := await self._do(self._statements.delete_deliveries(ROWS_TOGETHER)):
             self.deliveries += len(gone)
+
+    async def delete_audit_log(self, days: int) -> None:
+        # The database deletes nothing that is younger, whoever asks.
+        while days and (await self._do(audit.purge(days, ROWS_TOGETHER)))[0][0]:
+            pass
 
     async def _do(self, statement: Statement) -> list[tuple[Any, ...]]:
         if self._left == 0:

@@ -25,7 +25,8 @@ from app.json import Json, JsonObject
 from app.security import webhook_tokens
 from app.security.client_addresses import may_deliver
 from app.security.webhook_signatures import Signed, refusal
-from app.services import answering, dispatching, events, runs, subscribing, webhook_facts
+from app.services import answering, audit, dispatching, events, runs, standing, subscribing, webhook_facts
+from app.services.audit import Made
 from app.services.errors import Conflict, ServiceError, TooLarge, Unavailable
 from app.services.handing_over import Key
 from app.services.platform import Platform
@@ -144,7 +145,11 @@ async def accept(
         "time": datetime.now(UTC),
         "extensions": {name: event[name] for name in ("webhookid", "deliveryid")},
     }
-    kept = await platform.deliveries.take(delivery, row, Guard(hook.revision, hook.version))
+    noted = None
+    if replay_of is not None:
+        told, made = {"new_delivery_id": str(delivery.id)}, Made("delivery", str(delivery.id))
+        noted = audit.statement("delivery.replay", replay_of, hook.workflow_name, after=told, made=made)
+    kept = await platform.deliveries.take(delivery, row, Guard(hook.revision, hook.version), noted=noted)
     if kept is None:
         return None
     return Received(
@@ -209,6 +214,7 @@ async def _judged(
 ) -> tuple[Hook, T]:
     """What the judge makes of the request. Whoever refuses on the strength of a memory looks again first."""
     hook, remembered = await webhook_facts.remembered(platform, token)
+    await standing.require_open(platform, hook.workspace_id)
     try:
         try:
             return hook, judge(hook, arrived)

@@ -131,6 +131,11 @@ async def check(platform: Platform, workspace_id: UUID) -> tuple[int, int]:
     return len(rows), await reconcile(platform, workspace_id, [id_ for (id_,) in rows])
 
 
+async def fail(platform: Platform, workspace_id: UUID, run_id: UUID, type: ErrorType, message: str) -> None:
+    """The run is over in Temporal, and its row says that it failed so; one that has ended stays as it is."""
+    await _end(platform, workspace_id, run_id, Ending("failed", _error(type, message)))
+
+
 async def _still_open(platform: Platform, executions: Sequence[WorkflowExecution]) -> dict[str, list[str]]:
     """The runs of these executions, by workspace, whose rows are open. Other installations' are nobody's here."""
     by_workspace: defaultdict[UUID, set[UUID]] = defaultdict(set)
@@ -151,7 +156,8 @@ async def _end(platform: Platform, workspace_id: UUID, run_id: UUID, ending: End
         workspace_id, run_id, status=ending.status, error=ending.error, output=ending.output, at=ending.at
     )
     rows, _ = await platform.database.run(workspace_id, statement, children_store.orphan(workspace_id, run_id))
-    for workflow_id, key in rows:
+    for workflow_id, key, seconds in rows:
+        platform.observing.metrics.run_ended(ending.status, seconds)
         await queues.release(platform, workspace_id, workflow_id, key)
         await children.after_end(platform, workspace_id, run_id)
     return bool(rows)

@@ -150,11 +150,13 @@ async def record_failed_attempt(
 async def record_batch(platform: Platform, batch: RecordBatch) -> None:
     """Write what the batch holds (steps, failed attempts, the run's state, its journal), let go the rows it drops and
     close the waits that are over, in one transaction. What waits for the place of a run that ended begins then."""
-    statements = _batch(batch)
+    statements, report = _batch(batch)
     if batch.run.status not in ENDED:
         await _write(platform, batch, *statements)
         return
     written = await _write(platform, batch, *statements, _records(batch).over())
+    for (seconds,) in written[report] if written is not None else ():
+        platform.observing.metrics.run_ended(batch.run.status, seconds)
     platform.news.tell(UUID(batch.run_id))
     for workflow_id, key, waiting in written[-1] if written is not None else ():
         await queues.release(platform, UUID(batch.workspace_id), workflow_id, key)
@@ -183,7 +185,7 @@ async def open_wait(platform: Platform, wait: OpenWait) -> OpenedWait:
     )
     # Its own earlier generation may have just ended; nothing else may close what is opened here.
     before = replace(wait.batch, closed_waits=[path for path in wait.batch.closed_waits if path != wait.path])
-    written = await _write(platform, wait.batch, registration, *_batch(before))
+    written = await _write(platform, wait.batch, registration, *_batch(before)[0])
     if written is None:
         return OpenedWait(since=_text(datetime.now(UTC)))
     ((since,),) = written[0]
@@ -216,7 +218,7 @@ async def open_approval(platform: Platform, asked: OpenApproval) -> OpenedApprov
         form=asked.form,
         until=_moment(asked.until),
     )
-    await _write(platform, asked.batch, *_batch(asked.batch), registration)
+    await _write(platform, asked.batch, *_batch(asked.batch)[0], registration)
     return OpenedApproval(id=str(id), links=approval_links.marks(platform.settings, workspace_id, id, asked.approvers))
 
 
@@ -252,7 +254,8 @@ def _let_go(source: ActionCall | RecordBatch) -> None:
     _log.warning("records of run %s are let go: there is no such run", source.run_id)
 
 
-def _batch(batch: RecordBatch) -> list[Statement]:
+def _batch(batch: RecordBatch) -> tuple[list[Statement], int]:
+    """The statements, and which of them is the run's report."""
     records, run = _records(batch), batch.run
     statements: list[Statement] = []
     if batch.steps:
@@ -265,6 +268,7 @@ def _batch(batch: RecordBatch) -> list[Statement]:
     if batch.journal is not None:
         statements.append(records.keep_journal(as_plain(batch.journal)))
     # Last, since nothing else is taken from a run that has ended.
+    report = len(statements)
     statements.append(
         records.report(
             status=run.status,
@@ -287,7 +291,7 @@ def _batch(batch: RecordBatch) -> list[Statement]:
             statements.append(children.orphan(UUID(batch.workspace_id), UUID(batch.run_id)))
     elif batch.closed_waits:
         statements.append(records.close_waits(batch.closed_waits))
-    return statements
+    return statements, report
 
 
 def _key(wait: OpenWait) -> EventKey | None:

@@ -17,6 +17,7 @@ from app.db.models import Run
 from app.definition.durations import format_moment
 from app.definition.parse import parse
 from app.json import JsonObject
+from app.services import audit
 from app.services.anew import Original, add_run, claim, request_digest
 from app.services.errors import Conflict, Unavailable
 from app.services.launching import TEMPORAL_ERRORS, handle_of
@@ -87,6 +88,8 @@ async def redrive(
         await journals.seed(session, workspace_id, run.id, made.journal)
         await journals.take_over(session, workspace_id, run_id, run.id, finished=made.finished, done=made.done)
         await journals.add_steps(session, workspace_id, run.id, made.unwritten)
+        after = {"new_run_id": str(run.id), "from_step": made.from_step, "version": run.version}
+        await audit.note(session, "run.redrive", run_id, run.workflow_name, after=after)
     return await begin(
         platform, run, version=original.version, workspace_name=original.workspace_name, journal=made.journal
     )

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from app.db.models import Run
+from app.services import audit
 from app.services.anew import add_run, claim, request_digest
 from app.services.platform import Platform
 from app.services.queues import begin
@@ -21,4 +22,5 @@ async def retry(platform: Platform, workspace_id: UUID, run_id: UUID, *, idempot
         if existing is not None:
             return existing
         run = await add_run(session, original, (idempotency_key, digest))
+        await audit.note(session, "run.retry", run_id, run.workflow_name, after={"new_run_id": str(run.id)})
     return await begin(platform, run, version=original.version, workspace_name=original.workspace_name)

@@ -10,7 +10,7 @@ from temporalio.client import WorkflowFailureError
 
 from app.db.models import Run
 from app.json import Json, JsonObject
-from app.services import queues
+from app.services import audit, queues
 from app.services.errors import Conflict, NotFound, Unavailable
 from app.services.launching import TEMPORAL_ERRORS, handle_of, has_ended, launch, start_pending
 from app.services.live import StepView, timeline_of, with_timeline
@@ -91,9 +91,10 @@ async def cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> Run:
     run = await get(platform, workspace_id, run_id, live=False)
     if has_ended(run):
         raise Conflict("run_finished", f"Run {run_id} has ended already ({run.status}); there is nothing to cancel.")
-    cancelled = await request_cancel(platform, run)
+    cancelled = await request_cancel(platform, run, by_hand=True)
     if cancelled is not None:
         return cancelled
+    await audit.note_done(platform.database, workspace_id, "run.cancel", run_id, run.workflow_name, before=_status(run))
     run = await wait_for_end(platform, run, CANCEL_SECONDS)
     if has_ended(run) or await is_under_way(platform, run_id):
         return run
@@ -107,8 +108,9 @@ async def cancel(platform: Platform, workspace_id: UUID, run_id: UUID) -> Run:
     return lost or await get(platform, workspace_id, run_id, live=False)
 
 
-async def request_cancel(platform: Platform, run: Run) -> Run | None:
+async def request_cancel(platform: Platform, run: Run, *, by_hand: bool = False) -> Run | None:
     """Have the run cancelled without waiting for it; the row of one that had not begun, which is cancelled at once.
+    `by_hand`: it is this very run that whoever asks wants cancelled.
 
     Raises `Unavailable` while Temporal cannot be reached. A run Temporal does not have is left as it is.
     """
@@ -118,6 +120,8 @@ async def request_cancel(platform: Platform, run: Run) -> Run | None:
                 session, run.workspace_id, run.id, status="cancelled", error=_cancelled("before it began"),
                 only_from=["pending"],
             )  # fmt: skip
+            if cancelled is not None and by_hand:
+                await audit.note(session, "run.cancel", run.id, run.workflow_name, before=_status(run))
         if cancelled is not None:
             await _ask_temporal_to_cancel(platform, run.id, must=False)
             await queues.release(platform, run.workspace_id, run.workflow_id, run.concurrency_key)
@@ -141,6 +145,8 @@ async def cancel_queued(platform: Platform, workspace_id: UUID, run_ids: Sequenc
             found = await limits.end_queued(
                 session, workspace_id, workflow_id, run_ids, error=_cancelled("before it began")
             )
+            for run in found:
+                await audit.note(session, "run.cancel", run.id, run.workflow_name, before={"status": "pending"})
         ended += [run.id for run in found]
         for key in dict.fromkeys(run.concurrency_key for run in found):
             await queues.release(platform, workspace_id, workflow_id, key)
@@ -201,6 +207,10 @@ async def _ask_temporal_to_cancel(platform: Platform, run_id: UUID, *, must: boo
 
 def _read_step_place(key: Json) -> tuple[int, str]:
     return whole_number(key[0], bits=64), plain_text(key[1])
+
+
+def _status(run: Run) -> JsonObject:
+    return {"status": run.status}
 
 
 def _cancelled(how: str) -> JsonObject:

@@ -15,7 +15,7 @@ from app.definition.durations import format_moment
 from app.definition.timetable import Timetable, near_change
 from app.json import JsonObject
 from app.services import runs, scheduling
-from app.services.errors import Conflict, Invalid, NotFound, TooLarge, TooMany
+from app.services.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, TooMany
 from app.services.launching import TEMPORAL_ERRORS, has_ended
 from app.services.platform import Platform
 from app.services.starting import BySchedule
@@ -117,7 +117,7 @@ async def _start(platform: Platform, row: Schedule, table: Timetable, moment: da
             trigger_type="schedule",
             schedule=BySchedule(row.id, waiting),
         )
-    except (Conflict, NotFound) as refusal:
+    except (Conflict, Forbidden, NotFound) as refusal:
         return BegunScheduled(skipped=refusal.detail)
     except (Invalid, TooLarge, TooMany) as refusal:
         await _note_refusal(platform, row, moment, refusal.detail)

@@ -25,7 +25,8 @@ from app.definition.problems import DefinitionInvalid
 from app.definition.timetable import Timetable, timetable
 from app.definition.triggers import ScheduleTrigger
 from app.json import JsonObject
-from app.services import editing, scheduling
+from app.services import audit, editing, scheduling
+from app.services.audit_facts import of_schedule
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
 from app.services.launching import TEMPORAL_ERRORS
 from app.services.paging import Page, decode_cursor, page_of
@@ -162,6 +163,9 @@ async def trigger_now(
         if policy == "allow_all":
             pause = min(left, random.uniform(1, 2) * FIRST_SECONDS)  # noqa: S311 - it hides nothing
         run, left = await _run_of(platform, row, moment, pause), left - pause
+    after = {"moment": format_moment(moment), "overlap": policy, "run_id": None if run is None else str(run.id)}
+    name = row.workflow_name
+    await audit.note_done(platform.database, workspace_id, "schedule.trigger", schedule_id, name, after=after)
     return Triggered(row, moment, run)
 
 
@@ -181,6 +185,10 @@ async def backfill(
     await _in_step(platform, workspace_id, schedule_id)
     behind = next(table.after(moments[-1]), moments[-1] + timedelta(minutes=1))
     await _ask(run_schedules.backfill(await _client(platform), str(schedule_id), moments[0], behind, overlap))
+    period = {"from": format_moment(moments[0]), "to": format_moment(moments[-1])}
+    after = {**period, "moments": len(moments), "overlap": overlap}
+    name = row.workflow_name
+    await audit.note_done(platform.database, workspace_id, "schedule.backfill", schedule_id, name, after=after)
     return len(moments)
 
 
@@ -191,10 +199,14 @@ async def pause(
     `NotFound`."""
     async with platform.database.transaction(workspace_id) as session:
         row = _there(await store.find(session, workspace_id, schedule_id, lock=True), schedule_id)
+        before = of_schedule(row)
         if row.status != "paused" or row.paused_by is None:
             row.paused_at = datetime.now(UTC)
         row.status, row.paused_by, row.paused_reason = "paused", by, reason
         scheduling.touch(row)
+        await audit.note(
+            session, "schedule.pause", schedule_id, row.workflow_name, before=before, after=of_schedule(row)
+        )
     await _sync(platform, workspace_id, schedule_id)
     return await get(platform, workspace_id, schedule_id)
 
@@ -205,10 +217,14 @@ async def resume(platform: Platform, workspace_id: UUID, schedule_id: UUID) -> S
     async with platform.database.transaction(workspace_id) as session:
         row = _there(await store.find(session, workspace_id, schedule_id, lock=True), schedule_id)
         _require_active(row)
+        before = of_schedule(row)
         if row.status == "paused":
             row.status, row.paused_by, row.paused_reason, row.paused_at = "active", None, None, None
         row.consecutive_failures = 0
         scheduling.touch(row)
+        await audit.note(
+            session, "schedule.resume", schedule_id, row.workflow_name, before=before, after=of_schedule(row)
+        )
     await _sync(platform, workspace_id, schedule_id, resume=True)
     return await get(platform, workspace_id, schedule_id)
 

@@ -12,10 +12,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from app.db.engine import Statement, execute
 from app.db.models import Run, Version, Workflow
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
-from app.services import admission, queues
+from app.services import admission, audit, queues, standing
+from app.services.audit import Made
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError, TooLarge
 from app.services.input_schema import check_input
 from app.services.parents import Parent, depths_below
@@ -94,10 +96,13 @@ async def start(
     should the run not end at once.
 
     Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
-    unknown variables, `invalid_limit_key`), `TooLarge`, `TooMany` and `Forbidden` (`plan_limit_reached`); of a
+    unknown variables, `invalid_limit_key`), `TooLarge`, `TooMany` and `Forbidden` (`workspace_suspended`,
+    `plan_limit_reached`); of a
     conversation also `ConversationUnderWay`, of a parent `Conflict` (`parent_ended`, `runs_nested_too_deep`).
     """
     _check_size(platform, input)
+    if parent is None:
+        await standing.require_open(platform, workspace_id)
     asked = idempotency_key is not None and event is None and parent is None and schedule is None
     request = _Request(
         workspace_id=workspace_id,
@@ -140,9 +145,9 @@ async def _add_as_before(platform: Platform, request: _Request, active: Active) 
         _check_whole(active.facts, run)
     except ServiceError:
         return None
-    (written,) = await platform.database.run(
-        request.workspace_id, starting.add(run, workspace_name=active.workspace_name)
-    )
+    statements = [starting.add(run, workspace_name=active.workspace_name)]
+    noted = _noted(request, run, Made("run", str(run.id)))
+    written, *_ = await platform.database.run(request.workspace_id, *statements, *([noted] if noted else []))
     if not written:
         return None
     run.created_at, run.updated_at = written[0]
@@ -176,6 +181,8 @@ async def _add(session: AsyncSession, request: _Request) -> Started | tuple[Run,
     noting = request.event is not None or request.schedule is not None
     added = await admission.add(session, run, limits, workspace_name=workspace_name, noting=noting)
     if added is run:
+        if (noted := _noted(request, run)) is not None:
+            await execute(session, noted)
         return run, active
     if added is not None:
         return Started(added, created=False)
@@ -183,6 +190,17 @@ async def _add(session: AsyncSession, request: _Request) -> Started | tuple[Run,
     existing = await store.with_key(session, workspace_id, workflow_id, key)
     assert existing is not None, "runs are not deleted"
     return Started(_same_request(existing, request.digest), created=False)
+
+
+def _noted(request: _Request, run: Run, made: Made | None = None) -> Statement | None:
+    """The audit log's entry of a run that somebody starts by hand. What else starts runs is told of by events,
+    schedules and runs themselves."""
+    if request.event is not None or request.parent is not None or request.schedule is not None:
+        return None
+    after: JsonObject = {"workflow_id": str(run.workflow_id), "version": run.version}
+    if run.idempotency_key is not None:
+        after["idempotency_key"] = run.idempotency_key
+    return audit.statement("run.start", run.id, run.workflow_name, after=after, made=made)
 
 
 async def _claim(session: AsyncSession, workspace_id: UUID, workflow_id: UUID, contact: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -26,7 +27,7 @@ class Together(Generic[K, T, R]):
             self._waiting[key].append((item, answer))
         else:
             self._waiting[key] = [(item, answer)]
-            task = asyncio.create_task(self._send_all(key))
+            task = asyncio.create_task(self._send_all(key), context=Context())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await answer

@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 
 from app.services import (
     children,
+    deleting,
     events,
     launching,
     purging,
@@ -21,7 +22,6 @@ from app.services import (
     reconciling,
     scheduled,
     scheduling,
-    workspaces,
 )
 from app.services.errors import ServiceError, Unavailable
 from app.services.platform import Platform
@@ -37,6 +37,8 @@ DUTY_SECONDS = 60.0
 _LOOKED_FOR = (
     Duty.EVENTS, Duty.STARTS, Duty.CHILDREN, Duty.SCHEDULES, Duty.CHECKS, Duty.PURGE, Duty.MESSAGES,
 )  # fmt: skip
+_STARTING = (Duty.EVENTS, Duty.STARTS, Duty.MESSAGES)
+"""What begins something new, and rests while a workspace is suspended."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,18 +46,22 @@ _log = logging.getLogger(__name__)
 async def look(platform: Platform, asked: Look) -> Found:
     """Which of the next workspaces need something, and what. Raises `Unavailable` without a database."""
     after = None if asked.after is None else UUID(asked.after)
-    ids = await workspaces.ids_after(platform, after, asked.limit)
+    there = await platform.sweeps.states_after(after, asked.limit)
     gate = asyncio.Semaphore(LOOKS_AT_ONCE)
 
-    async def one(workspace_id: UUID) -> list[Duty]:
+    async def one(workspace_id: UUID, state: str) -> list[Duty]:
+        if state == "deleting":
+            return [Duty.DELETION]
         async with gate:
-            return await _needs(platform, workspace_id)
+            needed = await _needs(platform, workspace_id)
+        return needed if state == "active" else [duty for duty in needed if duty not in _STARTING]
 
     work: dict[str, list[str]] = {}
-    for workspace_id, duties in zip(ids, await asyncio.gather(*map(one, ids)), strict=True):
+    found = await asyncio.gather(*(one(*each) for each in there))
+    for (workspace_id, _), duties in zip(there, found, strict=True):
         for duty in duties:
             work.setdefault(duty.value, []).append(str(workspace_id))
-    return Found(workspaces=len(ids), work=work, last=str(ids[-1]) if len(ids) == asked.limit else None)
+    return Found(workspaces=len(there), work=work, last=str(there[-1][0]) if len(there) == asked.limit else None)
 
 
 async def tend(platform: Platform, duty: Duty, workspace_ids: Sequence[str]) -> UpkeepReport:
@@ -105,6 +111,7 @@ async def _needs(platform: Platform, workspace_id: UUID) -> list[Duty]:
         untold_for=scheduled.UNTOLD_FOR,
         untold_again_after=scheduled.AGAIN_AFTER,
         retention_days=platform.settings.retention_days,
+        audit_retention_days=platform.settings.audit_retention_days,
     )
     ((needs,),) = await platform.database.run(workspace_id, statement)
     return [duty for duty, needed in zip(_LOOKED_FOR, needs, strict=True) if needed]
@@ -148,6 +155,12 @@ async def _purge(platform: Platform, workspace_id: UUID) -> UpkeepReport:
     )
 
 
+async def _delete(platform: Platform, workspace_id: UUID) -> UpkeepReport:
+    # What is left is no reason to go round again at once: Temporal needs a moment to forget.
+    gone = await deleting.go_on(platform, workspace_id)
+    return UpkeepReport(workspaces_deleted=int(gone))
+
+
 _DUTIES: Mapping[Duty, Callable[[Platform, UUID], Awaitable[UpkeepReport]]] = {
     Duty.EVENTS: _dispatch_events,
     Duty.STARTS: _start_runs,
@@ -155,6 +168,7 @@ _DUTIES: Mapping[Duty, Callable[[Platform, UUID], Awaitable[UpkeepReport]]] = {
     Duty.SCHEDULES: _tend_schedules,
     Duty.CHECKS: _check_runs,
     Duty.PURGE: _purge,
+    Duty.DELETION: _delete,
 }
 """Those done here; messages are fetched by `activities.messages`."""
 

@@ -24,7 +24,8 @@ from app.definition.triggers import WebhookTrigger
 from app.json import JsonObject
 from app.security import webhook_tokens
 from app.security.credentials import CredentialsError, NoEncryptionKey
-from app.services import editing, plans
+from app.services import audit, editing, plans
+from app.services.audit_facts import of_webhook
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
 from app.services.paging import Page, decode_cursor, page_of
 from app.services.platform import Platform
@@ -101,6 +102,7 @@ async def create(platform: Platform, workspace_id: UUID, workflow_id: UUID, give
         )
         row.secrets = _sealed(platform, row, {"token": token, "secret": secret})
         session.add(row)
+        await audit.note(session, "webhook.create", row.id, _told(row, workflow), after=of_webhook(row))
     return View(webhook=row, workflow=workflow, trigger=trigger, token=token, secret=secret)
 
 
@@ -131,6 +133,7 @@ async def update(platform: Platform, workspace_id: UUID, webhook_id: UUID, chang
     """Change the `name`, or whether it is `enabled`. Raises `NotFound`, `Invalid`."""
     async with platform.database.transaction(workspace_id) as session:
         row = _there(await store.locked(session, workspace_id, webhook_id))
+        before = of_webhook(row)
         if changes.get("name") is not None:
             row.name = validated(_New, {"name": changes["name"]}, code="invalid_webhook", subject="the webhook").name
         if changes.get("enabled") is not None:
@@ -138,6 +141,8 @@ async def update(platform: Platform, workspace_id: UUID, webhook_id: UUID, chang
         _touch(row)
         await session.flush()
         view = await _found(platform, session, workspace_id, webhook_id)
+        name = _told(row, view.workflow)
+        await audit.note(session, "webhook.update", webhook_id, name, before=before, after=of_webhook(row))
     platform.hooks.forget(row.token_hash)
     return view
 
@@ -164,6 +169,8 @@ async def rotate(platform: Platform, workspace_id: UUID, webhook_id: UUID, given
         _touch(row)
         await session.flush()
         view = await _found(platform, session, workspace_id, webhook_id)
+        after = {"previous_secret_until": row.previous_until.isoformat()}
+        await audit.note(session, "webhook.rotate", webhook_id, _told(row, view.workflow), after=after)
     platform.hooks.forget(row.token_hash)
     return View(webhook=view.webhook, workflow=view.workflow, trigger=view.trigger, token=view.token, secret=secret)
 
@@ -172,15 +179,26 @@ async def delete(platform: Platform, workspace_id: UUID, webhook_id: UUID) -> No
     """Delete it with the log of its deliveries; what they started stays. Raises `NotFound`."""
     async with platform.database.transaction(workspace_id) as session:
         row = _there(await store.locked(session, workspace_id, webhook_id))
+        workflow, before = (await _found(platform, session, workspace_id, webhook_id)).workflow, of_webhook(row)
         row.enabled = False
         _touch(row)
+        await audit.note(
+            session, "webhook.update", webhook_id, _told(row, workflow), before=before, after=of_webhook(row)
+        )
     platform.hooks.forget(row.token_hash)
     # A log of very many is not deleted in one statement.
     some = deliveries.delete_of(workspace_id, webhook_id, DELETED_TOGETHER)
     while (await platform.database.run(workspace_id, some))[0]:
         pass
     async with platform.database.transaction(workspace_id) as session:
-        await session.delete(_there(await store.locked(session, workspace_id, webhook_id)))
+        row = _there(await store.locked(session, workspace_id, webhook_id))
+        await session.delete(row)
+        await audit.note(session, "webhook.delete", webhook_id, _told(row, workflow), before=of_webhook(row))
+
+
+def _told(row: Webhook, workflow: Workflow) -> str:
+    """How the audit log calls it: by its name, else by its workflow's."""
+    return row.name or workflow.name
 
 
 def _touch(row: Webhook) -> None:

@@ -18,7 +18,8 @@ from app.db.models import Version, Workflow
 from app.definition import dialects
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
-from app.services import editing, plans, scheduling
+from app.services import audit, editing, plans, scheduling
+from app.services.audit_facts import of_workflow
 from app.services.errors import Conflict, Invalid
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -104,6 +105,7 @@ async def create(
     async with platform.database.transaction(workspace_id) as session:
         await plans.allow_workflow(session, workspace_id)
         await _add(session, workflow)
+        await audit.note(session, "workflow.create", workflow.id, workflow.name, after=of_workflow(workflow))
     return workflow
 
 
@@ -158,6 +160,7 @@ async def update(
     async with platform.database.transaction(workspace_id) as session:
         workflow = await editing.locked(session, workspace_id, workflow_id)
         editing.require_revision(workflow, if_match)
+        before = of_workflow(workflow)
         if "definition" in changes:
             editing.require_changeable(workflow, await editing.settings(session, workspace_id))
             workflow.draft = editing.canonical(fields.definition)
@@ -168,6 +171,9 @@ async def update(
         await _flush(session, workflow)
         if "name" in changes:
             await schedules.rename(session, workspace_id, workflow_id, workflow.name)
+        await audit.note(
+            session, "workflow.update", workflow_id, workflow.name, before=before, after=of_workflow(workflow)
+        )
     if "name" in changes:
         await scheduling.sync_workflow(platform, workspace_id, workflow_id)
     return workflow
@@ -187,6 +193,7 @@ async def delete(platform: Platform, workspace_id: UUID, workflow_id: UUID) -> N
             )
         await scheduling.retire(session, workflow)
         await session.delete(workflow)
+        await audit.note(session, "workflow.delete", workflow_id, workflow.name, before=of_workflow(workflow))
     await scheduling.sync_workflow(platform, workspace_id, workflow_id)
 
 
@@ -209,6 +216,8 @@ async def duplicate(platform: Platform, workspace_id: UUID, workflow_id: UUID) -
             draft=source.draft,
         )
         await _add(session, copy)
+        copied = {"from": str(workflow_id), **of_workflow(copy)}
+        await audit.note(session, "workflow.duplicate", copy.id, copy.name, after=copied)
     return copy
 
 
@@ -242,6 +251,7 @@ async def apply(
     async with platform.database.transaction(workspace_id) as session:
         workflow, created = await _by_name(session, workspace_id, name)
         before = (workflow.status, workflow.revision, workflow.active_version, workflow.latest_version)
+        facts = None if created else of_workflow(workflow)
         if workflow.draft != canonical or workflow.name != name:
             workflow.name = name
             workflow.description = canonical.get("description", workflow.description)
@@ -254,6 +264,10 @@ async def apply(
         except Invalid as error:
             with editing.told_where_written(dialects.read(document)):
                 raise error
+        applied = {**of_workflow(workflow), "version": published.number}
+        if facts is not None:
+            facts["version"] = before[-1]
+        await audit.note(session, "workflow.apply", workflow.id, workflow.name, before=facts, after=applied)
     await scheduling.sync_workflow(platform, workspace_id, workflow.id)
     after = (workflow.status, workflow.revision, workflow.active_version, workflow.latest_version)
     return workflow, published, created, created or before != after

@@ -1,6 +1,6 @@
 """Workspaces, their settings and their API keys: making them, and telling whose key a request carries."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,9 +9,12 @@ from uuid_utils.compat import uuid7
 from app.db.models import ApiKey, Workspace
 from app.json import JsonObject
 from app.security import api_keys as key_text
+from app.security.egress_hosts import EgressSettings
 from app.security.permissions import Role
+from app.services import audit, members
 from app.services.actors import Actor
 from app.services.errors import Invalid, NotFound, Unauthenticated
+from app.services.members import FirstAdmin
 from app.services.platform import Platform
 from app.services.validation import validated
 from app.settings import MAX_RETENTION_DAYS
@@ -19,8 +22,6 @@ from app.store import api_keys, workspaces
 
 FIRST_KEY_NAME = "first key"
 MAX_NAME_LENGTH = 200
-_NONE = UUID(int=0)
-"""A workspace nobody has: its transactions see no row."""
 
 
 class WorkspaceSettings(BaseModel):
@@ -35,35 +36,34 @@ class WorkspaceSettings(BaseModel):
     retention_days: int | None = Field(
         None, ge=0, le=MAX_RETENTION_DAYS, description="Days that ended runs and events are kept; 0 = for ever."
     )
+    egress: EgressSettings = Field(EgressSettings(), description="Where actions may call.")
 
 
-async def create_workspace(platform: Platform, name: str) -> tuple[Workspace, str]:
-    """A new workspace and its first API key, which is shown here and never again."""
-    workspace = Workspace(workspace_id=uuid7(), name=_name(name, "workspace"), settings={})
+async def create_workspace(
+    platform: Platform, name: str, *, admin: FirstAdmin | None = None, by: str | None = None
+) -> tuple[Workspace, str]:
+    """A new workspace with its first member, if one is named, and its first API key, which is shown here and never
+    again. Raises `Invalid` (`invalid_name`, `invalid_subject`)."""
+    workspace = Workspace(workspace_id=uuid7(), name=name_of(name, "workspace"), settings={})
     row, key = _new_key(workspace.workspace_id, FIRST_KEY_NAME)
+    row.created_by = by
+    member = None if admin is None else members.first(workspace.workspace_id, admin, by)
     async with platform.database.transaction(workspace.workspace_id) as session:
-        session.add_all([workspace, row])
+        session.add(workspace)
+        # What hangs on it can only be written after it.
+        await session.flush()
+        session.add_all([row] if member is None else [row, member])
     return workspace, key
-
-
-async def ids(platform: Platform) -> list[UUID]:
-    """All workspaces there are: for the platform's own jobs, never for what a caller is answered."""
-    async with platform.database.transaction(_NONE) as session:
-        return await workspaces.all_ids(session)
-
-
-async def ids_after(platform: Platform, after: UUID | None, limit: int) -> list[UUID]:
-    """The same a page at a time, in the order of the ids; None begins with the first."""
-    async with platform.database.transaction(_NONE) as session:
-        return await workspaces.ids_after(session, after, limit)
 
 
 async def create_api_key(platform: Platform, workspace_id: UUID, name: str) -> str:
     """A further key; the answer is the only time its text is seen. Raises `NotFound` for an unknown workspace."""
-    row, key = _new_key(workspace_id, _name(name, "key"))
+    row, key = _new_key(workspace_id, name_of(name, "key"))
     async with platform.database.transaction(workspace_id) as session:
         there(await workspaces.find(session, workspace_id))
         session.add(row)
+        after = {"name": row.name, "prefix": row.prefix, "role": row.role}
+        await audit.note(session, "api_key.create", row.id, row.name, after=after)
     return key
 
 
@@ -79,15 +79,17 @@ async def authenticate(platform: Platform, key: str) -> Actor:
     if presented is None:
         raise _wrong_key()
     known = platform.actors.get(presented.hash)
-    if known is not None and not _is_over(known):
+    if known is not None and not known.is_over:
         return known
+    if platform.refused.get(presented.hash):
+        raise _wrong_key()
     async with platform.database.transaction(presented.workspace_id) as session:
         for row in await api_keys.with_prefix(session, presented.prefix):
-            if key_text.matches(presented, row.hash):
+            if (actor := _whose(row, presented)) is not None:
                 await api_keys.note_use(session, row.workspace_id, row.id)
-                actor = _actor(row)
                 break
         else:
+            platform.refused.put(presented.hash, True)
             raise _wrong_key()
     platform.actors.put(presented.hash, actor)
     return actor
@@ -109,17 +111,16 @@ async def update_settings(platform: Platform, workspace_id: UUID, changes: JsonO
             code="invalid_settings",
             subject="the workspace's settings",
         )
-        workspace.settings = settings.model_dump()
-        return workspace
+        before, after = settings_of(workspace).model_dump(), settings.model_dump()
+        workspace.settings = after
+        await audit.note(session, "workspace.update", workspace_id, workspace.name, before=before, after=after)
+    platform.known_hosts.put(workspace_id, settings.egress.hosts())
+    return workspace
 
 
 def settings_of(workspace: Workspace) -> WorkspaceSettings:
     """The workspace's settings with the defaults of those it never set."""
     return WorkspaceSettings.model_validate(workspace.settings)
-
-
-def _is_over(actor: Actor) -> bool:
-    return actor.expires_at is not None and actor.expires_at <= datetime.now(UTC)
 
 
 def _new_key(workspace_id: UUID, name: str) -> tuple[ApiKey, str]:
@@ -129,18 +130,29 @@ def _new_key(workspace_id: UUID, name: str) -> tuple[ApiKey, str]:
     return ApiKey(workspace_id=workspace_id, id=uuid7(), name=name, prefix=parsed.prefix, hash=parsed.hash), key
 
 
-def _actor(row: ApiKey) -> Actor:
+def _whose(row: ApiKey, presented: key_text.ReadKey) -> Actor | None:
+    """Who asks with it, if it is the text of this key, or the one before a rotation and still good."""
+    if key_text.matches(presented, row.hash):
+        return _actor(row, row.expires_at)
+    if row.previous_hash is None or row.previous_until is None or not key_text.matches(presented, row.previous_hash):
+        return None
+    actor = _actor(row, min(row.previous_until, row.expires_at or row.previous_until))
+    return None if actor.is_over else actor
+
+
+def _actor(row: ApiKey, expires_at: datetime | None) -> Actor:
     return Actor(
         row.workspace_id,
         row.id,
         row.name,
         Role(row.role),
         None if row.scopes is None else frozenset(row.scopes),
-        expires_at=row.expires_at,
+        expires_at=expires_at,
     )
 
 
-def _name(name: str, what: str) -> str:
+def name_of(name: str, what: str) -> str:
+    """The name as it is kept. Raises `Invalid` (`invalid_name`)."""
     name = name.strip()
     if not name or len(name) > MAX_NAME_LENGTH:
         raise Invalid("invalid_name", f"a {what} needs a name of 1 to {MAX_NAME_LENGTH} characters")

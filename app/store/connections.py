@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Connection
 
 USE_NOTED_EVERY = timedelta(minutes=1)
+AWAITING = ("expired", "revoked")
+"""Statuses of connections that somebody has to authorize again."""
 
 
 async def find(
@@ -35,27 +38,54 @@ async def kinds(session: AsyncSession, workspace_id: UUID) -> dict[str, str]:
 
 
 async def list_(
-    session: AsyncSession, workspace_id: UUID, *, kind: str | None, after: str | None, limit: int
+    session: AsyncSession, workspace_id: UUID, *, kind: str | None, status: str | None, after: str | None, limit: int
 ) -> Sequence[Connection]:
     """Connections by name, after the one of this name."""
     statement = select(Connection).where(Connection.workspace_id == workspace_id)
     if kind is not None:
         statement = statement.where(Connection.kind == kind)
+    if status is not None:
+        statement = statement.where(Connection.status == status)
     if after is not None:
         statement = statement.where(Connection.name > after)
     return (await session.scalars(statement.order_by(Connection.name).limit(limit))).all()
 
 
-async def note_use(session: AsyncSession, workspace_id: UUID, name: str, *, status: str, error: str | None) -> None:
-    """Remember how its last use ended; the same again at most once a minute: its row must not become a hot spot."""
+async def note_use(session: AsyncSession, workspace_id: UUID, name: str, *, error: str | None) -> None:
+    """Remember how its last use ended; the same again at most once a minute: its row must not become a hot spot.
+
+    One that has to be authorized again stays so until a use ends well: failing for it says nothing new.
+    """
     worth_it = or_(
         Connection.last_used_at.is_(None),
         Connection.last_used_at < func.now() - USE_NOTED_EVERY,
         Connection.last_error.is_distinct_from(error),
     )
+    status = (
+        literal("active")
+        if error is None
+        else case((Connection.status.in_(AWAITING), Connection.status), else_="error")
+    )
     await session.execute(
         update(Connection)
         .where(Connection.workspace_id == workspace_id, Connection.name == name, worth_it)
-        .values(last_used_at=func.now(), last_error=error, status=status)
+        .values(last_used_at=func.now(), last_error=error, **_becoming(status))
         .execution_options(synchronize_session=False)
     )
+
+
+async def set_status(
+    session: AsyncSession, workspace_id: UUID, connection_id: UUID, *, status: str, error: str | None
+) -> None:
+    """Say how it is, and why."""
+    await session.execute(
+        update(Connection)
+        .where(Connection.workspace_id == workspace_id, Connection.id == connection_id)
+        .values(last_error=error, **_becoming(literal(status)))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _becoming(status: ColumnElement[str]) -> dict[str, ColumnElement[Any]]:
+    since = case((Connection.status == status, Connection.status_changed_at), else_=func.now())
+    return {"status": status, "status_changed_at": since}

@@ -27,8 +27,3 @@ def kept(workspace_id: UUID, run_ids: Sequence[UUID], digests: Sequence[str]) ->
     """Rows `(run_id, digest, payload)` of the runs' values with one of these digests."""
     wanted = {"workspace_id": workspace_id, "run_ids": list(run_ids), "digests": list(digests)}
     return Statement(_KEPT, wanted)
-
-
-def workspace_of(run_id: UUID) -> Statement:
-    """`(workspace_id,)` of a run, `(None,)` when there is none: answered by a function of the tables' owner."""
-    return Statement("SELECT workspace_of_run(%(run_id)s)", {"run_id": run_id})

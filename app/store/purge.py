@@ -35,6 +35,11 @@ EXPIRED_DELIVERY: LiteralString = f"""
     workspace_id = %(workspace_id)s AND received_at < {_CUTOFF}
 """
 
+# Of the oldest entry of the audit log: it is asked of that one alone.
+EXPIRED_ENTRY: LiteralString = """
+    at < now() - make_interval(days => NULLIF(%(audit_retention_days)s::integer, 0))
+"""
+
 # Who sent to a form: nothing of it counts any more.
 EXPIRED_SENDER: LiteralString = """
     workspace_id = %(workspace_id)s AND free_at < (SELECT now() - interval '1 hour')

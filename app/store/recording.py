@@ -156,6 +156,7 @@ _REPORT_RUN = f"""
         updated_at = now()
     WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND status <> ALL({_ENDED})
       AND (%(number)s = 0 OR %(number)s >= reports)
+    RETURNING CASE WHEN %(ends)s THEN EXTRACT(EPOCH FROM finished_at - started_at)::float8 END
 """  # noqa: S608  (what is put together are fragments of this module, never values)
 
 # A step may have been begun in a task that was lost, and never again: the run, made again, was cancelled first.
@@ -312,6 +313,7 @@ class RunRecords:
 
         None leaves a field as it is, `current_step`, `waiting_for` and `error` aside: a held run shows its step's error
         until it goes on. A run that reports for the first time has started: when its earliest step did, or now.
+        Gives a row if it counted, of the seconds that the run took if it has ended.
         """
         state = {
             "status": status,

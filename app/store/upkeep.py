@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from app.db.engine import Statement
 from app.json import Json, JsonObject
-from app.store.purge import EXPIRED_DELIVERY, EXPIRED_EVENT, EXPIRED_RUN, EXPIRED_SENDER
+from app.store.purge import EXPIRED_DELIVERY, EXPIRED_ENTRY, EXPIRED_EVENT, EXPIRED_RUN, EXPIRED_SENDER
 
 # Runs that nobody asked Temporal about for a while. Pending ones are not there yet.
 _UNCHECKED: LiteralString = """
@@ -71,6 +71,7 @@ _LOOK = f"""
             (SELECT true FROM events WHERE {EXPIRED_EVENT} ORDER BY received_at LIMIT 1),
             (SELECT true FROM form_senders WHERE {EXPIRED_SENDER} ORDER BY free_at LIMIT 1),
             (SELECT true FROM deliveries WHERE {EXPIRED_DELIVERY} ORDER BY received_at LIMIT 1),
+            (SELECT {EXPIRED_ENTRY} FROM audit_log WHERE workspace_id = %(workspace_id)s ORDER BY id LIMIT 1),
             false),
         COALESCE(
             (SELECT true FROM mailboxes
@@ -101,7 +102,7 @@ _END = """
             status = %(status)s, error = %(error)s, output = COALESCE(%(output)s, output),
             current_step = NULL, waiting_for = NULL, finished_at = COALESCE(%(at)s, now()), updated_at = now()
         WHERE workspace_id = %(workspace_id)s AND id = %(run_id)s AND finished_at IS NULL AND status <> 'pending'
-        RETURNING workspace_id, id, finished_at, workflow_id, concurrency_key
+        RETURNING workspace_id, id, started_at, finished_at, workflow_id, concurrency_key
     ), steps_closed AS (
         UPDATE steps SET status = 'cancelled', finished_at = ended.finished_at FROM ended
         WHERE steps.workspace_id = ended.workspace_id AND steps.run_id = ended.id
@@ -110,7 +111,7 @@ _END = """
         UPDATE waits SET closed_at = now() FROM ended
         WHERE waits.workspace_id = ended.workspace_id AND waits.run_id = ended.id AND waits.closed_at IS NULL
     )
-    SELECT workflow_id, concurrency_key FROM ended
+    SELECT workflow_id, concurrency_key, EXTRACT(EPOCH FROM finished_at - started_at)::float8 FROM ended
 """
 
 
@@ -125,6 +126,7 @@ def look(
     untold_for: timedelta,
     untold_again_after: timedelta,
     retention_days: int,
+    audit_retention_days: int,
 ) -> Statement:
     """Whether there is work: one row `(events, starts, children, schedules, checks, purge, messages)`, each true or
     false."""
@@ -140,6 +142,7 @@ def look(
             "untold_for": untold_for,
             "untold_again_after": untold_again_after,
             "retention_days": retention_days,
+            "audit_retention_days": audit_retention_days,
         },
     )
 
@@ -160,8 +163,8 @@ def open_among(workspace_id: UUID, run_ids: Sequence[UUID]) -> Statement:
 def end(
     workspace_id: UUID, run_id: UUID, *, status: str, error: JsonObject | None, output: Json, at: datetime | None
 ) -> Statement:
-    """The run ended then (None: now) without saying so; answers `(workflow_id, concurrency_key)`, or nothing when it
-    has ended or is pending.
+    """The run ended then (None: now) without saying so; answers `(workflow_id, concurrency_key, seconds)` with how long
+    it took, or nothing when it has ended or is pending.
 
     Its steps that are not over were cancelled by that, and it waits for nothing any more.
     """

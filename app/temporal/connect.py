@@ -1,9 +1,11 @@
 """One lazy connection to Temporal for a process. Who uses it, and for what, is not known here."""
 
 import asyncio
+from collections.abc import Sequence
 
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.converter import DataConverter
+from temporalio.runtime import Runtime
 
 from app.settings import Settings
 from app.temporal.payloads import DATA_CONVERTER
@@ -13,12 +15,20 @@ class TemporalConnection:
     """Connects on first use, so that a process starts (and says what is down) while Temporal is not there yet."""
 
     def __init__(
-        self, settings: Settings, client: Client | None = None, *, data_converter: DataConverter = DATA_CONVERTER
+        self,
+        settings: Settings,
+        client: Client | None = None,
+        *,
+        data_converter: DataConverter = DATA_CONVERTER,
+        runtime: Runtime | None = None,
+        interceptors: Sequence[Interceptor] = (),
     ) -> None:
         """Without a `data_converter` that knows the store of large values, runs that have such cannot be read."""
         self.data_converter = data_converter
         """How values are read and written: what a `Replayer` of this server's histories needs as well."""
         self._settings = settings
+        self._runtime = runtime
+        self._interceptors = interceptors
         self._client = client
         self._lock = asyncio.Lock()
 
@@ -31,5 +41,7 @@ class TemporalConnection:
                         self._settings.resolved_temporal_address,
                         namespace=self._settings.temporal_namespace,
                         data_converter=self.data_converter,
+                        runtime=self._runtime,
+                        interceptors=self._interceptors,
                     )
         return self._client

@@ -74,6 +74,10 @@ class RunInput:
     """None for runs from before there were limits."""
     parent_run_id: str | None = None
     """The run whose step started this one and waits for it."""
+    secrets: JsonObject = field(default_factory=dict)
+    """By the names of the secret variables the definition uses: marks, in whose place actions send the values."""
+    workspace_variables: JsonObject = field(default_factory=dict)
+    """Those plain variables of the workspace that the definition uses, as they stood when the run was begun."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,7 @@
 """How values are written for Temporal: JSON in UTF-8, how large they may be, and which of them it only refers to.
 
+What becomes of them as bytes (compressed, encrypted) is `codec`'s.
+
 Temporal refuses a payload over two MiB and holds the run up until it gets a smaller one; it terminates a run whose
 worker answers a workflow task with more than four MiB. What one step hands to another is kept below that where it is
 made. What a run takes along as a whole (its journal grows with it) is kept in a store of ours, and Temporal's history
@@ -16,6 +18,7 @@ from temporalio.converter import (
     AdvancedJSONEncoder,
     CompositePayloadConverter,
     DataConverter,
+    DefaultFailureConverter,
     DefaultPayloadConverter,
     EncodingPayloadConverter,
     ExternalStorage,
@@ -27,7 +30,8 @@ from temporalio.converter import (
 )
 
 from app.temporal import names
-from app.temporal.messages import ActionOutcome, RunInput
+from app.temporal.codec import CALL, NEVER, SIZE, STORED, WORKSPACE, Codec, Keys
+from app.temporal.messages import ActionCall, ActionOutcome, RunInput
 from app.temporal.plain import CarriedInput
 from app.temporal.reading import reader
 from app.temporal.record_messages import OpenWait, RecordBatch
@@ -53,15 +57,15 @@ No lower: what an activity is given and answers must not depend on the database 
 up by its absence.
 """
 
-_STORED = "holdfast-stored"
-_INPUT, _OUTCOME, _NEVER = b"input", b"outcome", b"never"
+_INPUT, _OUTCOME = b"input", b"outcome"
 # Inputs of local activities never leave the worker, however large: no history holds them.
 _WHEN_STORED = {
     RunInput.__name__: _INPUT,
     CarriedInput.__name__: _INPUT,
     ActionOutcome.__name__: _OUTCOME,
-    RecordBatch.__name__: _NEVER,
-    OpenWait.__name__: _NEVER,
+    ActionCall.__name__: CALL,
+    RecordBatch.__name__: NEVER,
+    OpenWait.__name__: NEVER,
 }
 _STORED_FROM = {_INPUT: LARGEST_RUN_INPUT, _OUTCOME: LARGEST_OUTCOME}
 
@@ -98,13 +102,21 @@ class Utf8JsonConverter(JSONPlainPayloadConverter):
             payload = Payload(metadata={"encoding": self.encoding.encode()}, data=data)
         # By name: under the sandbox the class of a workflow's value may be another import of the same one.
         if (when := _WHEN_STORED.get(type(value).__name__)) is not None:
-            payload.metadata[_STORED] = when
+            payload.metadata[STORED] = when
+            if when == _INPUT:
+                payload.metadata[WORKSPACE] = _workspace_of(value)
         return payload
 
     def from_payload(self, payload: Payload, type_hint: Any = None) -> Any:
         """See the base class."""
         value = super().from_payload(payload)
         return reader(type_hint)(value) if type_hint else value
+
+
+def _workspace_of(value: Any) -> bytes:
+    """Whose run it is, for the codec: what is encrypted with depends on it."""
+    given = value.get("workspace_id", "") if isinstance(value, dict) else value.workspace_id
+    return str(given).encode()
 
 
 _CONVERTERS: dict[bytes, EncodingPayloadConverter] = {
@@ -125,18 +137,31 @@ class PayloadConverter(CompositePayloadConverter):
         return self
 
 
-DATA_CONVERTER = replace(DataConverter.default, payload_converter_class=PayloadConverter)
-"""For what is small and for histories that refer to nothing outside of them."""
+class FailureConverter(DefaultFailureConverter):
+    """A failure's message and stack trace are payloads too, so that they are encrypted as its details are."""
+
+    def __init__(self) -> None:
+        super().__init__(encode_common_attributes=True)
 
 
-def data_converter(driver: StorageDriver) -> DataConverter:
-    """What clients and workers of ours use: large values that belong to a run are kept by the driver."""
+DATA_CONVERTER = replace(DataConverter.default, payload_converter_class=PayloadConverter, payload_codec=Codec())
+"""For what is small, for histories that refer to nothing outside of them and hold nothing encrypted."""
+
+
+def data_converter(driver: StorageDriver, keys: Keys | None = None, *, encrypts: bool = False) -> DataConverter:
+    """What clients and workers of ours use: large values that belong to a run are kept by the driver, and what is
+    encrypted is read with the keys. `encrypts`: new payloads are encrypted, of workspaces that have a key."""
 
     def select(context: StorageDriverSelectContext, payload: Payload) -> StorageDriver | None:
         return driver if _is_stored(context, payload) else None
 
-    storage = ExternalStorage(drivers=[driver], driver_selector=select, payload_size_threshold=LARGEST_OUTCOME)
-    return replace(DATA_CONVERTER, external_storage=storage)
+    storage = ExternalStorage(drivers=[driver], driver_selector=select, payload_size_threshold=0)
+    return replace(
+        DATA_CONVERTER,
+        payload_codec=Codec(keys, encrypts=encrypts),
+        failure_converter_class=FailureConverter if encrypts else DefaultFailureConverter,
+        external_storage=storage,
+    )
 
 
 def json_size(value: Any) -> int:
@@ -145,8 +170,10 @@ def json_size(value: Any) -> int:
 
 
 def _is_stored(context: StorageDriverSelectContext, payload: Payload) -> bool:
-    target = context.target
-    if not isinstance(target, StorageDriverWorkflowInfo) or names.run_of(target.id) is None:
+    """By the size it has before it is compressed: what a run takes along is as large again when it is read."""
+    size = int(payload.metadata[SIZE]) if SIZE in payload.metadata else payload.ByteSize()
+    when = payload.metadata.get(STORED, b"")
+    if when == NEVER or size < _STORED_FROM.get(when, LARGEST_INLINE):
         return False
-    when = payload.metadata.get(_STORED, b"")
-    return when != _NEVER and payload.ByteSize() >= _STORED_FROM.get(when, LARGEST_INLINE)
+    target = context.target
+    return isinstance(target, StorageDriverWorkflowInfo) and names.run_of(target.id) is not None

@@ -28,7 +28,9 @@ class Duty(StrEnum):
     CHECKS = "checks"
     PURGE = "purge"
     MESSAGES = "messages"
-    """Last: it asks mail servers, which take their time."""
+    """It asks mail servers, which take their time."""
+    DELETION = "deletion"
+    """Last: nothing waits for it."""
 
     @property
     def activity(self) -> str:
@@ -106,6 +108,7 @@ class UpkeepReport:
     deliveries_purged: int = 0
     messages_taken: int = 0
     """Mails that were fetched, and calls of which nothing more was heard."""
+    workspaces_deleted: int = 0
     left_over: list[str] = field(default_factory=list)
     """Duties that hit a bound: the next pass goes on with them."""
     trouble: list[Trouble] = field(default_factory=list)
@@ -149,5 +152,6 @@ COUNTS = {
     "events_purged": "events purged",
     "deliveries_purged": "deliveries purged",
     "messages_taken": "messages taken",
+    "workspaces_deleted": "workspaces deleted",
 }
 """The counts of a report, and how they read; what is only looked at is not worth a word."""

@@ -305,7 +305,7 @@ async def test_a_server_that_hangs_up_is_a_failed_connection(call: ActionCaller)
 
 
 async def test_a_server_that_says_nothing_times_out(call: ActionCaller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("activities.email.COMMAND_SECONDS", 0.1)
+    monkeypatch.setattr("activities.smtp_client.COMMAND_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         error = await failure(call, server(listener.getsockname()[1]))
     assert error.type is ErrorType.TIMEOUT

@@ -48,6 +48,10 @@ class Entry:
     connection_required: bool = False
     local_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def takes(self, kind: str) -> bool:
+        """Whether it can use a connection of the kind."""
+        return kind == self.connection
+
 
 SEND = Entry("mail.send", SendInputs, connection="smtp", connection_required=True)
 CALL = Entry("web.call", Inputs, connection="http")

@@ -4,11 +4,15 @@ Columns only; queries live in `app/store`. Primary keys start with the workspace
 those of what an event is held against only hold it, and texts with it in front are looked for (`Subscription.address`).
 """
 
+from app.db.models.audit import AuditEntry
 from app.db.models.base import Base
 from app.db.models.forms import FormSender
+from app.db.models.members import Member
 from app.db.models.messages import Call, Mailbox, MessageAddress
+from app.db.models.oauth import OAuthAuthorization, OAuthToken
 from app.db.models.runs import Journal, Run, Step, StepAttempt, StoredPayload
 from app.db.models.schedules import Schedule
+from app.db.models.secrets import PayloadKey, Variable
 from app.db.models.usage import Executions, RateWindow
 from app.db.models.waiting import Approval, Event, Wait
 from app.db.models.webhooks import Delivery, Webhook
@@ -25,6 +29,7 @@ from app.db.models.workflows import (
 __all__ = [
     "ApiKey",
     "Approval",
+    "AuditEntry",
     "Base",
     "Call",
     "Connection",
@@ -34,7 +39,11 @@ __all__ = [
     "FormSender",
     "Journal",
     "Mailbox",
+    "Member",
     "MessageAddress",
+    "OAuthAuthorization",
+    "OAuthToken",
+    "PayloadKey",
     "RateWindow",
     "Run",
     "Schedule",
@@ -42,6 +51,7 @@ __all__ = [
     "StepAttempt",
     "StoredPayload",
     "Subscription",
+    "Variable",
     "Version",
     "Wait",
     "Webhook",

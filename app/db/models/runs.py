@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.models.base import Base
+from app.db.models.base import Base, of_workspace
 from app.json import JsonObject
 
 
@@ -78,7 +78,7 @@ class Run(Base):
         ),
     )
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     workflow_id: Mapped[UUID]
     workflow_name: Mapped[str]

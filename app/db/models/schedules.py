@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.models.base import Base
+from app.db.models.base import Base, of_workspace
 from app.json import JsonObject
 
 
@@ -25,7 +25,7 @@ class Schedule(Base):
         Index("schedules_checked", "workspace_id", "checked_at"),
     )
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     workflow_id: Mapped[UUID]
     workflow_name: Mapped[str]

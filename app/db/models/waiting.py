@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Computed, ForeignKeyConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.models.base import Base
+from app.db.models.base import Base, of_workspace
 from app.json import JsonObject
 
 
@@ -28,7 +28,7 @@ class Event(Base):
         ),
     )
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     source: Mapped[str] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
     type: Mapped[str]

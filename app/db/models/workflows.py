@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Computed, ForeignKeyConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.models.base import Base
+from app.db.models.base import Base, of_workspace
 from app.json import JsonObject
 
 
@@ -20,6 +20,9 @@ class Workspace(Base):
     name: Mapped[str]
     settings: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
     """`{max_steps: 50, allow_drafts_beside_active: false, retention_days: null}`; absent keys take their defaults."""
+    state: Mapped[str] = mapped_column(server_default="active")
+    """active, suspended (nothing new starts), deleting (for good: upkeep takes all of it away, this row last)."""
+    state_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     plan: Mapped[str] = mapped_column(server_default="own")
     plan_overrides: Mapped[JsonObject] = mapped_column(server_default=text("'{}'"))
     """What this workspace has otherwise than its plan says, by the names of limits; null there is no limit."""
@@ -33,7 +36,7 @@ class ApiKey(Base):
 
     __tablename__ = "api_keys"
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
     prefix: Mapped[str]
@@ -46,6 +49,10 @@ class ApiKey(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    previous_prefix: Mapped[str | None]
+    previous_hash: Mapped[str | None]
+    """The text before the last rotation, which works until `previous_until`."""
+    previous_until: Mapped[datetime | None]
 
 
 class Workflow(Base):
@@ -54,7 +61,7 @@ class Workflow(Base):
     __tablename__ = "workflows"
     __table_args__ = (Index("workflows_slug", "workspace_id", "slug", unique=True),)
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
     slug: Mapped[str]
@@ -152,9 +159,12 @@ class Connection(Base):
     """Credentials for a provider: `config` is not secret, `credentials` is a ciphertext."""
 
     __tablename__ = "connections"
-    __table_args__ = (Index("connections_name", "workspace_id", "name", unique=True),)
+    __table_args__ = (
+        Index("connections_name", "workspace_id", "name", unique=True),
+        Index("connections_status", "workspace_id", "status", "name"),
+    )
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
     name: Mapped[str]
@@ -163,6 +173,8 @@ class Connection(Base):
     credentials: Mapped[str | None]
     credential_fields: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     status: Mapped[str] = mapped_column(server_default="active")
+    """active, expired, revoked or error."""
+    status_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_used_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -27,7 +27,10 @@ class ActionInfo(Protocol):
     @property
     def connection_required(self) -> bool: ...
     @property
+    def where(self) -> str: ...
+    @property
     def local_names(self) -> Mapping[str, tuple[str, ...]]: ...
+    def takes(self, kind: str) -> bool: ...
 
 
 def check_action(
@@ -55,7 +58,7 @@ def _check_connection(
     findings: Findings,
 ) -> None:
     place = (*here, "connection")
-    fitting = [name for name, kind in (connections or {}).items() if kind == action.connection]
+    fitting = [name for name, kind in (connections or {}).items() if action.takes(kind)]
     there = f"connections of this kind: {listing(fitting)}" if fitting else "make one first"
     if action.connection is None:
         if step.connection is not None:
@@ -68,7 +71,7 @@ def _check_connection(
     elif connections is not None and step.connection not in connections:
         hint = suggestion(step.connection, connections, what="connections") or there
         findings.add(place, f"there is no connection '{step.connection}'", hint)
-    elif connections is not None and connections[step.connection] != action.connection:
+    elif connections is not None and not action.takes(connections[step.connection]):
         kind = connections[step.connection]
         findings.add(
             place, f"'{step.connection}' is a connection of kind {kind}, {action.id} needs {action.connection}", there

@@ -30,7 +30,21 @@ from app.json import Json
 
 _EVENT_TYPE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?:\.\*)?", re.ASCII)
 RESERVED_NAMES = frozenset(
-    {"trigger", "steps", "vars", "run", "workspace", "now", "event", "loop", "error", "status", "range", "approval"}
+    {
+        "trigger",
+        "steps",
+        "vars",
+        "run",
+        "workspace",
+        "now",
+        "event",
+        "loop",
+        "error",
+        "status",
+        "range",
+        "approval",
+        "secrets",
+    }
     | {"true", "false", "none", "and", "or", "not", "in", "is", "if", "else"}
 )
 """Names an item variable cannot take, since expressions would read something else."""

@@ -28,7 +28,7 @@ def check_limits(definition: Definition, names: Names, findings: Findings) -> No
     """Keys are evaluated before there is a run: no variables, no steps."""
     settings = definition.settings
     scope = Scope((), {}, {"run": KEY_RUN_FIELDS})
-    known = names.without("vars").without("steps")
+    known = names.before_a_run()
     keys: list[tuple[Path, Json]] = [(("settings", "run_once_per"), settings.run_once_per)]
     if settings.concurrency is not None:
         keys.append((("settings", "concurrency", "key"), settings.concurrency.key))

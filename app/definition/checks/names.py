@@ -6,6 +6,7 @@ from itertools import takewhile
 
 from app.definition.checks.findings import Findings
 from app.definition.checks.flow import Scope
+from app.definition.checks.secrets import ONLY_IN_INPUTS, ONLY_IN_INPUTS_HINT, check_workspace_variable
 from app.definition.condition_operators import WITHOUT_VALUE
 from app.definition.condition_shapes import comparisons, group_of, is_comparison
 from app.definition.conditions import EVENT_NAMES
@@ -26,7 +27,7 @@ WAIT_FIELDS = ("event", "timed_out")
 CHILD_FIELDS = ("run_id",)
 """What a step that starts a run has besides."""
 
-_ALWAYS = ("trigger", "steps", "vars", "run", "workspace", "now")
+_ALWAYS = ("trigger", "steps", "vars", "run", "workspace", "secrets", "now")
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,33 @@ class Names:
     steps: list[tuple[Step, Path]] = field(default_factory=list)
     roots: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    workspace: tuple[str, ...] = (*WORKSPACE_FIELDS, "vars")
+    workspace_variables: Mapping[str, bool] | None = None
+    """The workspace's variables, and whether each is secret; None = not known here, so not judged."""
 
     @classmethod
-    def of(cls, definition: Definition, steps: list[tuple[Step, Path]]) -> "Names":
+    def of(
+        cls,
+        definition: Definition,
+        steps: list[tuple[Step, Path]],
+        workspace_variables: Mapping[str, bool] | None = None,
+    ) -> "Names":
         """The names of a definition's runs."""
         triggered = any(isinstance(trigger, WITH_EVENT) for trigger in definition.all_triggers)
         variables = list(definition.variables)
         for step, _place in steps:
             if isinstance(step, SetVariableStep):
                 variables.extend(step.variables)
-        return cls(steps, (*_ALWAYS, "event") if triggered else _ALWAYS, tuple(variables))
+        roots = (*_ALWAYS, "event") if triggered else _ALWAYS
+        return cls(steps, roots, tuple(variables), workspace_variables=workspace_variables)
 
     def without(self, root: str) -> "Names":
         """The same without one name."""
         return replace(self, roots=tuple(name for name in self.roots if name != root))
+
+    def before_a_run(self) -> "Names":
+        """Those known when a run is asked for: no steps, no variables."""
+        return replace(self.without("vars").without("steps"), workspace=WORKSPACE_FIELDS)
 
     def holders(self, key: str) -> list[tuple[Step, Path]]:
         """Steps with this output key."""
@@ -74,6 +88,8 @@ def check_condition(condition: Json, place: Path, scope: Scope, names: Names, fi
         if (path := _path(part["field"])) is not None:
             # A field that is missing counts as null, but one of a step that cannot have run is a mistake.
             asks = part.get("operator") in WITHOUT_VALUE
+            if path[0] == "secrets" and "secrets" not in scope.names:
+                findings.add((*where, "field"), ONLY_IN_INPUTS, ONLY_IN_INPUTS_HINT)
             reference = Reference(str(path[0]), path[1:], guarded=asks)
             _check_reference(reference, (*where, "field"), scope, names, findings)
 
@@ -137,7 +153,8 @@ def _check_reference(reference: Reference, place: Path, scope: Scope, names: Nam
     elif root == "run":
         _check_member("run", RUN_FIELDS, path, place, findings)
     elif root == "workspace":
-        _check_member("workspace", WORKSPACE_FIELDS, path, place, findings)
+        _check_member("workspace", names.workspace, path, place, findings)
+        check_workspace_variable(path, place, names.workspace_variables, findings)
 
 
 def _check_member(root: str, known: tuple[str, ...], path: Path, place: Path, findings: Findings) -> None:

@@ -88,7 +88,7 @@ async def test_a_rotated_address_works_for_another_day(
 
 async def test_an_address_leads_nowhere_without_its_connection(api_client: httpx.AsyncClient) -> None:
     receiver = await receiving(api_client, TWILIO)
-    assert (await api_client.delete(f"/v1/connections/{receiver.connection_id}")).status_code == 204
+    assert (await api_client.delete(f"/v1/connections/{receiver.connection_id}?force=true")).status_code == 204
     problem(await receiver.twilio(SMS), 404, "address_not_found")
     other = await receiving(api_client, TWILIO)
     assert (await api_client.delete(f"/v1/connections/{other.connection_id}/inbound")).status_code == 204

@@ -181,3 +181,20 @@ def test_the_compose_file_holds_no_secret_and_every_server_has_a_health_check() 
     for name in ("postgres", "temporal", "temporal-ui", "worker"):
         assert "test" in compose["services"][name]["healthcheck"], name
     assert "HEALTHCHECK" in (REPOSITORY / "Dockerfile").read_text()
+
+
+async def test_a_rotation_says_how_much_each_key_is_used(settings: Settings) -> None:
+    given = on_servers(settings)
+    keys = settings.encryption_keys[0].get_secret_value()
+    ring = {**given, "HOLDFAST_ENCRYPTION_KEYS": f"{Fernet.generate_key().decode()},{keys}"}
+
+    shown = await holdfast("keys", "rotate", "--check", "--json", environment=ring)
+    without = await holdfast("keys", "rotate", environment={**given, "HOLDFAST_ENCRYPTION_KEYS": ""})
+    broken = await holdfast("keys", "rotate", environment={**given, "HOLDFAST_ENCRYPTION_KEYS": "short"})
+
+    found = shown.json()
+    assert [key["place"] for key in found["keys"]][:2] == [1, 2]
+    assert (found["renewed"], found["keys"][0]["id"], found["keys"][0]["values"]) == (0, found["newest"], 0)
+    assert found["left"] == sum(key["values"] for key in found["keys"][1:])
+    assert (without.code, broken.code) == (ExitCode.USAGE, ExitCode.USAGE)
+    assert "HOLDFAST_ENCRYPTION_KEYS" in without.err

@@ -4,15 +4,17 @@ import asyncio
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from psycopg import sql
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
 
 from app.db.engine import Database, driver_url
 from app.db.migrate import MigrationRefused, database_revision, head_revision, migrate
+from app.db.migrate import _config as migrations_config
 from app.db.models import Base
 from app.settings import Settings
 from tests.conftest import DatabaseUrls
@@ -98,3 +100,26 @@ async def test_migrations_refuse_an_address_without_a_user(empty):
     nobody = f"postgresql:///{url.database}"
     with pytest.raises(MigrationRefused, match="names no user"):
         migrate(empty.owner, nobody)
+
+
+async def test_migrations_say_of_failing_connections_that_they_are_in_error_whoever_owns_the_tables(empty):
+    """An owner that is no superuser is bound by row-level security like everybody, but where a migration lifts it."""
+    migrate(empty.owner, empty.app)
+    owner_role, ids = f"owner_{uuid7().hex}", [uuid7(), uuid7()]
+    engine = create_engine(driver_url(empty.owner), poolclass=NullPool)
+    with engine.begin() as connection:
+        command.downgrade(migrations_config(connection), "0021")
+        rows = "INSERT INTO connections (workspace_id, id, kind, name, status) VALUES (:id, :id, 'x', 'x', 'failing')"
+        connection.execute(text(rows), [{"id": workspace} for workspace in ids])
+        connection.execute(text(f"CREATE ROLE {owner_role} NOSUPERUSER"))
+        connection.execute(text(f"GRANT ALL ON SCHEMA public TO {owner_role}"))
+        for table in ("connections", "alembic_version"):
+            connection.execute(text(f"ALTER TABLE {table} OWNER TO {owner_role}"))
+        connection.execute(text(f"SET ROLE {owner_role}"))
+        command.upgrade(migrations_config(connection), "0022")
+    with psycopg.connect(empty.owner) as owner:
+        assert owner.execute("SELECT DISTINCT status, count(*) FROM connections GROUP BY 1").fetchall() == [
+            ("error", 2)
+        ]
+        found = owner.execute("SELECT relforcerowsecurity FROM pg_class WHERE relname = 'connections'").fetchone()
+        assert found == (True,)

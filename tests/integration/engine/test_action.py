@@ -262,7 +262,7 @@ async def test_a_connection_that_is_gone_fails_the_step_by_name(engine: Engine, 
     history = await (await engine.handle(done.run)).fetch_history()
     assert "t0p-secret-token" not in history.to_json()
 
-    await connections.delete(engine.platform, engine.workspace_id, connection.id)
+    await connections.delete(engine.platform, engine.workspace_id, connection.id, force=True)
     failed = await engine.run(workflow)
     assert failed.error["type"] == "connection_missing"
     assert "crm" in failed.error["message"]

@@ -32,7 +32,7 @@ async def test_a_refused_sign_in_shows_on_the_connection_until_it_works_again(
 ) -> None:
     name, use = await _connection(platform, workspace), ConnectionUse(platform)
     await use.note(workspace.id, name, ActionError(ErrorType.PROVIDER_AUTH, "the key was refused"))
-    assert await _seen(platform, workspace) == ("failing", "the key was refused", True)
+    assert await _seen(platform, workspace) == ("error", "the key was refused", True)
     await use.note(workspace.id, name, None)
     assert await _seen(platform, workspace) == ("active", None, True)
 

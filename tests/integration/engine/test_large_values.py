@@ -65,7 +65,7 @@ class Bench:
 @pytest.fixture(params=["unsandboxed"])
 async def bench(request: pytest.FixtureRequest, platform: Platform, settings: Settings) -> AsyncIterator[Bench]:
     database = SometimesAway(settings, on_failure=lambda detail: Unavailable("database_unavailable", detail))
-    temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database)))
+    temporal = TemporalConnection(settings, data_converter=data_converter(PayloadStorage(database, platform.sweeps)))
     client = await temporal.client()
     worker = Worker(
         client,

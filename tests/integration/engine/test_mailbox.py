@@ -161,7 +161,7 @@ async def test_mails_are_taken_though_they_cannot_be_moved(looking: Looking, ser
     await looking.look()
     assert await looking.subjects() == ["Order 1"]
     box, connection = await looking.state()
-    assert (box.failures, connection.status) == (1, "failing")
+    assert (box.failures, connection.status) == (1, "error")
     assert "refused" in (connection.last_error or "")
     await server.make("Nowhere")
     await server.put(mail(2))
@@ -237,7 +237,7 @@ async def test_a_mailbox_that_cannot_be_looked_into_says_why_and_is_asked_less_o
     for failures in (1, 2):
         assert await looking.look() == 0
         box, connection = await looking.state()
-        assert (box.failures, connection.status, box.polled_at) == (failures, "failing", None)
+        assert (box.failures, connection.status, box.polled_at) == (failures, "error", None)
         assert told in (connection.last_error or "")
         assert not any(part in (connection.last_error or "") for part in ("wrong-on", "ä", "xe4"))
     assert box.due_at > datetime.now(UTC) + timedelta(seconds=90)

@@ -75,8 +75,8 @@ async def test_a_wait_ends_while_the_run_is_paused(engine: Engine, http_stub: Ht
 async def test_a_delay_and_a_deadline_pass_while_the_run_is_paused(engine: Engine, http_stub: HttpStub) -> None:
     branches = parallel(
         "both",
-        [delay("pause", "500ms"), http("a", f"{http_stub.url}/a")],
-        [wait("wait", timeout="500ms"), http("b", f"{http_stub.url}/b")],
+        [delay("pause", "4s"), http("a", f"{http_stub.url}/a")],
+        [wait("wait", timeout="4s"), http("b", f"{http_stub.url}/b")],
     )
     run = await engine.start({"steps": [branches], "output": ["{{ steps.wait.timed_out }}"]})
     await engine.at(run, "both.wait")

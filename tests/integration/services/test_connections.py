@@ -179,7 +179,7 @@ async def test_another_workspace_does_not_see_it(platform, workspace):
 
 async def test_its_last_use_says_what_went_wrong_until_it_works_again(platform, workspace):
     row = await smtp(platform, workspace)
-    for error, status in (("login refused", "failing"), (None, "active")):
+    for error, status in (("login refused", "error"), (None, "active")):
         await connections.note_use(platform, workspace.id, "smtp-main", error=error)
         used = await connections.get(platform, workspace.id, row.id)
         assert (used.status, used.last_error) == (status, error)

@@ -17,12 +17,14 @@ from uuid_utils.compat import uuid7
 
 from app.db.engine import Database, Statement
 from app.db.models import Run, StoredPayload
+from app.db.platform_role import platform_url
 from app.services import payload_storage
 from app.services.errors import Unavailable
 from app.services.payload_storage import PayloadGone, PayloadStorage, RunGone
 from app.services.platform import Platform
 from app.services.workspaces import create_workspace
 from app.settings import Settings
+from app.store.sweeps import Sweeps
 from app.temporal import names
 from tests.conftest import TestWorkspace
 from tests.integration.services.building import a_run
@@ -54,8 +56,17 @@ async def database(settings: Settings) -> AsyncIterator[MovingDatabase]:
 
 
 @pytest.fixture
-def storage(database: MovingDatabase) -> PayloadStorage:
-    return PayloadStorage(database)
+async def sweeping(settings: Settings) -> AsyncIterator[MovingDatabase]:
+    """The same as the platform's role."""
+    assert settings.database_url is not None
+    database = MovingDatabase(settings.model_copy(update={"database_url": platform_url(settings.database_url)}))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def storage(database: MovingDatabase, sweeping: MovingDatabase) -> PayloadStorage:
+    return PayloadStorage(database, Sweeps(sweeping))
 
 
 @pytest.fixture
@@ -127,10 +138,10 @@ async def test_nothing_is_kept_for_a_run_that_is_gone(storage, platform, workspa
         await storage.store(of(run_id), [a_value()])
 
 
-async def test_the_workspace_of_a_run_is_asked_for_once(storage, database, run_id):
+async def test_the_workspace_of_a_run_is_asked_for_once(storage, sweeping, run_id):
     await storage.store(of(run_id), [a_value("one")])
     await storage.store(of(run_id), [a_value("two")])
-    assert len([each for each in database.asked if "workspace_of_run" in each.sql]) == 1
+    assert len(sweeping.asked) == 1
 
 
 async def test_a_database_that_is_away_for_a_moment_is_waited_for(storage, database, run_id):
@@ -150,8 +161,5 @@ async def test_a_database_that_stays_away_ends_the_waiting(storage, database, ru
 
 
 async def test_a_run_alone_tells_its_workspace(platform, workspace, run_id):
-    async with platform.database.transaction(UUID(int=0)) as session:
-        connection = await session.connection()
-        for run, expected in ((run_id, workspace.id), (uuid7(), None)):
-            found = await connection.exec_driver_sql("SELECT workspace_of_run(%s)", (run,))
-            assert found.scalar() == expected
+    assert await platform.sweeps.workspace_of_run(run_id) == workspace.id
+    assert await platform.sweeps.workspace_of_run(uuid7()) is None

@@ -218,6 +218,7 @@ async def test_what_upkeep_asks_for_is_answered_from_indexes(
         untold_for=timedelta(0),
         untold_again_after=timedelta(0),
         retention_days=90,
+        audit_retention_days=90,
     )
     ended_before, came_before, unchecked = r"finished_at < \(InitPlan", r"received_at < \(InitPlan", "checked_at"
     for asked, conditions in (

@@ -35,7 +35,7 @@ def test_names_that_every_run_has(expression: str) -> None:
     ("expression", "message", "hint"),
     [
         ("{{ triger.x }}", "unknown name 'triger'", "did you mean 'trigger'?"),
-        ("{{ zz }}", "unknown name 'zz'", "there are: trigger, steps, vars, run, workspace, now"),
+        ("{{ zz }}", "unknown name 'zz'", "there are: trigger, steps, vars, run, workspace, secrets, now"),
         ("{{ zz | default(1) }}", "unknown name 'zz'", "there are"),
         ("{{ event.id }}", "unknown name 'event'", "no trigger of this workflow is an event"),
         ("{{ item }}", "unknown name 'item'", "it exists inside loops and filters"),

@@ -149,3 +149,32 @@ class TestFirstTasks:
         gone.jobs.add().remove_from_cache.SetInParent()
         watched.activate(self.at(gone, 3))
         assert "r" not in first_tasks
+
+
+class TestRunsThatBegin:
+    @pytest.fixture
+    def begun(self) -> list[str]:
+        return []
+
+    @pytest.fixture
+    def watched(self, walk: Walk, begun: list[str]) -> WorkflowInstance:
+        details: Any = None
+        return Watched(Runner(walk), FirstTasks(), Slots(), lambda: begun.append("run")).create_instance(details)
+
+    @staticmethod
+    def first_task(*, workflow: str = "Automation", after: str = "", replaying: bool = False) -> WorkflowActivation:
+        act = started()
+        act.jobs[0].initialize_workflow.workflow_type = workflow
+        act.jobs[0].initialize_workflow.continued_from_execution_run_id = after
+        act.history_length, act.is_replaying = 3, replaying
+        return act
+
+    def test_a_run_is_noticed_when_its_first_task_comes(self, watched: WorkflowInstance, begun: list[str]) -> None:
+        watched.activate(self.first_task())
+        assert begun == ["run"]
+
+    def test_what_only_looks_like_a_beginning_is_none(self, watched: WorkflowInstance, begun: list[str]) -> None:
+        watched.activate(self.first_task(after="the execution before"))
+        watched.activate(self.first_task(replaying=True))
+        watched.activate(self.first_task(workflow="Upkeep"))
+        assert begun == []

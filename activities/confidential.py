@@ -1,0 +1,65 @@
+"""What an attempt sends and nothing keeps: links of approvals, secret variables, the credentials of its connection.
+
+What stands for them in a run's inputs is replaced just before the action is called, and whatever the action gives (its
+answer, its errors, what is logged of it) is cleaned of them before anybody sees it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from activities.attempts import until_available
+from activities.base import ActionError
+from app.catalog.connections import CONNECTION_KINDS
+from app.catalog.errors import ErrorType
+from app.json import Json, JsonObject
+from app.security.masking import Mask
+from app.services import workspace_values
+from app.services.approval_links import Links
+from app.services.connections import ResolvedConnection
+from app.services.errors import NotFound
+from app.services.platform import Platform
+
+
+class Confidential:
+    """One an attempt."""
+
+    def __init__(self, platform: Platform, workspace_id: UUID) -> None:
+        self._platform = platform
+        self._workspace_id = workspace_id
+        self._links = Links(platform.settings, workspace_id)
+        self._mask = Mask()
+
+    async def revealed(self, inputs: JsonObject, step: str) -> JsonObject:
+        """The inputs as the action gets them. Raises ActionError for a secret that is not there."""
+
+        async def ask() -> Json:
+            return await workspace_values.revealed(self._platform, self._workspace_id, inputs, self._mask)
+
+        try:
+            found: JsonObject = self._links.linked(await until_available(ask))
+        except NotFound as error:
+            raise ActionError(ErrorType.SECRET_MISSING, f"{step}: {error.detail}") from None
+        return found
+
+    def learn(self, connection: ResolvedConnection | None) -> None:
+        """Hide the connection's credentials as well: those fields that its kind calls secret."""
+        if connection is None:
+            return
+        for name, field in CONNECTION_KINDS[connection.kind].credentials.model_fields.items():
+            text = connection.credentials.get(field.alias or name)
+            if not field.repr and isinstance(text, str):
+                self._mask.add(text)
+
+    def hidden(self, value: Json) -> Json:
+        """What the action gave, as it may be kept."""
+        return self._mask.hidden(self._links.marked(value))
+
+    @contextmanager
+    def cleaned(self) -> Iterator[None]:
+        """Errors of the action as they may be kept."""
+        try:
+            yield
+        except ActionError as error:
+            error.message, error.provider_code = self.hidden(error.message), self.hidden(error.provider_code)
+            raise

@@ -1,0 +1,139 @@
+"""Tests of connections, for the people who look after them: does it work, and if not, what is to be done.
+
+How each kind is tried is in `probes/`. One test makes few calls and ends in time, whatever the other side does.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import monotonic
+from types import MappingProxyType
+from uuid import UUID
+
+from activities.base import ActionError
+from activities.http_client import HttpClient
+from activities.probes.base import Found, Probe
+from activities.probes.mail import imap, smtp
+from activities.probes.providers import ADDRESSES, provider_probes
+from activities.probes.web import http_api, wants_another_token, webhook
+from app.catalog.errors import ErrorType
+from app.services import connections, oauth_state
+from app.services.connections import ResolvedConnection
+from app.services.errors import Conflict, ServiceError
+from app.services.oauth_exchange import TokenError
+from app.services.oauth_tokens import OAuthTokens
+from app.services.platform import Platform
+
+TEST_SECONDS = 25.0
+
+_HINTS = MappingProxyType(
+    {
+        ErrorType.CONNECTION_INVALID: "Change the connection: PATCH /v1/connections/{id}.",
+        ErrorType.EGRESS_BLOCKED: "Private addresses are refused; HOLDFAST_EGRESS_ALLOW names those that are not.",
+        ErrorType.HOST_NOT_FOUND: "Is the host's name spelled right?",
+        ErrorType.CONNECTION_FAILED: "Are host and port right? Does the server run, and a firewall let calls through?",
+        ErrorType.TLS_FAILED: "Does security fit the port (tls: 465 or 993, starttls: 587 or 143)? Is the certificate "
+        "one of this host, and trusted here?",
+        ErrorType.TIMEOUT: "Is the port right? A firewall that drops calls looks like this as well.",
+        ErrorType.PROVIDER_AUTH: "Enter the credentials anew: PATCH /v1/connections/{id}.",
+        ErrorType.PROVIDER_UNAVAILABLE: "The provider has trouble: test again later.",
+        ErrorType.RATE_LIMITED: "The provider asks for patience: test again later.",
+        ErrorType.PROVIDER_REJECTED: "Is everything in config as the provider names it?",
+    }
+)
+_AUTH_HINTS = MappingProxyType(
+    {
+        "smtp": "Enter the user name and password anew. With two-factor sign-in the server wants an app password.",
+        "imap": "Enter the user name and password anew. With two-factor sign-in the server wants an app password.",
+        "twilio": "Is account_sid the one the auth token is of? Both stand on the console's first page.",
+        "oauth2": "POST /v1/connections/{id}/authorize gives a link to authorize it again; a refused client is mended "
+        "in client_id and client_secret.",
+    }
+)
+
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """How a test ended. `message` is for people and holds no secret; `hint` is the way out, or empty."""
+
+    __test__ = False
+
+    ok: bool
+    message: str
+    hint: str
+    duration_ms: float
+    checked_at: datetime
+
+
+class ConnectionTester:
+    """One a process."""
+
+    def __init__(
+        self, platform: Platform, http: HttpClient, tokens: OAuthTokens, addresses: Mapping[str, str] = ADDRESSES
+    ) -> None:
+        self._platform = platform
+        self._http = http
+        self._tokens = tokens
+        own = {"smtp": smtp, "imap": imap, "http": http_api, "webhook": webhook}
+        self._probes: dict[str, Probe] = {**own, **provider_probes(addresses)}
+
+    async def test(self, workspace_id: UUID, connection_id: UUID) -> TestResult:
+        """Test the connection, and say at it how that ended. Raises `NotFound` and `Unavailable`."""
+        row = await connections.get(self._platform, workspace_id, connection_id)
+        began = monotonic()
+        try:
+            async with asyncio.timeout(TEST_SECONDS):
+                found = await self._tried(workspace_id, connections.opened(self._platform, row))
+        except TimeoutError:
+            failure = ActionError(ErrorType.TIMEOUT, f"no answer within {TEST_SECONDS:.0f} s")
+        except ActionError as error:
+            failure = error
+        except TokenError as error:
+            failure = ActionError(error.type, error.message, provider_code=error.code)
+        except Conflict as error:
+            failure = ActionError(ErrorType.CONNECTION_INVALID, error.detail)
+        except ServiceError:
+            raise
+        except Exception as error:
+            # Whatever the other side says: it is no reason to answer with a failure of ours.
+            _log.exception("test of connection %s of workspace %s", connection_id, workspace_id)
+            failure = ActionError(ErrorType.INTERNAL, f"the test failed: {type(error).__name__}")
+        else:
+            if found.checked:
+                await connections.note_test(self._platform, workspace_id, connection_id, error=None)
+            return _result(began, found.message, found.hint, ok=True)
+        await connections.note_test(self._platform, workspace_id, connection_id, error=failure.message)
+        return _result(began, failure.message, _hint(row.kind, connection_id, failure), ok=False)
+
+    async def _tried(self, workspace_id: UUID, connection: ResolvedConnection) -> Found:
+        if connection.kind != oauth_state.KIND:
+            return await self._probes[connection.kind](connection, self._http)
+        token = await self._tokens.access_token(workspace_id, connection.id)
+        if connection.config.get("test_path") is None:
+            return Found("there is an access token", "Name a test_path to have it used as well.")
+        try:
+            return await http_api(_with(connection, token), self._http)
+        except ActionError as error:
+            if not wants_another_token(error):
+                raise
+        token = await self._tokens.access_token(workspace_id, connection.id, rejected=token)
+        return await http_api(_with(connection, token), self._http)
+
+
+def _with(connection: ResolvedConnection, token: str) -> ResolvedConnection:
+    return replace(connection, credentials={"type": "bearer", "token": token})
+
+
+def _hint(kind: str, connection_id: UUID, failure: ActionError) -> str:
+    own = _AUTH_HINTS.get(kind) if failure.type is ErrorType.PROVIDER_AUTH else None
+    return (own or _HINTS.get(failure.type, "")).replace("{id}", str(connection_id))
+
+
+def _result(began: float, message: str, hint: str, *, ok: bool) -> TestResult:
+    elapsed = round((monotonic() - began) * 1000, 3)
+    return TestResult(ok, f"{message[:1].upper()}{message[1:]}", hint, elapsed, datetime.now(UTC))

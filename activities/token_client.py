@@ -1,0 +1,36 @@
+"""Token endpoints over the one HTTP client: its egress rule and caps hold for them too. Knows no grant."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from activities.exchange import retry_after
+from activities.http_client import HttpClient, HttpError
+from app.services.oauth_exchange import Form, TokenAnswer, TokenError
+
+EXCHANGE_SECONDS = 15.0
+MOST_BYTES = 256 * 1024
+
+
+class HttpTokenClient:
+    """A `TokenClient`."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    async def post(self, url: str, headers: Mapping[str, str], form: Form) -> TokenAnswer:
+        """Post the form. Raises `TokenError` when there is no answer in time."""
+        try:
+            answer = await self._http.request(
+                "POST",
+                url,
+                headers={**headers, "Content-Type": "application/x-www-form-urlencoded"},
+                data=urlencode(form).encode(),
+                timeout=EXCHANGE_SECONDS,
+                max_bytes=MOST_BYTES,
+                # What is sent is secret: nobody else is to get it because this server says so.
+                allow_redirects=False,
+            )
+        except HttpError as error:
+            raise TokenError(error.type, error.message) from error
+        return TokenAnswer(answer.status, answer.body, retry_after(answer, datetime.now(UTC)))

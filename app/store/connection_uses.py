@@ -1,0 +1,75 @@
+"""Queries about what names a connection: definitions of workflows, and what lets messages in over it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql import cast
+from sqlalchemy.sql.elements import SQLCoreOperations
+
+from app.db.models import Mailbox, MessageAddress, Version, Workflow
+from app.json import JsonObject
+
+_NAMES_IT = "$.**.connection ? (@ == $name)"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """A workflow that names the connection in its draft, its active version, or both; None where it does not."""
+
+    id: UUID
+    name: str
+    slug: str
+    status: str
+    draft: JsonObject | None
+    version: int | None
+    definition: JsonObject | None
+
+
+async def workflows_naming(session: AsyncSession, workspace_id: UUID, name: str) -> Sequence[Naming]:
+    """Workflows that are not archived and name the connection, by their own names."""
+    in_draft, in_version = _names(Workflow.draft, name), _names(Version.definition, name)
+    statement = (
+        select(Workflow, Version, in_draft.label("in_draft"), in_version.label("in_version"))
+        .outerjoin(
+            Version,
+            and_(
+                Version.workspace_id == Workflow.workspace_id,
+                Version.workflow_id == Workflow.id,
+                Version.number == Workflow.active_version,
+            ),
+        )
+        .where(Workflow.workspace_id == workspace_id, Workflow.status != "archived", or_(in_draft, in_version))
+        .order_by(func.lower(Workflow.name), Workflow.id)
+    )
+    return [
+        Naming(
+            id=row.Workflow.id,
+            name=row.Workflow.name,
+            slug=row.Workflow.slug,
+            status=row.Workflow.status,
+            draft=row.Workflow.draft if row.in_draft else None,
+            version=row.Version.number if row.in_version else None,
+            definition=row.Version.definition if row.in_version else None,
+        )
+        for row in await session.execute(statement)
+    ]
+
+
+async def way_in(session: AsyncSession, workspace_id: UUID, connection_id: UUID) -> str | None:
+    """`address` or `mailbox`, if messages come in over the connection."""
+    has = {
+        way: exists().where(table.workspace_id == workspace_id, table.connection_id == connection_id)
+        for way, table in (("address", MessageAddress), ("mailbox", Mailbox))
+    }
+    row = (await session.execute(select(*(each.label(way) for way, each in has.items())))).one()
+    return next((way for way in has if getattr(row, way)), None)
+
+
+def _names(document: SQLCoreOperations[JsonObject], name: str) -> ColumnElement[bool]:
+    return func.coalesce(
+        func.jsonb_path_exists(document, cast(_NAMES_IT, JSONPATH), cast({"name": name}, JSONB)), False
+    )

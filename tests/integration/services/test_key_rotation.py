@@ -1,0 +1,188 @@
+"""Rotation: everything gets the newest key while others work, however often it is broken off."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from app.db.models import Connection, OAuthAuthorization, OAuthToken
+from app.security.credentials import KeyRing, NoEncryptionKey
+from app.services import connections, key_rotation, message_addresses
+from app.services.errors import Conflict
+from app.services.platform import Platform
+from app.store import sealed, workspaces
+from tests.conftest import TestWorkspace
+from tests.support.documents import ROOT
+from tests.support.providers import TWILIO
+
+
+class Died(Exception):
+    """The process did."""
+
+
+class Breaking(KeyRing):
+    """A ring of a process that dies when it is to renew one value too many."""
+
+    left = 3
+
+    def renewed(self, ciphertext: str) -> str:
+        self.left -= 1
+        if self.left < 0:
+            raise Died
+        return super().renewed(ciphertext)
+
+
+@pytest.fixture(autouse=True)
+def one_workspace(workspace: TestWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only this test's workspace is gone over: those of other tests keep the key of their platform."""
+
+    async def own(_session: AsyncSession, after: UUID | None, _limit: int) -> list[UUID]:
+        return [workspace.id] if after is None else []
+
+    monkeypatch.setattr(workspaces, "ids_after", own)
+
+
+@pytest.fixture
+def old(platform: Platform) -> SecretStr:
+    """The key that everything has."""
+    return platform.settings.encryption_keys[0]
+
+
+@pytest.fixture
+def new() -> SecretStr:
+    return SecretStr(KeyRing.generate_key())
+
+
+def ringed(platform: Platform, *keys: SecretStr, kind: type[KeyRing] = KeyRing) -> Platform:
+    return replace(platform, keyring=kind(keys))
+
+
+async def smtp(platform: Platform, workspace: TestWorkspace, name: str) -> Connection:
+    login = {"username": name, "password": "hunter2"}
+    config = {"host": "mail.example.com"}
+    return await connections.create(platform, workspace.id, kind="smtp", name=name, config=config, credentials=login)
+
+
+async def user(platform: Platform, workspace: TestWorkspace, name: str) -> Any:
+    return (await connections.resolve(platform, workspace.id, name, "smtp")).credentials["username"]
+
+
+async def test_every_sealed_value_gets_the_newest_key_and_the_old_one_may_go(
+    platform: Platform, workspace: TestWorkspace, old: SecretStr, new: SecretStr
+) -> None:
+    connection = await connections.create(platform, workspace.id, **TWILIO)
+    receiving, _ = await message_addresses.open_(platform, workspace.id, connection.id)
+    some = platform.keyring.encrypt({"x": 1}, context="c")
+    ids = {"workspace_id": workspace.id, "connection_id": connection.id}
+    async with platform.database.transaction(workspace.id) as session:
+        session.add(OAuthToken(**ids, tokens=some))
+        later = datetime(2099, 1, 1, tzinfo=UTC)
+        session.add(OAuthAuthorization(**ids, id=uuid7(), ticket_hash="t", verifier=some, expires_at=later))
+    both = ringed(platform, new, old)
+
+    before = await key_rotation.progress(both)
+    done = await key_rotation.rotate(both)
+
+    assert (before.left, [key.values for key in before.keys]) == (4, [0, 4])
+    assert [before.is_removable(key) for key in before.keys] == [False, False]
+    assert (done.renewed, done.left, [key.values for key in done.keys]) == (4, 0, [4, 0])
+    assert [done.is_removable(key) for key in done.keys] == [False, True]
+    alone = ringed(platform, new)
+    assert (await message_addresses.get(alone, workspace.id, connection.id)).token == receiving.token
+    assert (await key_rotation.rotate(both)).renewed == 0
+
+
+def test_every_column_that_is_said_to_hold_a_ciphertext_is_rotated() -> None:
+    """The models say so of those they have; nothing else tells a ciphertext from any text."""
+    sources = "".join(path.read_text() for path in (ROOT / "app" / "db" / "models").glob("*.py"))
+    assert len(sealed.SEALED) == len(re.findall(r"\bciphertext\b", sources))
+
+
+async def test_one_that_died_half_way_is_followed_by_one_that_ends_it(
+    platform: Platform, workspace: TestWorkspace, old: SecretStr, new: SecretStr
+) -> None:
+    names = [f"mail-{number}" for number in range(5)]
+    for name in names:
+        await smtp(platform, workspace, name)
+    with pytest.raises(Died):
+        await key_rotation.rotate(ringed(platform, new, old, kind=Breaking), batch=2)
+
+    between = await key_rotation.progress(ringed(platform, new, old))
+    assert (between.left, [key.values for key in between.keys]) == (3, [2, 3])
+    assert [await user(ringed(platform, new, old), workspace, name) for name in names] == names
+    ended = await key_rotation.rotate(ringed(platform, new, old), batch=2)
+    assert (ended.renewed, ended.left) == (3, 0)
+    assert [await user(ringed(platform, new), workspace, name) for name in names] == names
+
+
+async def test_what_is_written_meanwhile_stays(
+    platform: Platform, workspace: TestWorkspace, old: SecretStr, new: SecretStr
+) -> None:
+    row = await smtp(platform, workspace, "mail")
+
+    both = ringed(platform, new, old)
+    stale = await connections.get(platform, workspace.id, row.id)
+    assert stale.credentials is not None
+    await connections.update(both, workspace.id, row.id, {"credentials": {"username": "another", "password": "other"}})
+    async with platform.database.transaction(workspace.id) as session:
+        place = (row.id,)
+        replaced = await sealed.replace(
+            session, workspace.id, Connection.credentials, place, before=stale.credentials, after="lost"
+        )
+    assert not replaced
+    assert await user(both, workspace, "mail") == "another"
+
+
+async def test_a_value_without_a_key_is_told_and_holds_up_no_other(
+    platform: Platform, workspace: TestWorkspace, old: SecretStr, new: SecretStr
+) -> None:
+    for name in ("a", "b"):
+        await smtp(platform, workspace, name)
+    lost = ringed(platform, SecretStr(KeyRing.generate_key()))
+    await smtp(lost, workspace, "lost")
+    done = await key_rotation.rotate(ringed(platform, new, old), batch=1)
+    assert (done.renewed, done.left) == (2, 1)
+    assert done.unreadable == {f"connections.credentials of workspace {workspace.id}": 1}
+    assert [(key.place, key.values) for key in done.keys] == [(1, 2), (2, 0), (None, 1)]
+
+
+async def test_values_that_name_no_key_are_renewed_and_keep_old_keys_in_the_ring_till_then(
+    platform: Platform, workspace: TestWorkspace, old: SecretStr, new: SecretStr
+) -> None:
+    row = await smtp(platform, workspace, "mail")
+    async with platform.database.transaction(workspace.id) as session:
+        assert row.credentials is not None
+        bare = row.credentials.partition(".")[2]
+        await session.execute(update(Connection).values(credentials=bare))
+    both = ringed(platform, new, old)
+    assert await user(both, workspace, "mail") == "mail"
+    before = await key_rotation.progress(both)
+    assert [(key.id == "", key.values) for key in before.keys] == [(False, 0), (False, 0), (True, 1)]
+    assert not any(before.is_removable(key) for key in before.keys)
+    done = await key_rotation.rotate(both)
+    assert [done.is_removable(key) for key in done.keys] == [False, True]
+
+
+async def test_a_renewed_ciphertext_still_belongs_to_its_connection_alone(
+    platform: Platform, workspace: TestWorkspace, old: SecretStr, new: SecretStr
+) -> None:
+    first, second = await smtp(platform, workspace, "first"), await smtp(platform, workspace, "second")
+    both = ringed(platform, new, old)
+    await key_rotation.rotate(both)
+    renewed = (await connections.get(both, workspace.id, first.id)).credentials
+    async with platform.database.transaction(workspace.id) as session:
+        await session.execute(update(Connection).where(Connection.id == second.id).values(credentials=renewed))
+    with pytest.raises(Conflict, match="saved for another connection"):
+        await connections.resolve(both, workspace.id, "second", "smtp")
+
+
+async def test_without_a_ring_there_is_nothing_to_rotate_to(platform: Platform) -> None:
+    with pytest.raises(NoEncryptionKey):
+        await key_rotation.rotate(ringed(platform))
