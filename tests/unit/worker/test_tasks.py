@@ -159,7 +159,7 @@ class TestRunsThatBegin:
     @pytest.fixture
     def watched(self, walk: Walk, begun: list[str]) -> WorkflowInstance:
         details: Any = None
-        return Watched(Runner(walk), FirstTasks(), lambda: begun.append("run")).create_instance(details)
+        return Watched(Runner(walk), FirstTasks(), Slots(), lambda: begun.append("run")).create_instance(details)
 
     @staticmethod
     def first_task(*, workflow: str = "Automation", after: str = "", replaying: bool = False) -> WorkflowActivation:
