@@ -39,7 +39,7 @@ def _series(families: dict[str, str]) -> Iterator[str]:
     return (f"{name}{end}" for name, kind in families.items() for end in ends.get(kind, ("",)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def shown(watched: Watched) -> dict[str, set[str]]:
     """The labels of each name that a process shows."""
     found: dict[str, set[str]] = {name: set() for name in declared()}

@@ -15,7 +15,6 @@ KEY = "hf_AZxkZ3J0cXl6YWJjZGVmZw_kJ2mN4pQ7rS9tV1wX3yZ5aB8cD0eF2gH"
 @pytest.mark.parametrize(
     "text",
     [
-        "the key {} is wrong",
         "Authorization: Bearer {}",
         "authorization=Basic {}",
         "{{'Authorization': 'Bearer {}'}}",
@@ -38,8 +37,6 @@ KEY = "hf_AZxkZ3J0cXl6YWJjZGVmZw_kJ2mN4pQ7rS9tV1wX3yZ5aB8cD0eF2gH"
 )
 @pytest.mark.parametrize("secret", [KEY, "plain0word1without2form3"])
 def test_a_secret_is_known_by_where_it_stands(text: str, secret: str) -> None:
-    if text.startswith("the key") and secret != KEY:
-        pytest.skip("a word that stands alone tells nothing")
     assert secret not in mask(text.format(secret))
 
 
