@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from limits.aio.storage import SlidingWindowCounterSupport, Storage
+from psycopg.errors import ForeignKeyViolation
 
 from app.db.engine import Database, Statement
 from app.services.errors import Unavailable
@@ -112,7 +113,11 @@ class PostgresStorage(Storage, SlidingWindowCounterSupport):
         raise NotImplementedError
 
     async def _window(self, workspace_id: UUID, expiry: int, *statements: Statement) -> tuple[int | None, Window]:
-        rows = await self._database.run(workspace_id, *statements)
+        try:
+            rows = await self._database.run(workspace_id, *statements)
+        except ForeignKeyViolation as error:
+            # Whoever asks is remembered a little longer than the workspace is there; what comes next says so.
+            raise Unavailable("database_unavailable", "The workspace is gone.") from error
         ((hits, before, part, present),) = rows[1]
         return hits, Window(before, float(part), present if hits is None else hits, expiry)
 

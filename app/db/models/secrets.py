@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.models.base import Base
+from app.db.models.base import Base, of_workspace
 
 
 class PayloadKey(Base):
@@ -15,7 +15,7 @@ class PayloadKey(Base):
 
     __tablename__ = "payload_keys"
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     wrapped: Mapped[str | None]
     created_by: Mapped[str | None]
@@ -30,7 +30,7 @@ class Variable(Base):
 
     __tablename__ = "variables"
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     name: Mapped[str] = mapped_column(primary_key=True)
     is_secret: Mapped[bool] = mapped_column(server_default=text("false"))
     value: Mapped[Any | None]

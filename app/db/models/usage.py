@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.models.base import Base
+from app.db.models.base import Base, of_workspace
 
 
 class Executions(Base):
@@ -14,7 +14,7 @@ class Executions(Base):
 
     __tablename__ = "executions"
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     month: Mapped[str] = mapped_column(primary_key=True)
     """`2026-11`, in UTC."""
     slot: Mapped[int] = mapped_column(primary_key=True)
@@ -26,7 +26,7 @@ class RateWindow(Base):
 
     __tablename__ = "rate_windows"
 
-    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = of_workspace()
     """Nobody's, for what is counted before it is known who asks."""
     key: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True)

@@ -10,7 +10,8 @@ def upgrade() -> None:
     op.execute(
         """
         CREATE TABLE variables (
-            workspace_id uuid NOT NULL, name text NOT NULL,
+            workspace_id uuid NOT NULL REFERENCES workspaces (workspace_id) ON DELETE CASCADE,
+            name text NOT NULL,
             is_secret boolean NOT NULL DEFAULT false,
             value jsonb,
             secret text,

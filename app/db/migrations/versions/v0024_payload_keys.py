@@ -10,7 +10,8 @@ def upgrade() -> None:
     op.execute(
         """
         CREATE TABLE payload_keys (
-            workspace_id uuid NOT NULL, id uuid NOT NULL,
+            workspace_id uuid NOT NULL REFERENCES workspaces (workspace_id) ON DELETE CASCADE,
+            id uuid NOT NULL,
             wrapped text,
             created_by text,
             created_at timestamptz NOT NULL DEFAULT now(),

@@ -24,7 +24,8 @@ def upgrade() -> None:
             ADD COLUMN history_days integer;
 
         CREATE TABLE executions (
-            workspace_id uuid NOT NULL, month text NOT NULL, slot integer NOT NULL, runs bigint NOT NULL,
+            workspace_id uuid NOT NULL REFERENCES workspaces (workspace_id) ON DELETE CASCADE,
+            month text NOT NULL, slot integer NOT NULL, runs bigint NOT NULL,
             PRIMARY KEY (workspace_id, month, slot)
         );
 
@@ -40,7 +41,8 @@ def upgrade() -> None:
             FOR EACH ROW WHEN (NEW.finished_at IS NULL) EXECUTE FUNCTION count_execution();
 
         CREATE UNLOGGED TABLE rate_windows (
-            workspace_id uuid NOT NULL, key text NOT NULL, number bigint NOT NULL, hits integer NOT NULL,
+            workspace_id uuid NOT NULL REFERENCES workspaces (workspace_id) ON DELETE CASCADE,
+            key text NOT NULL, number bigint NOT NULL, hits integer NOT NULL,
             expires_at timestamptz NOT NULL,
             PRIMARY KEY (workspace_id, key, number)
         );
