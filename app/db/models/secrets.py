@@ -18,6 +18,7 @@ class PayloadKey(Base):
     workspace_id: Mapped[UUID] = of_workspace()
     id: Mapped[UUID] = mapped_column(primary_key=True)
     wrapped: Mapped[str | None]
+    """The ciphertext of the key."""
     created_by: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     retired_at: Mapped[datetime | None]
@@ -35,6 +36,7 @@ class Variable(Base):
     is_secret: Mapped[bool] = mapped_column(server_default=text("false"))
     value: Mapped[Any | None]
     secret: Mapped[str | None]
+    """The ciphertext of the JSON."""
     description: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

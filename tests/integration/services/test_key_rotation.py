@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.db.models import Connection, OAuthAuthorization, OAuthToken
@@ -17,7 +16,8 @@ from app.security.credentials import KeyRing, NoEncryptionKey
 from app.services import connections, key_rotation, message_addresses
 from app.services.errors import Conflict
 from app.services.platform import Platform
-from app.store import sealed, workspaces
+from app.store import sealed
+from app.store.sweeps import Sweeps
 from tests.conftest import TestWorkspace
 from tests.support.documents import ROOT
 from tests.support.providers import TWILIO
@@ -43,10 +43,10 @@ class Breaking(KeyRing):
 def one_workspace(workspace: TestWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only this test's workspace is gone over: those of other tests keep the key of their platform."""
 
-    async def own(_session: AsyncSession, after: UUID | None, _limit: int) -> list[UUID]:
-        return [workspace.id] if after is None else []
+    async def own(_sweeps: Sweeps, after: UUID | None, _limit: int) -> list[tuple[UUID, str]]:
+        return [(workspace.id, "active")] if after is None else []
 
-    monkeypatch.setattr(workspaces, "ids_after", own)
+    monkeypatch.setattr(Sweeps, "states_after", own)
 
 
 @pytest.fixture
