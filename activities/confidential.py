@@ -9,16 +9,30 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from activities.attempts import until_available
-from activities.base import ActionError
+from activities.base import ActionError, Renewal
 from app.catalog.connections import CONNECTION_KINDS
 from app.catalog.errors import ErrorType
+from app.catalog.http_connections import HttpCredentials
 from app.json import Json, JsonObject
 from app.security.masking import Mask
-from app.services import workspace_values
+from app.services import oauth_state, workspace_values
 from app.services.approval_links import Links
 from app.services.connections import ResolvedConnection
 from app.services.errors import NotFound
 from app.services.platform import Platform
+
+
+def secrets_in(connection: ResolvedConnection) -> Iterator[str]:
+    """The connection's credentials that its kind calls secret, an access token among them."""
+    models = [CONNECTION_KINDS[connection.kind].credentials]
+    if connection.kind == oauth_state.KIND:
+        # What its actions get in place of the client's secret.
+        models.append(HttpCredentials)
+    for model in models:
+        for name, field in model.model_fields.items():
+            text = connection.credentials.get(field.alias or name)
+            if not field.repr and isinstance(text, str):
+                yield text
 
 
 class Confidential:
@@ -43,13 +57,22 @@ class Confidential:
         return found
 
     def learn(self, connection: ResolvedConnection | None) -> None:
-        """Hide the connection's credentials as well: those fields that its kind calls secret."""
-        if connection is None:
-            return
-        for name, field in CONNECTION_KINDS[connection.kind].credentials.model_fields.items():
-            text = connection.credentials.get(field.alias or name)
-            if not field.repr and isinstance(text, str):
+        """Hide the connection's credentials as well."""
+        if connection is not None:
+            for text in secrets_in(connection):
                 self._mask.add(text)
+
+    def learning(self, renew: Renewal | None) -> Renewal | None:
+        """The same renewal; what it gives is hidden from then on."""
+        if renew is None:
+            return None
+
+        async def renewed() -> ResolvedConnection:
+            connection = await renew()
+            self.learn(connection)
+            return connection
+
+        return renewed
 
     def hidden(self, value: Json) -> Json:
         """What the action gave, as it may be kept."""

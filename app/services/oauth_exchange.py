@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from app.catalog.http_connections import OAuthConfig, OAuthCredentials
 from app.definition.error_types import ErrorType
@@ -49,9 +50,10 @@ class TokenAnswer:
 
 
 class TokenClient(Protocol):
-    """Posts forms to token endpoints. Follows no redirect; raises `TokenError` when there is no answer in time."""
+    """Posts forms to token endpoints, as far as the workspace may call them. Follows no redirect; raises `TokenError`
+    when there is no answer in time."""
 
-    async def post(self, url: str, headers: Mapping[str, str], form: Form) -> TokenAnswer: ...
+    async def post(self, workspace_id: UUID, url: str, headers: Mapping[str, str], form: Form) -> TokenAnswer: ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class Tokens:
     refresh_expires_in: float | None
 
 
-async def exchange(client: TokenClient, config: OAuthConfig, credentials: OAuthCredentials, grant: Form) -> Tokens:
+async def exchange(
+    client: TokenClient, workspace_id: UUID, config: OAuthConfig, credentials: OAuthCredentials, grant: Form
+) -> Tokens:
     """Ask the connection's token endpoint with this grant. Raises `TokenError`; no secret is in its message."""
     form = [*grant, *config.token_parameters.items()]
     headers = {"Accept": "application/json"}
@@ -75,13 +79,14 @@ async def exchange(client: TokenClient, config: OAuthConfig, credentials: OAuthC
         form.append(("client_id", config.client_id))
         if secret is not None:
             form.append(("client_secret", secret))
-    answer = await client.post(config.token_url, headers, form)
+    answer = await client.post(workspace_id, config.token_url, headers, form)
     server = urlsplit(config.token_url).hostname or ""
     body = _object(answer.body)
     if answer.status == 200 and "access_token" in body:
         return _tokens(server, body)
     hidden = [value for name, value in form if name not in ("grant_type", "scope", "client_id", "redirect_uri")]
-    raise _refused(server, answer, body, [*hidden, *([secret] if secret else [])])
+    header = headers.get("Authorization", "").removeprefix("Basic ")
+    raise _refused(server, answer, body, [*hidden, *(text for text in (secret, header) if text)])
 
 
 def refresh_grant(refresh_token: str) -> Form:
@@ -118,6 +123,8 @@ def _tokens(server: str, body: dict[str, Json]) -> Tokens:
     access, refresh = body["access_token"], body.get("refresh_token")
     if not isinstance(access, str) or not access or any(ord(character) not in _VISIBLE for character in access):
         raise TokenError(ErrorType.PROVIDER_REJECTED, f"{server} gave an access token that no header can carry")
+    if isinstance(refresh, str) and not (refresh.isascii() and refresh.isprintable()):
+        raise TokenError(ErrorType.PROVIDER_REJECTED, f"{server} gave a refresh token that no form can carry")
     kind = str(body.get("token_type") or "bearer")
     if kind.lower() != "bearer":
         raise TokenError(
@@ -135,7 +142,7 @@ def _tokens(server: str, body: dict[str, Json]) -> Tokens:
 def _seconds(value: Json) -> float | None:
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return min(seconds, LONGEST_LIFE) if seconds > 0 else None
 
@@ -156,6 +163,6 @@ def _refused(server: str, answer: TokenAnswer, body: dict[str, Json], hidden: Se
 def _object(body: bytes) -> dict[str, Json]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
