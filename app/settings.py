@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.rates import parsed
@@ -32,7 +32,7 @@ def _is_network(text: str) -> bool:
 
 
 class Settings(BaseSettings):
-    """`HOLDFAST_*` variables. Lists are comma-separated."""
+    """`HOLDFAST_*` variables. Lists are comma-separated. An empty text is as good as none, rates aside (any number)."""
 
     model_config = SettingsConfigDict(env_prefix="HOLDFAST_", frozen=True, extra="ignore")
 
@@ -141,6 +141,12 @@ class Settings(BaseSettings):
         "off", description="Whether traces are sent by OTLP over HTTP; OTEL_* variables say where to."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _unset_if_empty(cls, given: dict[str, object]) -> dict[str, object]:
+        """So that a file of variables can name all of them and leave the defaults to stand here alone."""
+        return {name: value for name, value in given.items() if value != "" or name.startswith("rate_limit_")}
+
     @field_validator("encryption_keys", "egress_allow", "trusted_proxies", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -155,11 +161,6 @@ class Settings(BaseSettings):
             if not _HOST.fullmatch(entry) and not _is_network(entry):
                 raise ValueError(f"{entry!r} is no host name, address or network (10.0.0.0/8)")
         return value
-
-    @field_validator("jwt_issuer", "jwt_audience", "jwt_jwks_url", "jwt_secret", mode="before")
-    @classmethod
-    def _none_if_empty(cls, value: object) -> object:
-        return value or None
 
     @field_validator("jwt_jwks_url")
     @classmethod
@@ -221,11 +222,6 @@ class Settings(BaseSettings):
         if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
             raise ValueError("must be an address such as https://holdfast.example.com")
         return value or None
-
-    @field_validator("log_format", "api_metrics_port", "worker_metrics_port", mode="before")
-    @classmethod
-    def _unset(cls, value: object) -> object:
-        return None if value == "" else value
 
     @field_validator("rate_limit_key", "rate_limit_workspace", "rate_limit_address", "rate_limit_wrong_keys")
     @classmethod

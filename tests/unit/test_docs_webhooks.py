@@ -10,7 +10,13 @@ from app.definition.triggers.webhook import HmacSignature, SignatureName, Webhoo
 from app.services.webhook_refusals import STATUS
 from tests.support.documents import quoted, table
 
-OWN = {404: {"webhook_not_found"}, 503: {"database_unavailable", "too_many_deliveries"}}
+OWN = {
+    403: {"workspace_suspended"},
+    404: {"webhook_not_found"},
+    429: {"rate_limited"},
+    503: {"database_unavailable", "too_many_deliveries"},
+}
+"""What is answered before a webhook is asked, or about it."""
 
 
 def rows(model: type[Document]) -> list[list[str]]:
@@ -49,4 +55,4 @@ def test_every_refusal_is_told_with_its_status() -> None:
     for code, status in STATUS.items():
         if code != "bad_request":  # the client left before its body was complete, and sees no answer
             codes.setdefault(status, set()).add(code)
-    assert told == codes | OWN
+    assert told == {status: codes.get(status, set()) | OWN.get(status, set()) for status in codes | OWN}
