@@ -66,7 +66,7 @@ async def count_at_door(request: Request) -> None:
 @asynccontextmanager
 async def wrong_keys_counted(request: Request, platform: Platform, *, known: bool) -> AsyncIterator[None]:
     """Around finding out who asks: keys that are none count for the address they come from, which is asked for nothing
-    more when it has sent too many, unless its key is `known` to be right. Raises `TooMany` (`rate_limited`)."""
+    more when it has sent too many, unless its key is `known` to have been right. Raises `TooMany` (`rate_limited`)."""
     address, limits = address_of(request, platform), platform.rate_limits
     if not known:
         _note(request, [rate_limits.shut_out(limits, platform.settings, address)])

@@ -41,8 +41,9 @@ SIGNING_PAGES: dict[str, ProblemPage] = {
         "The key does not validate", "`errors` says which of `name`, `role`, `scopes` and `expires_at` does not fit."
     ),
     "beyond_own_permissions": ProblemPage(
-        "A key may not do more than who makes it",
-        "To make, change or rotate a key takes all that the key may do. `detail` says what is missing.",
+        "A key or a member may not do more than who makes it",
+        "To make, change or rotate a key, or to give a member a role, takes all that the key or the role may do. "
+        "`detail` says what is missing.",
     ),
     "key_not_found": ProblemPage("No such key", "Your workspace has no key of this id."),
     "key_revoked": ProblemPage("The key was revoked", "That is for good: make a new key."),

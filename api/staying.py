@@ -1,5 +1,5 @@
 """Answers that take long: whoever waits for one must be let in for as long as it takes. A key that is revoked, a token
-that runs out, a role that is taken away end them within seconds, not when the run ends."""
+that runs out, a role that is taken away, a workspace that is suspended end them within seconds, not with the run."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from api import permissions
 from api.dependencies import platform_of
-from app.services import signing_in
+from app.services import signing_in, standing
 from app.services.errors import ServiceError, Unavailable
 
 CHECK_SECONDS = 5.0
@@ -63,8 +63,10 @@ async def _is_still_let_in(request: Request) -> bool:
 
 async def _require_still(request: Request) -> None:
     """Raises what keeps the caller out by now. A database that is away keeps out nobody who is in."""
+    platform = platform_of(request)
     try:
-        actor = await signing_in.authenticate(platform_of(request), *request.state.credentials)
+        actor = await signing_in.authenticate(platform, *request.state.credentials)
+        await standing.require_usable(platform, actor.workspace_id)
     except Unavailable:
         return
     permissions.require(request, actor)

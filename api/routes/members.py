@@ -47,7 +47,8 @@ async def list_members(
 async def add(
     body: Annotated[NewMemberRequest, Depends(NEW)], platform: PlatformDep, actor: ActorDep, response: Response
 ) -> MemberAnswer:
-    """From now on a token of this subject opens the workspace, with this role."""
+    """From now on a token of this subject opens the workspace, with this role, which may at most what you may."""
+    actor.require_reach(Role(body.role))
     member = await members.add(
         platform,
         actor.workspace_id,
@@ -78,6 +79,8 @@ async def change(
 ) -> MemberAnswer:
     """Another role, name or address. The last administrator stays one (409)."""
     role = None if body.role is None else Role(body.role)
+    if role is not None:
+        actor.require_reach(role)
     changed = await members.change(platform, actor.workspace_id, member_id, role=role, name=body.name, email=body.email)
     return MemberAnswer.model_validate(changed)
 

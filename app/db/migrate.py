@@ -122,7 +122,9 @@ def _grant(connection: Connection, name: str) -> None:
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}",
         "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {}",
         # All that is the workspace's would go with its row.
-        "REVOKE DELETE ON workspaces FROM {}",
+        "REVOKE UPDATE, DELETE ON workspaces FROM {}",
+        # Its state is the platform's to change: the audit log may be forgotten of one that is being deleted.
+        "GRANT UPDATE (settings, plan, plan_overrides, history_days) ON workspaces TO {}",
         "REVOKE UPDATE, DELETE ON audit_log FROM {}",
         "GRANT EXECUTE ON FUNCTION purge_audit_log(integer, integer), forget_audit_log(integer) TO {}",
     ):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
-from app.security.permissions import Role, narrowed
+from app.security.permissions import FROM_ROLE, Role, narrowed, permissions_of
 from app.services.errors import Forbidden
 
 NO_WORKSPACE = UUID(int=0)
@@ -47,4 +47,15 @@ class Actor:
             whose = f"the key {self.name!r}" if self.kind == "key" else self.name
             raise Forbidden(
                 "not_permitted", f"This takes the permission {permission}, which {whose} does not have: {why}."
+            )
+
+    def require_reach(self, role: Role) -> None:
+        """Raises `Forbidden` (`beyond_own_permissions`) where somebody with the role may more than it: nobody hands out
+        more than they have, whatever permission they have to hand it out."""
+        beyond = [permission for permission in FROM_ROLE if permission in permissions_of(role) - self.permissions]
+        if beyond:
+            raise Forbidden(
+                "beyond_own_permissions",
+                f"You cannot make somebody {role} who may then do more than you: that has {', '.join(beyond)}. Choose "
+                "a weaker role, or have somebody do it who may.",
             )

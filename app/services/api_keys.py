@@ -161,7 +161,10 @@ def _validated(fields: JsonObject) -> _Fields:
 def _check(row: ApiKey, fields: JsonObject) -> None:
     """Raises `Invalid` with all that is wrong with the key as it would be."""
     problems = [] if row.role in WORKSPACE_ROLES else [_no_role(row.role)]
-    if row.scopes is not None and not problems:
+    if row.scopes is not None and len(row.scopes) > len(SCOPES):
+        # Not looked at one by one: to find what each was meant to be takes long.
+        problems.append(Problem("scopes", f"names more than the {len(SCOPES)} permissions there are", "each once"))
+    elif row.scopes is not None and not problems:
         problems = [] if row.scopes else [Problem("scopes", "names no permission", "leave it out to narrow nothing")]
         problems += [
             problem

@@ -35,16 +35,18 @@ async def go_on(platform: Platform, workspace_id: UUID) -> bool:
     if workspace is None or workspace.state != "deleting":
         return workspace is None
     settled = workspace.state_changed_at < datetime.now(UTC) - SETTLED_AFTER
-    told = await _out_of_temporal(platform, workspace_id)
-    if not await _rows(platform, workspace_id) or not told or not settled:
+    # Of a schedule nothing but its row says that Temporal has it: while there may be one, rows stay.
+    told = await _told(platform, workspace_id) and settled
+    erased = await _erased(platform, workspace_id)
+    if not told or not await _rows(platform, workspace_id) or not erased:
         return False
     await platform.sweeps.remove(workspace_id)
     _log.info("workspace %s is deleted", workspace_id)
     return True
 
 
-async def _out_of_temporal(platform: Platform, workspace_id: UUID) -> bool:
-    """Delete its schedules and executions there; whether Temporal has been told of all that is known of."""
+async def _told(platform: Platform, workspace_id: UUID) -> bool:
+    """End in Temporal the schedules and runs there are rows of; whether that was done of all."""
     client = await platform.temporal.client()
     for _ in range(BATCHES):
         schedules = await _ids(platform, workspace_id, store.schedules(workspace_id, TOGETHER))
@@ -56,9 +58,13 @@ async def _out_of_temporal(platform: Platform, workspace_id: UUID) -> bool:
         gone = store.delete_schedules(workspace_id, schedules), store.end_runs(workspace_id, runs)
         await platform.database.run(workspace_id, *gone)
         if not schedules and not runs:
-            break
-    else:
-        return False
+            return True
+    return False
+
+
+async def _erased(platform: Platform, workspace_id: UUID) -> bool:
+    """End and delete the executions Temporal lists; whether it has been told of all of them."""
+    client = await platform.temporal.client()
     under_way, closed = await erasing.executions_of(client, workspace_id, EXECUTIONS)
     await erasing.terminate(client, under_way)
     await erasing.erase(client, closed)

@@ -6,6 +6,7 @@ A workspace always keeps a way in: what would take the last administrator from i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from string import ascii_lowercase, ascii_uppercase
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,6 +26,7 @@ from app.store.sweeps import Membership
 
 LONGEST = 320
 """Characters of a subject, a name or an address (RFC 5321 allows an address 254)."""
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,12 @@ def first(workspace_id: UUID, admin: FirstAdmin, by: str | None) -> Member:
 
 
 def subject_of(text: str) -> str:
-    """A subject as it is kept and compared: e-mail addresses in small letters, anything else as it is. Raises `Invalid`
-    (`invalid_subject`)."""
+    """A subject as it is kept and compared: e-mail addresses in small letters (of ASCII: the sign for kelvin must not
+    become somebody's k), anything else as it is. Raises `Invalid` (`invalid_subject`)."""
     text = text.strip()
     if not text or len(text) > LONGEST or not text.isprintable():
         raise Invalid("invalid_subject", f"a subject has 1 to {LONGEST} printable characters: the token's `sub`")
-    return text.lower() if "@" in text else text
+    return text.translate(_SMALL) if "@" in text else text
 
 
 async def role_of(platform: Platform, workspace_id: UUID, subject: str) -> Role | None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from app.services.webhook_facts import Hook
 
 KEY_CACHE_SECONDS = 5.0
+LET_IN_SECONDS = 3600.0
 ACTIVE_SECONDS = 300.0
 HOOK_SECONDS = 5.0
 REFUSAL_SECONDS = 60.0
@@ -71,6 +72,9 @@ class Platform:
     """Whose key or token it was, by its hash. What another process revoked works that many seconds longer here."""
     refused: Expiring[str, bool] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Keys nobody has, by their hashes: the same wrong key again costs no query. They take no known one's place."""
+    let_in: Expiring[str, bool] = field(default_factory=lambda: Expiring(seconds=LET_IN_SECONDS, size=10_000))
+    """Keys and tokens that were right lately, by their hashes. That they still are is not said: they are looked at when
+    others from the same address have sent too many wrong ones."""
     tokens: TokenReader | None = None
     """Reads bearer tokens; None where none are taken."""
     standings: Expiring[UUID, str] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=10_000))

@@ -6,6 +6,7 @@ the next one may be taken. Nothing is limited while the database is away: the re
 """
 
 import asyncio
+import ipaddress
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,8 @@ SHARE = 100
 LEASE_SECONDS = 2.0
 AWAY_SECONDS = 1.0
 MOST_REMEMBERED = 20_000
+_OF_ONE_CUSTOMER = 64
+"""Bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ async def at_door(
     """Count a request that needs no key, by the address it comes from and the workspace it says it is for."""
     wanted: list[tuple[str, RateLimitItem, UUID, str]] = []
     if settings.rate_limit_address and address is not None:
-        wanted.append(("address", parsed(settings.rate_limit_address), NO_WORKSPACE, address))
+        wanted.append(("address", parsed(settings.rate_limit_address), NO_WORKSPACE, _whose(address)))
     if settings.rate_limit_workspace and workspace_id is not None:
         # Nobody's row: whether there is such a workspace is not known yet.
         wanted.append(("workspace", parsed(settings.rate_limit_workspace), NO_WORKSPACE, f"door {workspace_id}"))
@@ -178,14 +181,21 @@ async def wrong_key(limits: RateLimits, settings: Settings, address: str | None)
     """Count a key that is none. Answers how the limit stands."""
     if not settings.rate_limit_wrong_keys or address is None:
         return None
-    return await limits.take("wrong-keys", parsed(settings.rate_limit_wrong_keys), NO_WORKSPACE, address)
+    return await limits.take("wrong-keys", parsed(settings.rate_limit_wrong_keys), NO_WORKSPACE, _whose(address))
 
 
 def shut_out(limits: RateLimits, settings: Settings, address: str | None) -> Standing | None:
     """How the limit of wrong keys stands where the address has sent so many that it is asked for nothing more."""
     if not settings.rate_limit_wrong_keys or address is None:
         return None
-    return limits.refused("wrong-keys", parsed(settings.rate_limit_wrong_keys), NO_WORKSPACE, address)
+    return limits.refused("wrong-keys", parsed(settings.rate_limit_wrong_keys), NO_WORKSPACE, _whose(address))
+
+
+def _whose(address: str) -> str:
+    """Under which name an address is counted: of IPv6 the network that one customer has, who can send from any of its
+    addresses (RFC 6177)."""
+    found = ipaddress.ip_address(address)
+    return address if found.version == 4 else str(ipaddress.ip_network((found, _OF_ONE_CUSTOMER), strict=False))
 
 
 def require(standings: Sequence[Standing]) -> None:

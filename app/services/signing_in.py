@@ -43,9 +43,9 @@ async def authenticate(platform: Platform, text: str, workspace: UUID | None) ->
 
 
 def knows(platform: Platform, text: str, workspace: UUID | None) -> bool:
-    """Whether this was found to be right a moment ago."""
+    """Whether this was found to be right lately."""
     if platform.tokens is not None and looks_like_token(text):
-        return platform.actors.get(_known_as(text, workspace)) is not None
+        return platform.let_in.get(_known_as(text, workspace)) is not None
     return workspaces.knows(platform, text)
 
 
@@ -71,6 +71,7 @@ async def _person(platform: Platform, reader: TokenReader, text: str, workspace:
         ) from None
     actor = await _actor(platform, token, workspace)
     platform.actors.put(known_as, actor)
+    platform.let_in.put(known_as, True)
     return actor
 
 
@@ -134,10 +135,12 @@ async def _the_only(platform: Platform, token: Token) -> UUID:
 
 def _subjects(token: Token, settings: Settings) -> list[str]:
     """What the person may be called among members: their subject; and their address, where the issuer has made sure
-    that it is theirs (`email_verified`, OpenID Connect Core, 5.1)."""
-    email = _shown(token.claims.get(settings.jwt_email_claim))
-    verified = token.claims.get("email_verified") is True
-    return [token.subject, email] if email is not None and verified and "@" in email else [token.subject]
+    that it is theirs (`email_verified`, OpenID Connect Core, 5.1). An address that would have to be mended to be shown
+    is not the one it would become."""
+    said = token.claims.get(settings.jwt_email_claim)
+    email = _shown(said)
+    is_theirs = token.claims.get("email_verified") is True and email == said
+    return [token.subject, email] if email is not None and is_theirs and "@" in email else [token.subject]
 
 
 def _workspace_claim(token: Token, settings: Settings) -> UUID | None:

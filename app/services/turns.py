@@ -18,6 +18,8 @@ LATELY_SECONDS = 2.0
 LEFT_TO_OTHERS = 3.0
 """What a workspace leaves to others between two of its starts, as a multiple of the time the last one took. Measured
 beside single runs, one after the other: with this both workspaces get about half of what there is (`make bench`)."""
+MOST_LEFT_SECONDS = LATELY_SECONDS
+"""No longer than others count: a start that Temporal held up for a minute does not hold up the next one for three."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +55,7 @@ class Turns:
             lane.running -= 1
             now = self._now()
             if lane.waiting and self._shared(lane):
-                lane.again_at = now + (now - began) * LEFT_TO_OTHERS
+                lane.again_at = now + min((now - began) * LEFT_TO_OTHERS, MOST_LEFT_SECONDS)
             self._let_in(lane)
             self._forget()
 

@@ -15,6 +15,7 @@ from app.db.models import ApiKey
 from app.json import Json, JsonObject
 from app.security import api_keys as key_text
 from app.security.permissions import Role, permissions_of
+from app.services import administering
 from app.services.api_keys import LONGEST_GRACE_SECONDS, SCOPES
 from app.services.platform import Platform
 from app.services.workspaces import create_workspace
@@ -92,6 +93,7 @@ PAST = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
         ({"name": " "}, "name", ""),
         ({"name": "x" * 201}, "name", ""),
         ({"scopes": []}, "scopes", "leave it out"),
+        ({"scopes": ["runs:red"] * 100}, "scopes", "each once"),
         ({"scopes": ["runs:red"]}, "scopes[0]", "did you mean 'runs:read'?; known: me:read, "),
         ({"scopes": ["runs:read", "platform:write"]}, "scopes[1]", "known: me:read, "),
         ({"role": "viewer", "scopes": ["runs:write"]}, "scopes[0]", "operator does"),
@@ -294,3 +296,16 @@ async def test_a_stream_and_a_wait_end_with_the_key(
         rest: list[Any] = [line async for line in lines]
     assert "event: done" not in rest
     problem(await waiting, 401, "invalid_api_key")
+
+
+async def test_a_stream_ends_with_the_workspace(
+    real_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staying, "CHECK_SECONDS", 0.05)
+    run = await made(real_client, f"/v1/workflows/{await an_active_workflow(real_client, WAIT)}/runs")
+    async with asyncio.timeout(20), real_client.stream("GET", f"/v1/runs/{run['id']}/stream") as stream:
+        lines = stream.aiter_lines()
+        assert await anext(lines)
+        await administering.change(platform, workspace.id, state="suspended")
+        rest: list[Any] = [line async for line in lines]
+    assert "event: done" not in rest

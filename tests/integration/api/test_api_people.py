@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.security.permissions import Role
+from app.security.permissions import Role, permissions_of
 from app.services import members, platform_keys, workspaces
 from app.services.actors import NO_WORKSPACE
 from app.services.platform import Platform
@@ -115,6 +115,19 @@ class TestMembers:
     async def test_never_are_the_platforms(self, api_client):
         answer = await api_client.post("/v1/members", json={"subject": "me", "role": "platform"})
         problem(answer, 422, "invalid_request")
+
+    async def test_are_made_nothing_that_may_more_than_whoever_makes_them(self, api_client):
+        body = {"name": "people", "role": "admin", "scopes": ["members:write", *sorted(permissions_of(Role.VIEWER))]}
+        narrow = with_key((await api_client.post("/v1/api-keys", json=body)).json()["key"])
+        made = await api_client.post("/v1/members", json={"subject": "me", "role": "viewer"}, headers=narrow)
+        assert made.status_code == 201
+        for role in ("operator", "admin"):
+            answer = await api_client.post("/v1/members", json={"subject": "mine", "role": role}, headers=narrow)
+            assert "runs:write" in problem(answer, 403, "beyond_own_permissions")["detail"]
+            answer = await api_client.patch(made.headers["location"], json={"role": role}, headers=narrow)
+            problem(answer, 403, "beyond_own_permissions")
+        renamed = await api_client.patch(made.headers["location"], json={"name": "Me"}, headers=narrow)
+        assert (renamed.json()["name"], renamed.json()["role"]) == ("Me", "viewer")
 
     async def test_of_several_workspaces_are_found_in_each(self, platform, workspace):
         other, _ = await workspaces.create_workspace(platform, "Other")

@@ -151,14 +151,18 @@ async def test_an_address_with_too_many_wrong_keys_is_asked_for_nothing_more(pro
     wrong = f"{workspace.api_key[:-1]}{'a' if workspace.api_key[-1] != 'a' else 'b'}"
     async with processes(rate_limit_wrong_keys="2/hour") as running:
         # A new installation of the test each time: the addresses of all tests share a count.
-        address = f"2001:db8::{workspace.id.hex[-4:]}"
+        network = f"2001:db8:1:{workspace.id.hex[-4:]}"
+        address = f"{network}::1"
         stranger, owner = await running.client(wrong, address), await running.client(workspace.api_key, address)
         assert await statuses(owner, 1) == [200]
         answers = [await stranger.get("/v1/workspace") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [401, 401, 429, 429]
         told = problem(answers[-1], 429, "rate_limited")
         assert "(wrong-keys)" in told["detail"]
-        # A right key that is known goes on, and so does any from elsewhere.
+        # Who has one address of IPv6 has all of its network.
+        assert await statuses(await running.client(wrong, f"{network}:a:b:c:d"), 1) == [429]
+        # A right key that is known goes on, also when it was last seen a while ago, and so does any from elsewhere.
+        platform.actors.clear()
         assert await statuses(owner, 1) == [200]
         assert await statuses(await running.client(workspace.api_key, "192.0.2.77"), 1) == [200]
         assert await statuses(await running.client(wrong, "192.0.2.78"), 1) == [401]
@@ -167,10 +171,10 @@ async def test_an_address_with_too_many_wrong_keys_is_asked_for_nothing_more(pro
 @pytest.mark.parametrize("path", ["/hooks/wh_x_y", "/forms/nothing/schema", "/messages/msg_x_y", "/approvals/none"])
 async def test_doors_that_need_no_key_take_so_much_of_an_address(processes, workspace, path):
     async with processes(rate_limit_address="2/hour") as running:
-        address = f"2001:db8:{len(path)}::{workspace.id.hex[-4:]}"
-        client = await running.client(None, address)
-        assert await statuses(client, 3, path) == [404, 404, 429]
-        other = await running.client(None, f"{address}:1")
+        network = f"{len(path)}:{workspace.id.hex[-4:]}"
+        clients = [await running.client(None, f"2001:db8:{network}::{number}") for number in range(3)]
+        assert [status for client in clients for status in await statuses(client, 1, path)] == [404, 404, 429]
+        other = await running.client(None, f"2001:db9:{network}::1")
         assert await statuses(other, 1, path) == [404]
 
 

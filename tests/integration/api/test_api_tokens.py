@@ -193,6 +193,16 @@ async def test_an_address_is_a_member_only_when_the_issuer_has_made_sure_of_it(
     assert (await me(client, token(said=said))).json()["role"] == "editor"
 
 
+@pytest.mark.parametrize("another", ["\u212a", "k\u200b", "k\x00"], ids=["the sign for kelvin", "no width", "U+0000"])
+async def test_an_address_that_only_looks_like_a_members_is_another(
+    client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace, another: str
+) -> None:
+    address = f"k{uuid7()}@example.com"
+    await members.add(platform, workspace.id, subject=address, role=Role.EDITOR)
+    said = claims(email=f"{another}{address[1:]}", email_verified=True)
+    problem(await me(client, token(said=said)), 403, "not_a_member")
+
+
 async def test_claims_may_have_other_names(platform: Platform, workspace: TestWorkspace) -> None:
     names = {f"jwt_{name}_claim": f"https://holdfast.example.com/{name}" for name in ("workspace", "role", "name")}
     said = {names["jwt_workspace_claim"]: str(workspace.id), names["jwt_role_claim"]: "viewer", "role": "admin"}

@@ -126,11 +126,15 @@ def test_a_purge_touches_no_other_workspace(owners: Log, stranger: str) -> None:
     assert owners.count() == 3, "the owner here is one that row-level security does not bind"
 
 
-def test_the_log_of_a_workspace_goes_with_the_workspace(log: Log) -> None:
+def test_the_log_of_a_workspace_goes_with_the_workspace(log: Log, owners: Log) -> None:
     with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
         log.call("forget_audit_log", 10)
     assert log.count() == 3
-    log.connection.execute("UPDATE workspaces SET state = 'deleting' WHERE workspace_id = %s", [log.workspace])
+    delete = "UPDATE workspaces SET state = 'deleting' WHERE workspace_id = %s"
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        log.connection.execute(delete, [log.workspace])
+    owners.enter(log.workspace)
+    owners.connection.execute(delete, [log.workspace])
     assert [log.call("forget_audit_log", 2) for _ in range(3)] == [2, 1, 0]
     assert log.count() == 0
 

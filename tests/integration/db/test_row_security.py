@@ -79,15 +79,18 @@ class TestEveryTable:
     async def test_changes_and_deletes_no_row_of_another_workspace(self, connection, theirs, mine, table):
         await enter(connection, mine)
         name = sql.Identifier(table)
-        changed = await connection.execute(sql.SQL("UPDATE {} SET workspace_id = workspace_id").format(name))
-        assert changed.rowcount == 0
+        # Of a workspace's own row it cannot change the id, even to what it is.
+        change = (
+            "UPDATE {} SET settings = '{{}}'" if table == "workspaces" else "UPDATE {} SET workspace_id = workspace_id"
+        )
+        assert (await connection.execute(sql.SQL(change).format(name))).rowcount == 0
         if table != "workspaces":  # whose rows it cannot delete at all
             assert (await connection.execute(sql.SQL("DELETE FROM {}").format(name))).rowcount == 0
         await enter(connection, theirs)
         count = await connection.execute(sql.SQL("SELECT count(*) FROM {}").format(name))
         assert await count.fetchone() == (1,)
 
-    @pytest.mark.parametrize("table", [name for name in CHANGEABLE if name != "versions"])
+    @pytest.mark.parametrize("table", [name for name in CHANGEABLE if name not in ("versions", "workspaces")])
     async def test_hands_no_row_over_to_another_workspace(self, connection, theirs, mine, table):
         await enter(connection, theirs)
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
@@ -145,6 +148,8 @@ class TestTheApplicationsRole:
             "ALTER TABLE versions DISABLE TRIGGER versions_immutable",
             "UPDATE alembic_version SET version_num = '0000'",
             "DELETE FROM workspaces",
+            "UPDATE workspaces SET state = 'deleting'",
+            "UPDATE workspaces SET workspace_id = gen_random_uuid()",
             "CREATE TABLE mine (id int)",
         ],
     )
@@ -200,12 +205,6 @@ class TestTheApplicationsRole:
 
     def test_has_no_table_whose_rows_hang_on_nothing(self):
         assert [table.name for table in TABLES if not _hangs_on(table) and table.name != "workspaces"] == []
-
-    async def test_cannot_take_back_that_a_workspace_is_deleted(self, connection, theirs):
-        await enter(connection, theirs)
-        await connection.execute("UPDATE workspaces SET state = 'deleting'")
-        with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="stays so"):
-            await connection.execute("UPDATE workspaces SET state = 'active'")
 
     @pytest.mark.parametrize(("whose", "role"), [("theirs", "platform"), ("nobody's", "admin")])
     async def test_keeps_platform_keys_apart_from_all_others(self, connection, theirs, whose, role):
@@ -267,6 +266,12 @@ class TestThePlatformsRole:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 await platform.execute(statement, values)
             await platform.rollback()
+
+    async def test_cannot_take_back_that_a_workspace_is_deleted(self, platform, theirs):
+        where = "WHERE workspace_id = %s"
+        await platform.execute(f"UPDATE workspaces SET state = 'deleting' {where}", [theirs])
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="stays so"):
+            await platform.execute(f"UPDATE workspaces SET state = 'active' {where}", [theirs])
 
     async def test_leaves_the_installations_own_row_alone(self, platform):
         for statement in ("UPDATE workspaces SET name = 'x'", "DELETE FROM workspaces"):

@@ -104,6 +104,16 @@ async def test_beside_others_it_leaves_them_time_between_its_starts(starts, cloc
     assert starts.begun == ["single", "m0", "m1"]
 
 
+async def test_a_start_that_was_held_up_does_not_hold_up_the_next_one_for_longer(starts, clock, monkeypatch):
+    later = []
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda seconds, *_: later.append(seconds))
+    for name, workspace in (("single", SINGLE), ("m0", MANY), ("m1", MANY)):
+        await starts.ask(name, workspace)
+    clock.now += 60
+    await starts.end("m0")
+    assert later == [LATELY_SECONDS]
+
+
 async def test_who_has_no_more_waiting_leaves_nothing(starts, clock):
     await starts.ask("m0", MANY)
     await starts.ask("s0", SINGLE)
