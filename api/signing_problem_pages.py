@@ -31,7 +31,8 @@ SIGNING_PAGES: dict[str, ProblemPage] = {
     ),
     "which_workspace": ProblemPage(
         "Which workspace?",
-        "You are a member of several: send the id of one in the header `Holdfast-Workspace`. `errors` lists them.",
+        "You are a member of several, or of one you have never been in: send the id of the one you want in the header "
+        "`Holdfast-Workspace`. `errors` lists them. Enter none that you do not know: anybody may add you to theirs.",
     ),
     "other_workspace": ProblemPage(
         "The key is of another workspace",

@@ -1,4 +1,5 @@
-"""Workspaces over HTTP, for the platform's administrator: make, list, rename, suspend, resume, delete."""
+"""Workspaces over HTTP, for the platform's administrator: make, list, rename, suspend, resume, delete, and their
+plans."""
 
 from typing import Annotated
 from uuid import UUID
@@ -53,7 +54,9 @@ async def create(
     """Makes a workspace with its first API key, which is shown in this answer alone, and its first member if one is
     named."""
     admin = None if body.admin is None else FirstAdmin(body.admin.subject, body.admin.name, body.admin.email)
-    made, key = await workspaces.create_workspace(platform, body.name, admin=admin, by=actor.name)
+    made, key = await workspaces.create_workspace(
+        platform, body.name, admin=admin, plan=body.plan, plan_overrides=body.plan_overrides, by=actor.name
+    )
     response.headers["Location"] = f"/v1/workspaces/{made.workspace_id}"
     return NewWorkspaceAnswer(
         id=made.workspace_id,
@@ -61,6 +64,8 @@ async def create(
         state="active",
         state_changed_at=made.state_changed_at,
         created_at=made.created_at,
+        plan=made.plan,
+        plan_overrides=made.plan_overrides,
         api_key=key,
     )
 
@@ -73,7 +78,7 @@ async def get(workspace_id: WorkspaceId, platform: PlatformDep) -> PlatformWorks
 
 @router.patch(
     "/{workspace_id}",
-    summary="Rename, suspend or resume a workspace",
+    summary="Rename, suspend or resume a workspace, give it a plan",
     openapi_extra=PATCH.openapi,
     responses=problem_answers(400, 404, 409, 413, 415),
 )
@@ -81,8 +86,15 @@ async def change(
     workspace_id: WorkspaceId, body: Annotated[WorkspacePatch, Depends(PATCH)], platform: PlatformDep
 ) -> PlatformWorkspaceAnswer:
     """While it is suspended its keys answer 403 (`workspace_suspended`) and nothing new starts; runs under way go on.
-    It takes some seconds until every process knows."""
-    changed = await administering.change(platform, workspace_id, name=body.name, state=body.state)
+    It takes some seconds until every process knows. A smaller plan takes nothing away of what is there."""
+    changed = await administering.change(
+        platform,
+        workspace_id,
+        name=body.name,
+        state=body.state,
+        plan=body.plan,
+        plan_overrides=body.plan_overrides,
+    )
     return PlatformWorkspaceAnswer.model_validate(changed)
 
 

@@ -7,12 +7,16 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from api.schemas.base import Answer, RequestModel
+from app.json import JsonObject
 from app.services.members import LONGEST
+from app.services.plan_table import PLANS
 
 RoleName = Literal["viewer", "operator", "editor", "admin"]
 WorkspaceState = Literal["active", "suspended", "deleting"]
 
 _SUBJECT = "Who it is, as the token says: its `sub`, or an e-mail address."
+_PLAN = f"What it may have and do: {', '.join(PLANS)}."
+_OVERRIDES = "Limits it has otherwise than its plan says, by name; null there is no limit."
 
 
 class FirstAdminRequest(RequestModel):
@@ -28,6 +32,8 @@ class NewWorkspaceRequest(RequestModel):
 
     name: str = Field(description="What people call it.", max_length=200)
     admin: FirstAdminRequest | None = Field(None, description="Its first member, an administrator.")
+    plan: str = Field("own", description=_PLAN, max_length=100)
+    plan_overrides: JsonObject | None = Field(None, description=_OVERRIDES)
 
 
 class WorkspacePatch(RequestModel):
@@ -35,6 +41,8 @@ class WorkspacePatch(RequestModel):
 
     name: str | None = Field(None, max_length=200)
     state: Literal["active", "suspended"] | None = Field(None, description="`suspended`: nothing new starts in it.")
+    plan: str | None = Field(None, description=_PLAN, max_length=100)
+    plan_overrides: JsonObject | None = Field(None, description=f"{_OVERRIDES} They replace those there are.")
 
 
 class PlatformWorkspaceAnswer(Answer):
@@ -47,6 +55,8 @@ class PlatformWorkspaceAnswer(Answer):
     )
     state_changed_at: datetime
     created_at: datetime
+    plan: str = Field(description=_PLAN)
+    plan_overrides: JsonObject = Field(description=_OVERRIDES)
 
 
 class NewWorkspaceAnswer(PlatformWorkspaceAnswer):

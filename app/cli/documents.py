@@ -61,7 +61,7 @@ def assignments(pairs: Sequence[str]) -> JsonObject:
     for pair in pairs:
         name, separator, text = pair.partition("=")
         if not separator or not name:
-            raise CliError(ExitCode.USAGE, f"{pair!r} is no variable: write NAME=VALUE")
+            raise CliError(ExitCode.USAGE, f"{pair!r} is no assignment: write NAME=VALUE")
         found[name] = _json_or_text(text)
     return found
 

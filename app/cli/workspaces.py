@@ -1,11 +1,13 @@
 """`holdfast workspaces`: all there are, for whoever administers the installation. Make, suspend, delete them."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.cli.client import Api, open_platform_api
+from app.cli.documents import assignments
 from app.cli.exits import CliError, ExitCode
 from app.cli.lookup import named
 from app.cli.options import ApiUrl, DataDir, JsonOutput
@@ -14,6 +16,7 @@ from app.json import JsonObject
 
 workspaces_app = typer.Typer(no_args_is_help=True, help="Workspaces, with a platform key.")
 
+PLAN_HELP = "free, pro, enterprise or own."
 Wanted = Annotated[str, typer.Argument(metavar="WORKSPACE", help="Its id, or its name where no other has it.")]
 
 
@@ -35,9 +38,16 @@ def list_workspaces(
         note("[dim]no such workspaces[/]")
     else:
         rows = [
-            [text(one["id"]), text(one["name"]), status(one["state"]), moment(one["state_changed_at"])] for one in found
+            [
+                text(one["id"]),
+                text(one["name"]),
+                text(one["plan"]),
+                status(one["state"]),
+                moment(one["state_changed_at"]),
+            ]
+            for one in found
         ]
-        table(["ID", "NAME", "STATE", "SINCE"], rows)
+        table(["ID", "NAME", "PLAN", "STATE", "SINCE"], rows)
 
 
 @workspaces_app.command("create")
@@ -47,12 +57,13 @@ def create(
     admin: Annotated[
         str | None, typer.Option(help="Its first member: `sub` of their token, or e-mail address.")
     ] = None,
+    plan: Annotated[str, typer.Option(help=PLAN_HELP)] = "own",
     api_url: ApiUrl = None,
     data_dir: DataDir = None,
     json_output: JsonOutput = False,
 ) -> None:
     """Make a workspace and print its first API key, which is shown this once."""
-    body: JsonObject = {"name": name, "admin": None if admin is None else {"subject": admin}}
+    body: JsonObject = {"name": name, "admin": None if admin is None else {"subject": admin}, "plan": plan}
     with open_platform_api(api_url, data_dir) as api:
         made = api.post("/v1/workspaces", body)
     if json_output:
@@ -72,6 +83,35 @@ def rename(
 ) -> None:
     """Give WORKSPACE another name."""
     _change(wanted, {"name": name}, api_url, data_dir, as_json=json_output)
+
+
+@workspaces_app.command("set-plan")
+def set_plan(
+    wanted: Wanted,
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help=PLAN_HELP)],
+    *,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LIMIT=VALUE", help="A limit it has otherwise, null for none; replaces those it had."),
+    ] = None,
+    no_overrides: Annotated[bool, typer.Option("--no-overrides", help="Just as the plan says.")] = False,
+    api_url: ApiUrl = None,
+    data_dir: DataDir = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Give WORKSPACE another plan. What it has already stays, also beyond the plan."""
+    if override and no_overrides:
+        raise CliError(ExitCode.USAGE, "--override and --no-overrides contradict each other")
+    changes: JsonObject = {"plan": plan}
+    if override or no_overrides:
+        changes["plan_overrides"] = assignments(override or [])
+    with open_platform_api(api_url, data_dir) as api:
+        found = api.patch(f"/v1/workspaces/{_found(api, wanted)['id']}", changes)
+    if json_output:
+        print_json(found)
+    else:
+        others = ", ".join(f"{name} {json.dumps(value)}" for name, value in found["plan_overrides"].items())
+        say(text(f"{found['name']} has the plan {found['plan']}{f', but {others}' if others else ''}"))
 
 
 @workspaces_app.command("suspend")

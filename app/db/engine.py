@@ -34,8 +34,8 @@ _ON_CONNECT = """
     FROM pg_roles WHERE rolname = current_user
 """
 _SET_WORKSPACE = "SELECT set_config('holdfast.workspace_id', %s, true)"
-# Two statements in one message of the simple protocol, which takes no parameters: a pipeline would cost a fifth of what
-# a small transaction does. What stands in there is a UUID's own text.
+# Two statements in one message of the simple protocol, which takes no parameters: a pipeline would cost about an
+# eighth of what a small transaction does. What stands in there is a UUID's own text.
 _BEGIN = "BEGIN; SELECT set_config('holdfast.workspace_id', '{}', true)"
 # A message is no record: nobody waits for the disk, least of all under the lock that orders messages.
 _NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify(%s, %s)"

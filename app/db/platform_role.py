@@ -17,7 +17,7 @@ _LONGEST_NAME = 63
 RIGHTS = {
     "workspaces": ("SELECT", "UPDATE (name, state, state_changed_at)", "DELETE"),
     "runs": ("SELECT (workspace_id, id)",),
-    "members": ("SELECT (workspace_id, subject, role)",),
+    "members": ("SELECT (workspace_id, subject, role, last_seen_at)",),
 }
 """All it may, by table. The installation's own row among the workspaces is none of it."""
 

@@ -1,4 +1,5 @@
-"""What the platform's administrator does with workspaces: list, rename, suspend, resume and delete them.
+"""What the platform's administrator does with workspaces: list, rename, suspend, resume and
+delete them, and give them plans.
 
 Making one is `workspaces.create_workspace`. Nothing of what is in a workspace is seen here.
 """
@@ -7,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from app.json import Json, JsonObject
-from app.services import audit
+from app.services import audit, plans
 from app.services.actors import NO_WORKSPACE
 from app.services.errors import Conflict, NotFound
 from app.services.paging import Page, decode_cursor, page_of, plain_text
@@ -36,10 +37,19 @@ async def change(
     *,
     name: str | None = None,
     state: Literal["active", "suspended"] | None = None,
+    plan: str | None = None,
+    plan_overrides: JsonObject | None = None,
 ) -> WorkspaceFacts:
-    """Give the workspace another name; suspend it, so that nothing new starts in it, or resume it. Known everywhere
-    within seconds. Raises `NotFound`, `Conflict` (`workspace_deleting`), `Invalid` (`invalid_name`)."""
-    return await _change(platform, workspace_id, None if name is None else name_of(name, "workspace"), state)
+    """Give the workspace another name or plan; suspend it, so that nothing new starts in it, or resume it. Known
+    everywhere within seconds. Raises `NotFound`, `Conflict` (`workspace_deleting`), `Invalid` (`invalid_name`,
+    `unknown_plan`, `invalid_overrides`)."""
+    plans.checked(plan, plan_overrides)
+    changed = await _change(platform, workspace_id, None if name is None else name_of(name, "workspace"), state)
+    if plan is None and plan_overrides is None:
+        return changed
+    # As the application in that workspace: the platform's own role may not write what a plan is held by.
+    await plans.set_plan(platform, workspace_id, plan, plan_overrides)
+    return await get(platform, workspace_id)
 
 
 async def delete(platform: Platform, workspace_id: UUID) -> WorkspaceFacts:

@@ -105,6 +105,7 @@ async def add(
             )
         session.add(member)
         await audit.note(session, "member.create", member.id, member.subject, after=of_member(member))
+    _forget_people(platform, workspace_id)
     return member
 
 
@@ -152,7 +153,8 @@ async def change(
         member.updated_at = datetime.now(UTC)
         after = of_member(member)
         await audit.note(session, "member.update", member_id, member.subject, before=before, after=after)
-        return member
+    _forget_people(platform, workspace_id)
+    return member
 
 
 async def remove(platform: Platform, workspace_id: UUID, member_id: UUID) -> None:
@@ -164,6 +166,7 @@ async def remove(platform: Platform, workspace_id: UUID, member_id: UUID) -> Non
             await keep_an_admin(session, workspace_id, but_member=member_id)
         await session.delete(member)
         await audit.note(session, "member.delete", member_id, member.subject, before=of_member(member))
+    _forget_people(platform, workspace_id)
 
 
 async def keep_an_admin(
@@ -180,6 +183,12 @@ async def keep_an_admin(
         "Nobody else is an administrator of this workspace: give another member the role admin, or make another admin "
         "key, first.",
     )
+
+
+def _forget_people(platform: Platform, workspace_id: UUID) -> None:
+    """Have this process look anew at who they are here: a member is called by `sub` or address, what is known by
+    token."""
+    platform.actors.forget_those(lambda actor: actor.kind == "person" and actor.workspace_id == workspace_id)
 
 
 def _role(role: Role) -> Role:

@@ -18,10 +18,12 @@ from app.definition.triggers import ScheduleTrigger
 from app.json import JsonObject
 from app.rates import parsed
 from app.services import audit
+from app.services.actors import NO_WORKSPACE
 from app.services.errors import Forbidden, Invalid, NotFound, Unavailable
 from app.services.plan_table import PLANS, Plan, beyond
 from app.services.platform import Platform
 from app.services.validation import validated
+from app.settings import MAX_RETENTION_DAYS
 from app.store import usage as store
 from app.store import workspaces
 
@@ -42,7 +44,7 @@ class Overrides(BaseModel):
     steps: Count = Field(None, ge=1)
     delay_seconds: Count = Field(None, ge=0)
     connections: Count = Field(None, ge=0)
-    history_days: Count = Field(None, ge=1)
+    history_days: Count = Field(None, ge=1, le=MAX_RETENTION_DAYS)
     webhooks: Count = Field(None, ge=0)
     schedules: Count = Field(None, ge=0)
     branches: bool = True
@@ -66,33 +68,55 @@ def plan_of(workspace: Workspace) -> Plan:
     return replace(known, **changes)
 
 
-async def set_plan(platform: Platform, workspace_id: UUID, plan: str, overrides: JsonObject | None = None) -> Workspace:
-    """Give the workspace a plan, by what the platform's administrator asks for, with what is otherwise for it alone;
-    None leaves that as it is. What is there already stays, also beyond the plan.
+def checked(plan: str | None, overrides: JsonObject | None) -> JsonObject | None:
+    """The overrides as they are kept, both found to be ones that a workspace can be given; None is nothing to check.
 
-    Raises `Invalid` (`unknown_plan`, `invalid_overrides`) and `NotFound`.
+    Raises `Invalid` (`unknown_plan`, `invalid_overrides`).
     """
-    if plan not in PLANS:
+    if plan is not None and plan not in PLANS:
         known = ", ".join(PLANS)
         problem = Problem("plan", f"there is no plan {plan[:100]!r}", f"write one of {known}")
         raise Invalid("unknown_plan", f"plan: there is no plan {plan[:100]!r}; there are {known}.", [problem])
-    checked = None
-    if overrides is not None:
-        found = validated(Overrides, overrides, code="invalid_overrides", subject="The overrides")
-        checked = found.model_dump(exclude_unset=True)
+    if overrides is None:
+        return None
+    about = {"code": "invalid_overrides", "subject": "What the workspace has beside its plan", "root": "plan_overrides"}
+    return validated(Overrides, overrides, **about).model_dump(exclude_unset=True)
+
+
+def give(workspace: Workspace, plan: str | None, overrides: JsonObject | None) -> None:
+    """Set what is given, which is `checked`, and what follows from it."""
+    workspace.plan = plan or workspace.plan
+    workspace.plan_overrides = workspace.plan_overrides if overrides is None else overrides
+    workspace.history_days = plan_of(workspace).history_days
+
+
+async def set_plan(
+    platform: Platform, workspace_id: UUID, plan: str | None, overrides: JsonObject | None = None
+) -> Workspace:
+    """Give the workspace a plan, by what the platform's administrator asks for, and what is otherwise for it alone;
+    None leaves one as it is. What is there already stays, also beyond the plan. Here it counts at once, in other
+    processes for what is asked for from then on, rates within seconds (`platform.plans`).
+
+    Raises `Invalid` (`unknown_plan`, `invalid_overrides`) and `NotFound`.
+    """
+    overrides = checked(plan, overrides)
     async with platform.database.transaction(workspace_id) as session:
         workspace = await workspaces.find(session, workspace_id, lock=True)
         if workspace is None:
             raise NotFound("workspace_not_found", "There is no such workspace.")
-        before = {"plan": workspace.plan, "plan_overrides": workspace.plan_overrides}
-        workspace.plan = plan
-        if checked is not None:
-            workspace.plan_overrides = checked
-        workspace.history_days = plan_of(workspace).history_days
-        after = {"plan": plan, "plan_overrides": workspace.plan_overrides}
+        before = facts(workspace)
+        give(workspace, plan, overrides)
+        after = facts(workspace)
         await audit.note(session, "workspace.update", workspace_id, workspace.name, before=before, after=after)
     platform.plans.forget(workspace_id)
+    about = (NO_WORKSPACE, "workspace.update", workspace_id, workspace.name)
+    await audit.note_done(platform.database, *about, before=before, after=after)
     return workspace
+
+
+def facts(workspace: Workspace) -> JsonObject:
+    """What logs say of a workspace's plan."""
+    return {"plan": workspace.plan, "plan_overrides": workspace.plan_overrides}
 
 
 async def read(session: AsyncSession, workspace_id: UUID) -> Plan:
@@ -106,12 +130,13 @@ async def lately(platform: Platform, workspace_id: UUID) -> Plan:
     is away."""
     known = platform.plans.get(workspace_id)
     if known is None:
+        forgotten = platform.plans.forgotten
         try:
             async with platform.database.transaction(workspace_id) as session:
                 known = await read(session, workspace_id)
         except Unavailable:
             return PLANS["own"]
-        platform.plans.put(workspace_id, known)
+        platform.plans.put(workspace_id, known, forgotten=forgotten)
     return known
 
 

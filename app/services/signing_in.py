@@ -7,6 +7,7 @@ caller's to know: all tokens that are not believed get one answer, and so do all
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 from app.definition.problems import Problem
@@ -19,9 +20,12 @@ from app.services.actors import NO_WORKSPACE, Actor
 from app.services.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from app.services.platform import Platform
 from app.settings import Settings
+from app.store.sweeps import Membership
 
 HEADER = "Holdfast-Workspace"
 LONGEST_NAME = 200
+SHOWN = 20
+"""Workspaces that are listed for somebody who has to name one."""
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +62,7 @@ async def _person(platform: Platform, reader: TokenReader, text: str, workspace:
     known = platform.actors.get(known_as)
     if known is not None and not known.is_over:
         return known
+    forgotten = platform.actors.forgotten
     try:
         token = await reader.read(text)
     except TokenRefused as error:
@@ -70,7 +75,7 @@ async def _person(platform: Platform, reader: TokenReader, text: str, workspace:
             "issuer_unavailable", "The keys that tokens are checked with cannot be fetched; try again in a moment."
         ) from None
     actor = await _actor(platform, token, workspace)
-    platform.actors.put(known_as, actor)
+    platform.actors.put(known_as, actor, forgotten=forgotten)
     platform.let_in.put(known_as, True)
     return actor
 
@@ -115,22 +120,30 @@ async def _role(platform: Platform, token: Token, workspace_id: UUID, *, claims:
 
 
 async def _the_only(platform: Platform, token: Token) -> UUID:
-    """The one workspace the person is a member of. Raises `Forbidden`, or `Invalid` when there are several."""
+    """The one workspace the person is a member of and has been in. One they were never in does not count: anybody may
+    add anybody to a workspace of their own, and draws nobody in by it. Raises `Forbidden`, or `Invalid` when there are
+    several, or none that counts."""
     every = [
         each
         for subject in _subjects(token, platform.settings)
         for each in await members.workspaces_of(platform, subject)
     ]
-    found = list({each.workspace_id: each for each in every}.values())
-    if not found:
+    used = {each.workspace_id: each for each in every if each.used}
+    unused = {each.workspace_id: each for each in every if each.workspace_id not in used}
+    if not used and not unused:
         raise _not_a_member()
-    if len(found) > 1:
-        shown = ", ".join(f"{each.workspace_id} ({each.name})" for each in found[:20])
-        problem = Problem(f"header.{HEADER}", "is needed", f"one of {shown}")
-        raise Invalid(
-            "which_workspace", f"You are a member of {len(found)} workspaces: name one in {HEADER}.", [problem]
-        )
-    return found[0].workspace_id
+    if len(used) != 1:
+        raise _which([*used.values(), *unused.values()], len(used))
+    return next(iter(used))
+
+
+def _which(found: Sequence[Membership], used: int) -> Invalid:
+    """Those the person has been in come first, so that however many others do not hide them."""
+    names = [f"{each.workspace_id} ({each.name}{'' if each.used else ', never used'})" for each in found[:SHOWN]]
+    problem = Problem(f"header.{HEADER}", "is needed", f"one of {', '.join(names)}")
+    where = f"You are a member of {len(found)} workspace{'s' if len(found) > 1 else ''}"
+    why = where if used else f"{where} and were in none yet"
+    return Invalid("which_workspace", f"{why}: name the one you want in {HEADER}.", [problem])
 
 
 def _subjects(token: Token, settings: Settings) -> list[str]:

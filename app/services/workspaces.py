@@ -11,7 +11,7 @@ from app.json import JsonObject
 from app.security import api_keys as key_text
 from app.security.egress_hosts import EgressSettings
 from app.security.permissions import Role
-from app.services import audit, members
+from app.services import audit, members, plans
 from app.services.actors import NO_WORKSPACE, Actor
 from app.services.errors import Invalid, NotFound, Unauthenticated
 from app.services.members import FirstAdmin
@@ -40,11 +40,18 @@ class WorkspaceSettings(BaseModel):
 
 
 async def create_workspace(
-    platform: Platform, name: str, *, admin: FirstAdmin | None = None, by: str | None = None
+    platform: Platform,
+    name: str,
+    *,
+    admin: FirstAdmin | None = None,
+    plan: str = "own",
+    plan_overrides: JsonObject | None = None,
+    by: str | None = None,
 ) -> tuple[Workspace, str]:
     """A new workspace with its first member, if one is named, and its first API key, which is shown here and never
-    again. Raises `Invalid` (`invalid_name`, `invalid_subject`)."""
+    again. Raises `Invalid` (`invalid_name`, `invalid_subject`, `unknown_plan`, `invalid_overrides`)."""
     workspace = Workspace(workspace_id=uuid7(), name=name_of(name, "workspace"), settings={})
+    plans.give(workspace, plan, plans.checked(plan, plan_overrides) or {})
     row, key = _new_key(workspace.workspace_id, FIRST_KEY_NAME)
     row.created_by = by
     member = None if admin is None else members.first(workspace.workspace_id, admin, by)
@@ -53,7 +60,7 @@ async def create_workspace(
         # What hangs on it can only be written after it.
         await session.flush()
         session.add_all([row] if member is None else [row, member])
-        after = {"name": workspace.name, "admin": None if member is None else member.subject}
+        after = {"name": workspace.name, "admin": None if member is None else member.subject, **plans.facts(workspace)}
         await audit.note(session, "workspace.create", workspace.workspace_id, workspace.name, after=after)
     about = (NO_WORKSPACE, "workspace.create", workspace.workspace_id, workspace.name)
     await audit.note_done(platform.database, *about, after=after)
@@ -87,6 +94,7 @@ async def authenticate(platform: Platform, key: str) -> Actor:
         return known
     if platform.refused.get(presented.hash):
         raise _wrong_key()
+    forgotten = platform.actors.forgotten
     async with platform.database.transaction(presented.workspace_id) as session:
         for row in await api_keys.with_prefix(session, presented.prefix):
             if (actor := _whose(row, presented)) is not None:
@@ -95,7 +103,7 @@ async def authenticate(platform: Platform, key: str) -> Actor:
         else:
             platform.refused.put(presented.hash, True)
             raise _wrong_key()
-    platform.actors.put(presented.hash, actor)
+    platform.actors.put(presented.hash, actor, forgotten=forgotten)
     platform.let_in.put(presented.hash, True)
     return actor
 

@@ -1,7 +1,7 @@
 """Everything that crosses workspaces, asked as the platform's own role (`app.db.platform_role`). Nothing else does.
 
-What is answered here are ids, names and states: no row of what a tenant keeps. For the platform's own jobs and its
-administrator, never for what a workspace's caller is answered.
+What is answered here are ids, names, states and plans: no row of what a tenant keeps. For the platform's own jobs and
+its administrator, never for what a workspace's caller is answered.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,13 @@ from uuid import UUID
 
 from app.db.engine import Database, Statement
 from app.db.platform_role import platform_url
+from app.json import JsonObject
 from app.settings import Settings
 
 _NOBODY = UUID(int=0)
 _CONNECTIONS = 2
 """Of each of its pools: what is asked here is asked seldom."""
-_COLUMNS = "workspace_id, name, state, state_changed_at, created_at"
+_COLUMNS = "workspace_id, name, state, state_changed_at, created_at, plan, plan_overrides"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,18 @@ class WorkspaceFacts:
     state: str
     state_changed_at: datetime
     created_at: datetime
+    plan: str
+    plan_overrides: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A workspace somebody is a member of, and as what."""
+    """A workspace somebody is a member of, and as what. `used`: they have been in it."""
 
     workspace_id: UUID
     name: str
     role: str
+    used: bool
 
 
 class Sweeps:
@@ -128,7 +132,8 @@ class Sweeps:
         """Where this subject is a member, in the order of the workspaces; without workspaces that are being deleted."""
         rows = await self._ask(
             """
-            SELECT workspace_id, workspaces.name, members.role FROM members JOIN workspaces USING (workspace_id)
+            SELECT workspace_id, workspaces.name, members.role, members.last_seen_at IS NOT NULL
+            FROM members JOIN workspaces USING (workspace_id)
             WHERE members.subject = %(subject)s AND workspaces.state <> 'deleting' ORDER BY workspace_id
             """,
             subject=subject,

@@ -89,6 +89,71 @@ class TestWorkspaces:
         problem(await administrator.post("/v1/workspaces", json=body), 422, "invalid_subject")
 
 
+class TestPlansOfWorkspaces:
+    async def test_are_shown_and_set_and_count_at_once(self, administrator, api_client, workspace):
+        path = f"/v1/workspaces/{workspace.id}"
+        assert (await administrator.get(path)).json()["plan"] == "own"
+        # So that the process knows the plan there is now.
+        before = (await api_client.get("/v1/usage")).headers["ratelimit-policy"]
+        body = {"plan": "free", "plan_overrides": {"workflows": 1, "rate_limit": "77/minute"}, "name": "Other"}
+        changed = (await administrator.patch(path, json=body)).json()
+        assert {name: changed[name] for name in body} == body
+        usage = await api_client.get("/v1/usage")
+        assert (usage.json()["plan"], usage.json()["limits"]["workflows"]["allowed"]) == ("free", 1)
+        assert "77;w=60" in usage.headers["ratelimit-policy"].replace("q=", "")
+        assert "77;w=60" not in before.replace("q=", "")
+        # What is left out stays; the overrides that are given replace those there were.
+        assert (await administrator.patch(path, json={"plan": "pro"})).json()["plan_overrides"] == body[
+            "plan_overrides"
+        ]
+        only = (await administrator.patch(path, json={"plan_overrides": {"steps": None}})).json()
+        assert (only["plan"], only["plan_overrides"]) == ("pro", {"steps": None})
+        listed = (await administrator.get("/v1/workspaces", params={"limit": 200})).json()["items"]
+        assert only in listed
+
+    async def test_are_in_the_workspaces_log_and_the_platforms(self, administrator, api_client, workspace):
+        await administrator.patch(f"/v1/workspaces/{workspace.id}", json={"plan": "pro"})
+        told = []
+        for client in (api_client, administrator):
+            [entry, *_] = (await client.get("/v1/audit-log", params={"action": "workspace.update"})).json()["items"]
+            told.append((entry["target"]["id"], entry["actor"]["kind"], entry["before"], entry["after"]))
+        assert told == [(str(workspace.id), "platform", {"plan": "own"}, {"plan": "pro"})] * 2
+
+    async def test_are_given_to_a_workspace_that_is_made(self, administrator, platform):
+        body = {"name": "Client", "plan": "free", "plan_overrides": {"webhooks": None}}
+        made = (await administrator.post("/v1/workspaces", json=body)).json()
+        usage = (await administrator.get("/v1/usage", headers=with_key(made["api_key"]))).json()
+        assert (usage["plan"], usage["history_days"], usage["limits"]["webhooks"]["allowed"]) == ("free", 7, None)
+
+    @pytest.mark.parametrize(
+        ("body", "code"),
+        [
+            ({"plan": "gold"}, "unknown_plan"),
+            ({"plan": "free", "plan_overrides": {"stairs": 3}}, "invalid_overrides"),
+        ],
+    )
+    async def test_that_are_none_change_nothing(self, administrator, workspace, body, code):
+        path = f"/v1/workspaces/{workspace.id}"
+        problem(await administrator.patch(path, json={**body, "name": "Other", "state": "suspended"}), 422, code)
+        problem(await administrator.post("/v1/workspaces", json={**body, "name": "Client"}), 422, code)
+        there = (await administrator.get(path)).json()
+        assert (there["name"], there["state"], there["plan"], there["plan_overrides"]) == ("Test", "active", "own", {})
+
+    async def test_are_not_for_the_workspace_to_set(self, api_client, workspace):
+        for role in ("viewer", "admin"):
+            key = (await api_client.post("/v1/api-keys", json={"name": role, "role": role})).json()["key"]
+            path, body = f"/v1/workspaces/{workspace.id}", {"plan": "enterprise"}
+            problem(await api_client.patch(path, json=body, headers=with_key(key)), 403, "not_permitted")
+        assert not (await api_client.patch("/v1/workspace", json={"plan": "enterprise"})).is_success
+        assert (await api_client.get("/v1/usage")).json()["plan"] == "own"
+
+    async def test_of_one_that_is_gone_or_goes_are_not_set(self, administrator, workspace):
+        body = {"plan": "pro"}
+        problem(await administrator.patch(f"/v1/workspaces/{NOWHERE}", json=body), 404, "workspace_not_found")
+        await administrator.delete(f"/v1/workspaces/{workspace.id}")
+        problem(await administrator.patch(f"/v1/workspaces/{workspace.id}", json=body), 409, "workspace_deleting")
+
+
 class TestMembers:
     async def test_are_added_changed_and_removed(self, api_client, workspace, platform):
         made = await api_client.post("/v1/members", json={"subject": "auth0|7", "role": "viewer", "name": "Bo"})
@@ -135,8 +200,8 @@ class TestMembers:
         await members.add(platform, workspace.id, subject=subject, role=Role.ADMIN)
         await members.add(platform, other.workspace_id, subject=subject.upper(), role=Role.VIEWER)
         found = await members.workspaces_of(platform, subject)
-        expected = [(workspace.id, "Test", "admin"), (other.workspace_id, "Other", "viewer")]
-        assert [(one.workspace_id, one.name, one.role) for one in found] == expected
+        expected = [(workspace.id, "Test", "admin", False), (other.workspace_id, "Other", "viewer", False)]
+        assert [(one.workspace_id, one.name, one.role, one.used) for one in found] == expected
         assert await members.workspaces_of(platform, "nobody@example.com") == []
 
     async def test_leave_somebody_who_can_get_in(self, api_client, platform, workspace):

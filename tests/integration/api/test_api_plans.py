@@ -251,12 +251,13 @@ class TestSettingThePlan:
             await plans.set_plan(platform, workspace.id, "gold")
 
     @pytest.mark.parametrize(
-        "overrides", [{"steps": "many"}, {"stairs": 3}, {"rate_limit": "often"}, {"workflows": -1}]
+        "overrides",
+        [{"steps": "many"}, {"stairs": 3}, {"rate_limit": "often"}, {"workflows": -1}, {"history_days": 10**12}],
     )
     async def test_refuses_overrides_that_cannot_be_read(self, platform, workspace, overrides):
         with pytest.raises(Invalid) as refused:
             await plans.set_plan(platform, workspace.id, "free", overrides)
-        assert refused.value.problems[0].path == next(iter(overrides))
+        assert refused.value.problems[0].path == f"plan_overrides.{next(iter(overrides))}"
 
     async def test_keeps_the_overrides_where_none_are_given(self, platform, workspace, api_client):
         await on(platform, workspace, "free", workflows=None)

@@ -14,6 +14,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from api.main import create_app
+from app.db.models import Member
 from app.json import Json
 from app.security import issuer_keys
 from app.security.permissions import Role
@@ -149,7 +150,7 @@ async def test_a_claim_that_gives_no_role_in_a_workspace_opens_none(
 async def test_the_weaker_of_claimed_role_and_membership_counts(
     client: httpx.AsyncClient, workspace: TestWorkspace, platform: Platform, ada: str
 ) -> None:
-    await members.add(platform, workspace.id, subject=ada, role=Role.EDITOR)
+    await a_member(platform, workspace.id, ada, Role.EDITOR)
     for claim, role in (
         ({}, "editor"),
         ({"role": "admin"}, "editor"),
@@ -166,26 +167,81 @@ async def test_a_member_of_several_workspaces_says_which(
     client: httpx.AsyncClient, workspace: TestWorkspace, platform: Platform, ada: str
 ) -> None:
     other, _ = await create_workspace(platform, "Other")
-    await members.add(platform, workspace.id, subject=ada, role=Role.ADMIN)
+    await a_member(platform, workspace.id, ada, Role.ADMIN)
     text = token(said=claims(sub=ada))
     assert (await me(client, text)).json()["workspace"]["name"] == "Test"
     platform.actors.clear()
-    member = await members.add(platform, other.workspace_id, subject=ada, role=Role.VIEWER)
+    member = await a_member(platform, other.workspace_id, ada, Role.VIEWER)
     found = problem(await me(client, text), 422, "which_workspace")
     assert paths(found) == ["header.Holdfast-Workspace"]
     assert all(str(each) in found["errors"][0]["hint"] for each in (workspace.id, other.workspace_id))
     assert (await me(client, text, workspace.id)).json()["role"] == "admin"
     assert (await me(client, text, other.workspace_id)).json()["role"] == "viewer"
     await members.remove(platform, other.workspace_id, member.id)
-    platform.actors.clear()
     problem(await me(client, text, other.workspace_id), 403, "not_a_member")
+
+
+async def test_nobody_is_drawn_into_a_workspace_by_being_added_to_it(
+    client: httpx.AsyncClient, workspace: TestWorkspace, platform: Platform, ada: str
+) -> None:
+    strange, _ = await create_workspace(platform, "Strange", admin=members.FirstAdmin(ada))
+    text = token(said=claims(sub=ada))
+    first = problem(await me(client, text), 422, "which_workspace")
+    assert "1 workspace and were in none yet" in first["detail"]
+    assert first["errors"][0]["hint"] == f"one of {strange.workspace_id} (Strange, never used)"
+    await members.add(platform, workspace.id, subject=ada, role=Role.EDITOR)
+    assert "2 workspaces and were in none yet" in problem(await me(client, text), 422, "which_workspace")["detail"]
+    # Having been in one by its name, it is the one.
+    assert (await me(client, text, workspace.id)).json()["role"] == "editor"
+    assert (await me(client, text)).json()["workspace"]["name"] == "Test"
+    [seen] = (await members.list_(platform, workspace.id, role=None, limit=9, cursor=None)).items
+    assert seen.last_seen_at is not None
+    # Those somebody has been in are named first, however old the others are.
+    third, _ = await create_workspace(platform, "Third")
+    await a_member(platform, third.workspace_id, ada, Role.VIEWER)
+    platform.actors.clear()
+    hint = problem(await me(client, text), 422, "which_workspace")["errors"][0]["hint"]
+    assert [hint.index(name) for name in ("(Test)", "(Third)", "(Strange, never used)")] == sorted(
+        hint.index(name) for name in ("(Test)", "(Third)", "(Strange, never used)")
+    )
+
+
+async def test_what_becomes_of_a_member_counts_for_the_next_call(
+    client: httpx.AsyncClient, workspace: TestWorkspace, platform: Platform
+) -> None:
+    """For persons who are known by their address too."""
+    address = f"{uuid7()}@example.com"
+    text = token(said=claims(email=address, email_verified=True, workspace=str(workspace.id), role="admin"))
+    headers = {"Authorization": f"Bearer {workspace.api_key}"}
+
+    async def role() -> str:
+        return str((await me(client, text)).json()["role"])
+
+    assert await role() == "admin"
+    body = {"subject": address, "role": "viewer"}
+    member = await made(client, "/v1/members", body, headers=headers)
+    assert await role() == "viewer"
+    path = f"/v1/members/{member['id']}"
+    assert (await client.patch(path, json={"role": "editor"}, headers=headers)).status_code == 200
+    assert await role() == "editor"
+    by_membership = token(said=claims(email=address, email_verified=True))
+    assert (await me(client, by_membership)).json()["role"] == "editor"
+    assert (await client.delete(path, headers=headers)).status_code == 204
+    problem(await me(client, by_membership), 403, "not_a_member")
+
+
+async def a_member(platform: Platform, workspace_id: UUID, subject: str, role: Role) -> Member:
+    """A member who has been in the workspace."""
+    member = await members.add(platform, workspace_id, subject=subject, role=role)
+    assert await members.role_of(platform, workspace_id, subject) is role
+    return member
 
 
 async def test_an_address_is_a_member_only_when_the_issuer_has_made_sure_of_it(
     client: httpx.AsyncClient, workspace: TestWorkspace, platform: Platform
 ) -> None:
     address = f"{uuid7()}@example.com"
-    await members.add(platform, workspace.id, subject=address, role=Role.EDITOR)
+    await a_member(platform, workspace.id, address, Role.EDITOR)
     for verified in (None, False, "true"):
         said = claims(email=address, email_verified=verified)
         problem(await me(client, token(said=said)), 403, "not_a_member")

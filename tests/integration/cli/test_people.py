@@ -40,6 +40,22 @@ async def test_a_workspace_is_made_renamed_suspended_resumed_and_deleted(
     assert (nobody.code, "holdfast workspaces list" in nobody.err) == (ExitCode.NOT_FOUND, True)
 
 
+async def test_a_workspace_is_given_a_plan(administrator: Cli, workspace: TestWorkspace) -> None:
+    made = (await administrator("workspaces", "create", f"Client {workspace.id}", "--plan", "free", "--json")).json()
+    assert (made["plan"], made["plan_overrides"]) == ("free", {})
+    given = ("--override", "workflows=40", "--override", "steps=null")
+    changed = await administrator("workspaces", "set-plan", made["id"], "pro", *given)
+    assert changed.out.strip().endswith("has the plan pro, but steps null, workflows 40")
+    kept = (await administrator("workspaces", "set-plan", made["id"], "free", "--json")).json()
+    assert (kept["plan"], kept["plan_overrides"]) == ("free", {"workflows": 40, "steps": None})
+    plain = await administrator("workspaces", "set-plan", made["id"], "pro", "--no-overrides")
+    assert plain.out.strip().endswith("has the plan pro")
+    both = await administrator("workspaces", "set-plan", made["id"], "pro", "--no-overrides", *given)
+    assert both.code == ExitCode.USAGE
+    unknown = await administrator("workspaces", "set-plan", made["id"], "gold")
+    assert (unknown.code, "there is no plan 'gold'" in unknown.err) == (ExitCode.REFUSED, True)
+
+
 async def test_members_are_added_given_roles_and_removed(cli: Cli) -> None:
     assert "no members" in (await cli("members", "list")).err
     added = await cli("members", "add", "Bo@Example.com", "viewer", "--name", "Bo")
@@ -64,7 +80,7 @@ async def test_platform_keys_are_made_at_the_database_listed_and_revoked(
     assert answer.code == 0, answer.err
     listed = answer.json()
     assert "command line" in (await administrator("keys", "list-platform-keys")).out
-    [second] = [key for key in listed if key["name"] == "second"]
+    [second] = [key for key in listed if key["prefix"] in made.json()["platform_key"]]
     revoked = await administrator("keys", "revoke-platform-key", second["id"])
     assert revoked.out.strip() == f"{second['id']} opens nothing any more"
 

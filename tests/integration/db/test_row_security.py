@@ -222,7 +222,7 @@ def _hangs_on(table: Table) -> set[str]:
 READABLE = {
     "workspaces": {column.name for column in Base.metadata.tables["workspaces"].columns},
     "runs": {"workspace_id", "id"},
-    "members": {"workspace_id", "subject", "role"},
+    "members": {"workspace_id", "subject", "role", "last_seen_at"},
 }
 """What the platform's role may read: all else is refused, whatever the workspace."""
 

@@ -49,6 +49,29 @@ def test_the_oldest_makes_room(clock):
     assert (kept.get("a"), kept.get("b"), kept.get("c")) == (2, None, 3)
 
 
+def test_those_of_which_something_is_true_are_forgotten(clock):
+    kept = Expiring[str, int](seconds=5, size=10)
+    for number, name in enumerate(("a", "b", "c")):
+        kept.put(name, number)
+    kept.forget_those(lambda value: value > 0)
+    assert (kept.get("a"), kept.get("b"), kept.get("c")) == (0, None, None)
+
+
+@pytest.mark.parametrize(
+    "forget", [lambda kept: kept.forget("b"), lambda kept: kept.forget_those(bool), lambda kept: kept.clear()]
+)
+def test_what_was_read_before_something_was_forgotten_is_not_kept_after_it(clock, forget):
+    kept = Expiring[str, int](seconds=5, size=10)
+    before = kept.forgotten
+    kept.put("a", 1, forgotten=before)
+    assert kept.get("a") == 1
+    forget(kept)
+    kept.put("c", 2, forgotten=before)
+    assert kept.get("c") is None
+    kept.put("c", 2, forgotten=kept.forgotten)
+    assert kept.get("c") == 2
+
+
 def test_clearing_forgets_everything(clock):
     kept = Expiring[str, int](seconds=5, size=2)
     kept.put("a", 1)
