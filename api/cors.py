@@ -10,7 +10,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _TAKEN = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID", "Prefer", "X-Request-Id")
-_SHOWN = ("ETag", "Holdfast-Run", "Location", "Preference-Applied", "Retry-After", "X-Request-Id")
+_SHOWN = (
+    "ETag",
+    "Holdfast-Run",
+    "Location",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-Id",
+)
 _AGAIN_SECONDS = 600
 
 

@@ -129,7 +129,7 @@ def create_app(platform: Platform | None = None, observing: Observing | None = N
     app.state.platform = platform
     app.state.streams = Streams()
     # The last one is the outermost.
-    for middleware in (RateLimitHeaders, RequestLimits, Access, CodecCors, RequestIdentity, Cors, SecurityHeaders):
+    for middleware in (RateLimitHeaders, RequestLimits, CodecCors, Access, RequestIdentity, Cors, SecurityHeaders):
         app.add_middleware(middleware)
     problems.install(app)
     openapi.install(app)

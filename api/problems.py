@@ -43,6 +43,8 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
 }
 LOGGED_PLACES = 10
 LONGEST_PLACE = 100
+LONGEST_LOGGED = 300
+"""Characters of a path."""
 LONGEST_TEXT = 2_000
 LONGEST_DETAIL = 20_000
 _SECRET_PATHS = ("/approvals/", "/hooks/", "/messages/", "/oauth/begin/")
@@ -130,9 +132,10 @@ async def problem_answer(request: Request, error: errors.ServiceError | Refused)
 
 
 def shown(path: str) -> str:
-    """The path as a log may have it: the rest of some addresses is what opens them."""
-    secret = next((start for start in _SECRET_PATHS if path.startswith(start)), None)
-    return path if secret is None else f"{secret}..."
+    """The path as a log may have it: the rest of some addresses is what opens them, however many slashes come first."""
+    plain = f"/{path.lstrip('/')}"
+    secret = next((start for start in _SECRET_PATHS if plain.startswith(start)), None)
+    return _short(path, LONGEST_LOGGED) if secret is None else f"{secret}..."
 
 
 def places(problems: Sequence[Problem]) -> list[str]:

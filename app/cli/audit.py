@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -125,6 +125,8 @@ def _open(path: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         sys.stdout.flush()
         return
+    if not path.name:
+        raise CliError(ExitCode.USAGE, f"{path} is a folder: name a file in it")
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("w", encoding="utf-8", newline="") as file:
@@ -133,7 +135,8 @@ def _open(path: Path | None) -> Iterator[TextIO]:
     except OSError as error:
         raise CliError(ExitCode.USAGE, f"cannot write {path}: {error.strerror}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it is not there, or nowhere
+            part.unlink()
 
 
 def _query(*, since: str | None, until: str | None, target: str | None, **others: str | None) -> JsonObject:

@@ -31,8 +31,14 @@ def named(api: Api, path: str, wanted: str, fields: Sequence[str], *, what: str,
     """The item of a list with this id, or with this in one of the fields. Raises `CliError` when there is none, or more
     than one; `see` is the command that lists them."""
     if _is_id(wanted):
-        found: JsonObject = api.get(f"{path}/{wanted}")
-        return found
+        try:
+            found: JsonObject = api.get(f"{path}/{wanted}")
+        except CliError as error:
+            if error.exit_code is not ExitCode.NOT_FOUND:
+                raise
+        else:
+            return found
+    # What is no id of these may look like one: subjects of some issuers do.
     there = [item for item in api.items(path) if wanted in (item[name] for name in fields)]
     if len(there) == 1:
         return there[0]

@@ -4,6 +4,7 @@ library and ends here. What is a secret is `masking`'s to say.
 """
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
@@ -44,7 +45,8 @@ trace_of: Callable[[], str | None] = lambda: None  # noqa: E731 - a name `traces
 def configure(settings: Settings, *, stream: TextIO | None = None) -> None:
     """Send all that is logged in this process to `stream` (default: standard error) in the format of the settings.
     Without one: for people on a terminal, else JSON."""
-    stream = stream or sys.stderr
+    # A process that was started with standard error closed has none: it must work all the same.
+    stream = stream or sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - open as long as the process
     as_json = (settings.log_format or ("console" if stream.isatty() else "json")) == "json"
     handler = _Handler(stream)
     handler.setFormatter(_formatter(as_json=as_json, colors=stream.isatty()))
@@ -63,6 +65,7 @@ def configure(settings: Settings, *, stream: TextIO | None = None) -> None:
     )
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
+    sys.unraisablehook = _unraisable
 
 
 def _formatter(*, as_json: bool, colors: bool) -> logging.Formatter:
@@ -162,3 +165,9 @@ def _uncaught(kind: type[BaseException], error: BaseException, traceback: Traceb
 def _uncaught_in_thread(found: threading.ExceptHookArgs) -> None:
     if found.exc_value is not None:
         _uncaught(found.exc_type, found.exc_value, found.exc_traceback)
+
+
+def _unraisable(found: "sys.UnraisableHookArgs") -> None:
+    if found.exc_value is not None:
+        raised: ExcInfo = (found.exc_type, found.exc_value, found.exc_traceback)
+        logging.getLogger("holdfast").error("an error that nobody could be told of", exc_info=raised)

@@ -44,7 +44,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(://)[^\s/\"'<>]{1,500}@"), rf"\1{HIDDEN}@"),
     (re.compile(r"([?&](?:code|state|key|sig|auth|pwd)=)[^&\s\"']+", re.IGNORECASE), rf"\1{HIDDEN}"),
     # Addresses whose rest is what opens them.
-    (re.compile(r"(?<!/v1)(/(?:hooks|approvals|messages|forms)/)[^\s\"'?,)<>]+"), rf"\1{HIDDEN}"),
+    (re.compile(r"(?<!/v1)(/(?:hooks|approvals|messages|forms|oauth/begin)/)[^\s\"'?,)<>]+"), rf"\1{HIDDEN}"),
     # Values that errors of the database and of validation repeat.
     (re.compile(r"(\[parameters: )[^\n]+"), rf"\1{HIDDEN}]"),
     (re.compile(r"(DETAIL: )[^\n]+"), rf"\1 {HIDDEN}"),
@@ -57,7 +57,7 @@ _HINTS = (
     "passw", "passphrase", "secret", "token", "key", "credential", "signature", "cookie", "authorization",
     "bearer", "basic", "digest", "hf_", "wh_", "whsec_", "msg_", "eyj", "akia", "xox", "sg.",
     *(f"{start}{mark}" for start in ("sk", "rk", "pk", "ghp", "gho", "ghu", "ghs", "ghr") for mark in "-_."),
-    "://", "?", "&", "hooks/", "approvals/", "messages/", "forms/", "parameters", "detail", "input_value",
+    "://", "?", "&", "hooks/", "approvals/", "messages/", "forms/", "oauth/", "parameters", "detail", "input_value",
 )  # fmt: skip
 _WORTH_A_LOOK = re.compile("|".join(map(re.escape, _HINTS)))
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), 127, *range(128, 160))}

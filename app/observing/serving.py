@@ -33,13 +33,13 @@ class SdkMetrics(Collector):
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=LOOK_SECONDS)
         try:
             connection.request("GET", "/metrics")
-            text = connection.getresponse().read().decode()
-        except (OSError, http.client.HTTPException) as error:
+            families = list(text_string_to_metric_families(connection.getresponse().read().decode()))
+        except (OSError, http.client.HTTPException, ValueError) as error:
             _log.warning("the metrics of Temporal's SDK cannot be read: %s", error or type(error).__name__)
             return
         finally:
             connection.close()
-        yield from text_string_to_metric_families(text)
+        yield from families
 
 
 @contextmanager

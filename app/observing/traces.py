@@ -4,6 +4,7 @@ to which run and how long it took; they hold ids and no values, and of an error 
 Imported only where traces are switched on: a process without them loads nothing of OpenTelemetry.
 """
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,10 @@ from temporalio.contrib.opentelemetry import TracingInterceptor
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from app.observing.context import Facts
+
+CLOSE_SECONDS = 5.0
+"""What the last spans have to be sent in."""
+CLOSING = "last spans"
 
 _W3C = TraceContextTextMapPropagator()
 _TOLD_OF_ERRORS = "exception.type"
@@ -73,8 +78,10 @@ class Traces:
         return carrier.get("traceparent")
 
     def close(self) -> None:
-        """Send what is not yet sent."""
-        self._provider.shutdown()
+        """Send what is not yet sent, if the collector takes it soon: a process must end though it is away."""
+        sending = threading.Thread(target=self._provider.shutdown, name=CLOSING, daemon=True)
+        sending.start()
+        sending.join(CLOSE_SECONDS)
 
 
 def trace_id() -> str | None:

@@ -5,7 +5,8 @@ refused; and without a key nothing is answered. Blocking: it belongs into a thre
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ OF_METHODS = ("unsupported_method", "allow_header_conformance")
 """Checks that take an address for that of one operation: `/runs/control` is that of `/runs/{run_id}` as well."""
 ENDLESS = ("runs_stream",)
 """Operations whose answers last."""
+OF_THE_KEY = ("api_keys_change", "api_keys_revoke", "api_keys_rotate")
+"""Operations that may end or narrow the very key the requests are sent with: all after them would be refused alike."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +37,35 @@ class Plan:
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of it: the number of requests, each harm as a few lines with the request that did it, and which
-    operations answered otherwise than with 401."""
+    """What came of it: the number of requests, each harm as a few lines with the request that did it, which operations
+    answered otherwise than with 401, how often each status was answered, and how often 401 with the key sent."""
 
     requests: int
     operations: int
     harms: list[str]
     let_in: set[str]
+    statuses: Counter[int]
+    locked_out: int
 
 
 def try_api(document: JsonObject, url: str, key: str | None, plan: Plan) -> Tried:
     """Send what the plan says to the API at `url`, with or without a key."""
     schema = schemathesis.openapi.from_dict(document, config=_config(url, key, plan))
-    schema = schema.exclude(operation_id=list(ENDLESS))
+    schema = schema.exclude(operation_id=[*ENDLESS, *(OF_THE_KEY if key else ())])
+    statuses, locked_out = Counter[int](), 0
     requests, seen, let_in, harms = 0, set[str](), set[str](), dict[str, str]()
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
             requests += len(event.recorder.interactions)
             seen.add(event.recorder.label)
-            answers = (each.response for each in event.recorder.interactions.values())
-            if any(answer is not None and answer.status_code != 401 for answer in answers):
+            asked = event.recorder.interactions.values()
+            answers = [each.response.status_code for each in asked if each.response is not None]
+            statuses.update(answers)
+            locked_out += sum(
+                each.response is not None and each.response.status_code == 401 and _signed(each.request.headers, key)
+                for each in asked
+            )
+            if any(status != 401 for status in answers):
                 let_in.add(event.recorder.label)
             harms.update(_harms(event, list(document["paths"])))
         elif isinstance(event, events.NonFatalError):
@@ -62,7 +74,12 @@ def try_api(document: JsonObject, url: str, key: str | None, plan: Plan) -> Trie
                 harms.setdefault(str(event.info), f"{event.label}: {event.info}")
         elif isinstance(event, events.FatalError):
             raise event.exception
-    return Tried(requests, len(seen), list(harms.values()), let_in)
+    return Tried(requests, len(seen), list(harms.values()), let_in, statuses, locked_out)
+
+
+def _signed(headers: Mapping[str, Sequence[str]], key: str | None) -> bool:
+    sent = next((values for name, values in headers.items() if name.lower() == "authorization"), ())
+    return key is not None and f"Bearer {key}" in sent
 
 
 def _harms(event: events.ScenarioFinished, paths: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -44,6 +44,12 @@ async def test_an_export_that_cannot_be_made_leaves_no_file(cli: Cli, tmp_path: 
     nowhere = await cli("audit", "export", "-o", str(tmp_path / "no" / "log.csv"))
     assert nowhere.code == ExitCode.USAGE
     assert "cannot write" in nowhere.err
+    (tmp_path / "file").write_text("kept")
+    below = await cli("audit", "export", "-o", str(tmp_path / "file" / "log.csv"))
+    assert (below.code, "cannot write" in below.err) == (ExitCode.USAGE, True)
+    folder = await cli("audit", "export", "-o", "/")
+    assert (folder.code, "is a folder" in folder.err) == (ExitCode.USAGE, True)
+    assert os.listdir(tmp_path) == ["file"]
 
 
 async def test_a_key_made_beside_the_database_is_in_the_log(

@@ -1,6 +1,7 @@
 """`holdfast workspaces`, `members` and platform keys, as the platform's administrator and as a workspace's."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -67,6 +68,10 @@ async def test_members_are_added_given_roles_and_removed(cli: Cli) -> None:
     assert "bo@example.com" in listed.out
     assert removed.out.strip() == "bo@example.com is no member any more"
     assert (await cli("members", "remove", "bo@example.com")).code == ExitCode.NOT_FOUND
+    subject = str(uuid4())  # as some issuers name people
+    await cli("members", "add", subject, "viewer")
+    assert (await cli("members", "set-role", subject, "operator")).out.strip() == f"{subject} is operator"
+    assert (await cli("members", "remove", str(uuid4()))).code == ExitCode.NOT_FOUND
 
 
 async def test_platform_keys_are_made_at_the_database_listed_and_revoked(

@@ -1,10 +1,13 @@
 """What a process tells Prometheus of what went through it: its own numbers and those of Temporal's SDK in one place."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
 
+from api.codec_cors import ui_origin
 from app.db.models import Event, Run
 from app.observing.process import observed
 from app.services import backlog
@@ -54,6 +57,19 @@ async def test_a_stream_is_counted_while_it_is_open_and_is_no_request_in_flight(
     assert await value(watched, "holdfast_http_requests_total", route="/v1/runs/{run_id}/stream") == 1
 
 
+async def test_what_never_comes_to_a_route_is_counted_too(watched: Watched) -> None:
+    origin = ui_origin(watched.platform.settings)
+    preflight = await watched.client.options("/codec/decode", headers={"Origin": origin})
+    long = await watched.client.get("/v1/runs", params={"q": "x" * 17_000}, headers={"Origin": origin})
+
+    for answer, method in ((preflight, "OPTIONS"), (long, "GET")):
+        named = {"method": method, "route": "none", "status": str(answer.status_code)}
+        assert await value(watched, "holdfast_http_requests_total", **named) == 1
+        assert {"x-request-id", "content-security-policy"} <= set(answer.headers)
+    assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, origin)
+    assert long.status_code == 414
+
+
 async def test_a_wrong_key_is_a_failed_sign_in(watched: Watched) -> None:
     before = await value(watched, "holdfast_signin_failures_total", code="missing_api_key")
     answer = await watched.client.get("/v1/runs", headers={"Authorization": ""})
@@ -88,7 +104,7 @@ async def test_the_numbers_of_temporals_sdk_stand_beside_ours(watched: Watched) 
 
 async def test_what_waits_is_counted_over_all_workspaces(watched: Watched) -> None:
     before = await backlog.count(watched.platform)
-    workspace_id = (await watched.client.get("/v1/workspace")).json()["id"]
+    workspace_id = UUID((await watched.client.get("/v1/workspace")).json()["id"])
     run_id = await a_run(watched.platform, workspace_id, status="waiting")
     event = await an_event(watched.platform, workspace_id, "app.thing.happened")
     found = await backlog.count(watched.platform)

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import socket
+import threading
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -10,6 +12,7 @@ from opentelemetry.trace import StatusCode
 
 from activities.http_client import HttpClient
 from app.observing import logs
+from app.observing import traces as traces_module
 from app.observing.process import observed
 from app.observing.traces import Traces, trace_id
 from app.settings import Settings
@@ -109,6 +112,18 @@ async def test_they_go_by_otlp_to_where_the_usual_variables_say(
     assert (span.name, span.trace_id.hex()) == ("GET /v1/runs", seen)
     assert logs.trace_of() is None
     assert trace_id() is None
+
+
+def test_a_collector_that_says_nothing_does_not_keep_a_process_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces_module, "CLOSE_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and answers none
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        traces = Traces("test", "1")
+        with traces.request("GET", {}):
+            pass
+        traces.close()
+        [sending] = [thread for thread in threading.enumerate() if thread.name == traces_module.CLOSING]
+        assert sending.daemon
 
 
 def _plain(body: bytes) -> bytes:

@@ -34,7 +34,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     """What the process logs, as JSON or as the test's parameter says; as it was before after the test."""
-    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook)
+    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook, sys.unraisablehook)
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in logs._QUIET}
     stream = io.StringIO()
@@ -43,7 +43,7 @@ def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
         yield stream
     logging.captureWarnings(False)
     structlog.reset_defaults()
-    sys.excepthook, threading.excepthook = hooks
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     root.handlers[:] = handlers
     root.setLevel(level)
     for name, before in levels.items():
@@ -75,6 +75,19 @@ def test_without_a_format_a_terminal_gets_lines_for_people_and_everything_else_j
         log.warning("hello")
         assert stream.getvalue().startswith("{") is not readable
         assert "hello" in stream.getvalue()
+
+
+def test_a_process_without_standard_error_works_all_the_same(
+    written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    logs.configure(Settings())
+    log.warning("nobody reads this")
+    [handler] = logging.getLogger().handlers
+    assert isinstance(handler, logs._Handler)
+    handler.stream.close()
+    log.warning("nor this")
+    assert written.getvalue() == ""
 
 
 @pytest.mark.parametrize("written", ["console"], indirect=True)
@@ -168,6 +181,14 @@ def in_thread() -> None:
     thread.join()
 
 
+def where_nobody_can_be_told() -> None:
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError(f"{PASSWORD} of {API_KEY}")
+
+    Broken()
+
+
 WAYS: dict[str, Callable[[], object]] = {
     "an argument": lambda: log.info("refused: %s", API_KEY),
     "a named argument": lambda: log.info("refused: %(what)s", {"what": PASSWORD}),
@@ -185,6 +206,7 @@ WAYS: dict[str, Callable[[], object]] = {
     "a line with too much": lambda: log.info("nothing to fill in", PASSWORD),  # noqa: PLE1205
     "an error nobody caught": uncaught,
     "an error of a thread": in_thread,
+    "an error nobody can be told of": where_nobody_can_be_told,
     "a delivery's address": lambda: log.info("POST /hooks/%s", API_KEY),
 }
 
