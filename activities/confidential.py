@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from activities.attempts import until_available
-from activities.base import ActionError
-from app.catalog.connections import CONNECTION_KINDS
+from activities.base import ActionError, Renewal
 from app.catalog.errors import ErrorType
 from app.json import Json, JsonObject
 from app.security.masking import Mask
@@ -44,12 +43,25 @@ class Confidential:
 
     def learn(self, connection: ResolvedConnection | None) -> None:
         """Hide the connection's credentials as well: those fields that its kind calls secret."""
-        if connection is None:
-            return
-        for name, field in CONNECTION_KINDS[connection.kind].credentials.model_fields.items():
-            text = connection.credentials.get(field.alias or name)
-            if not field.repr and isinstance(text, str):
-                self._mask.add(text)
+        for text in [] if connection is None else connection.secrets:
+            self._mask.add(text)
+
+    def learning(self, renew: Renewal | None) -> Renewal | None:
+        """The same renewal; the token it gives is hidden too."""
+        if renew is None:
+            return None
+
+        async def renewed() -> ResolvedConnection:
+            found = await renew()
+            self.learn(found)
+            return found
+
+        return renewed
+
+    def hidden_text(self, text: str) -> str:
+        """A text as it may be kept: for what is to be cut, since half a secret is not found any more."""
+        found: str = self.hidden(text)
+        return found
 
     def hidden(self, value: Json) -> Json:
         """What the action gave, as it may be kept."""

@@ -19,7 +19,8 @@ from activities.probes.mail import imap, smtp
 from activities.probes.providers import ADDRESSES, provider_probes
 from activities.probes.web import http_api, wants_another_token, webhook
 from app.catalog.errors import ErrorType
-from app.services import connections, oauth_state
+from app.security.masking import Mask
+from app.services import connections, egress, oauth_state
 from app.services.connections import ResolvedConnection
 from app.services.errors import Conflict, ServiceError
 from app.services.oauth_exchange import TokenError
@@ -31,7 +32,8 @@ TEST_SECONDS = 25.0
 _HINTS = MappingProxyType(
     {
         ErrorType.CONNECTION_INVALID: "Change the connection: PATCH /v1/connections/{id}.",
-        ErrorType.EGRESS_BLOCKED: "Private addresses are refused; HOLDFAST_EGRESS_ALLOW names those that are not.",
+        ErrorType.EGRESS_BLOCKED: "Private addresses are refused; HOLDFAST_EGRESS_ALLOW names those that are not. A "
+        "workspace may have a list of its own (settings.egress).",
         ErrorType.HOST_NOT_FOUND: "Is the host's name spelled right?",
         ErrorType.CONNECTION_FAILED: "Are host and port right? Does the server run, and a firewall let calls through?",
         ErrorType.TLS_FAILED: "Does security fit the port (tls: 465 or 993, starttls: 587 or 143)? Is the certificate "
@@ -85,10 +87,11 @@ class ConnectionTester:
     async def test(self, workspace_id: UUID, connection_id: UUID) -> TestResult:
         """Test the connection, and say at it how that ended. Raises `NotFound` and `Unavailable`."""
         row = await connections.get(self._platform, workspace_id, connection_id)
-        began = monotonic()
+        http = self._http.within(workspace_id, await egress.hosts_of(self._platform, workspace_id))
+        began, mask = monotonic(), Mask()
         try:
             async with asyncio.timeout(TEST_SECONDS):
-                found = await self._tried(workspace_id, connections.opened(self._platform, row))
+                found = await self._tried(workspace_id, connections.opened(self._platform, row), http, mask)
         except TimeoutError:
             failure = ActionError(ErrorType.TIMEOUT, f"no answer within {TEST_SECONDS:.0f} s")
         except ActionError as error:
@@ -106,27 +109,36 @@ class ConnectionTester:
         else:
             if found.checked:
                 await connections.note_test(self._platform, workspace_id, connection_id, error=None)
-            return _result(began, found.message, found.hint, ok=True)
-        await connections.note_test(self._platform, workspace_id, connection_id, error=failure.message)
-        return _result(began, failure.message, _hint(row.kind, connection_id, failure), ok=False)
+            return _result(began, mask.hidden(found.message), found.hint, ok=True)
+        message = mask.hidden(failure.message)
+        await connections.note_test(self._platform, workspace_id, connection_id, error=message)
+        return _result(began, message, _hint(row.kind, connection_id, failure), ok=False)
 
-    async def _tried(self, workspace_id: UUID, connection: ResolvedConnection) -> Found:
+    async def _tried(self, workspace_id: UUID, connection: ResolvedConnection, http: HttpClient, mask: Mask) -> Found:
+        """What a try finds; the mask learns what must not be told of it."""
+        _learn(mask, connection)
         if connection.kind != oauth_state.KIND:
-            return await self._probes[connection.kind](connection, self._http)
+            return await self._probes[connection.kind](connection, http)
         token = await self._tokens.access_token(workspace_id, connection.id)
         if connection.config.get("test_path") is None:
             return Found("there is an access token", "Name a test_path to have it used as well.")
         try:
-            return await http_api(_with(connection, token), self._http)
+            return await http_api(_learn(mask, _with(connection, token)), http)
         except ActionError as error:
             if not wants_another_token(error):
                 raise
         token = await self._tokens.access_token(workspace_id, connection.id, rejected=token)
-        return await http_api(_with(connection, token), self._http)
+        return await http_api(_learn(mask, _with(connection, token)), http)
 
 
 def _with(connection: ResolvedConnection, token: str) -> ResolvedConnection:
     return replace(connection, credentials={"type": "bearer", "token": token})
+
+
+def _learn(mask: Mask, connection: ResolvedConnection) -> ResolvedConnection:
+    for secret in connection.secrets:
+        mask.add(secret)
+    return connection
 
 
 def _hint(kind: str, connection_id: UUID, failure: ActionError) -> str:

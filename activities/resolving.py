@@ -21,7 +21,7 @@ class Resolver:
 
     def __init__(self, platform: Platform, http: HttpClient) -> None:
         self._platform = platform
-        self._tokens = OAuthTokens(platform, HttpTokenClient(http))
+        self._tokens = OAuthTokens(platform, HttpTokenClient(platform, http))
 
     async def connection(
         self, registered: RegisteredAction, call: ActionCall

@@ -253,7 +253,8 @@ class ActionRunner:
         invocation = Invocation(
             inputs=inputs,
             connection=connection,
-            renew=renew,
+            renew=confidential.learning(renew),
+            hide=confidential.hidden_text,
             key=call.key,
             http=self._http if local is not None else await self._client(UUID(call.workspace_id)),
             settings=self._platform.settings,

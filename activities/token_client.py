@@ -1,12 +1,15 @@
-"""Token endpoints over the one HTTP client: its egress rule and caps hold for them too. Knows no grant."""
+"""Token endpoints over the one HTTP client, where the workspace may call, and within its caps. Knows no grant."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlencode
+from uuid import UUID
 
 from activities.exchange import retry_after
 from activities.http_client import HttpClient, HttpError
+from app.services import egress
 from app.services.oauth_exchange import Form, TokenAnswer, TokenError
+from app.services.platform import Platform
 
 EXCHANGE_SECONDS = 15.0
 MOST_BYTES = 256 * 1024
@@ -15,13 +18,15 @@ MOST_BYTES = 256 * 1024
 class HttpTokenClient:
     """A `TokenClient`."""
 
-    def __init__(self, http: HttpClient) -> None:
+    def __init__(self, platform: Platform, http: HttpClient) -> None:
+        self._platform = platform
         self._http = http
 
-    async def post(self, url: str, headers: Mapping[str, str], form: Form) -> TokenAnswer:
-        """Post the form. Raises `TokenError` when there is no answer in time."""
+    async def post(self, workspace_id: UUID, url: str, headers: Mapping[str, str], form: Form) -> TokenAnswer:
+        """Post the form. Raises `TokenError` when there is no answer in time, and `Unavailable`."""
+        http = self._http.within(workspace_id, await egress.hosts_of(self._platform, workspace_id))
         try:
-            answer = await self._http.request(
+            answer = await http.request(
                 "POST",
                 url,
                 headers={**headers, "Content-Type": "application/x-www-form-urlencoded"},

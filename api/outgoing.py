@@ -24,7 +24,7 @@ class Outgoing:
     def of(cls, platform: Platform) -> "Outgoing":
         """Over the process's open resources."""
         http = HttpClient(platform.settings)
-        client = HttpTokenClient(http)
+        client = HttpTokenClient(platform, http)
         return cls(http, client, ConnectionTester(platform, http, OAuthTokens(platform, client)))
 
 

@@ -22,13 +22,15 @@ class Mask:
         """Hide this text from now on."""
         if len(text) >= SHORTEST:
             self._texts.add(text)
-            longest_first = sorted(self._texts, key=len, reverse=True)
-            self._pattern = re.compile("|".join(spelling for each in longest_first for spelling in _spellings(each)))
+            self._pattern = None
 
     def hidden(self, value: Json) -> Json:
         """The value with the texts hidden, at any depth, in keys and in numbers too."""
-        if self._pattern is None:
+        if not self._texts:
             return value
+        if self._pattern is None:
+            longest_first = sorted(self._texts, key=len, reverse=True)
+            self._pattern = re.compile("|".join(spelling for each in longest_first for spelling in _spellings(each)))
         if isinstance(value, str):
             return self._pattern.sub(HIDDEN, value)
         if isinstance(value, list):

@@ -18,6 +18,8 @@ from app.temporal.codec import ENCRYPTED, WORKSPACE, PayloadKey, Unreadable, dec
 MOST_PAYLOADS = 2_000
 LARGEST_DECODED = 16 * 1024 * 1024
 """Bytes of all payloads together when they are read."""
+MOST_IN_VAIN = 4
+"""How often as much may be unpacked of payloads that turn out too large or broken; the rest is not tried."""
 
 
 async def decode(platform: Platform, actor: Actor, payloads: Sequence[Payload]) -> list[Payload]:
@@ -43,17 +45,19 @@ async def _key(platform: Platform, actor: Actor, payload: Payload) -> PayloadKey
 
 
 def _decoded(actor: Actor, payloads: Sequence[Payload], keys: Sequence[PayloadKey | None]) -> list[Payload]:
-    left, found = LARGEST_DECODED, []
+    left, in_vain, found = LARGEST_DECODED, MOST_IN_VAIN * LARGEST_DECODED, []
     for payload, key in zip(payloads, keys, strict=True):
-        if payload.metadata.get(WORKSPACE) and owner(payload) != actor.workspace_id:
+        if in_vain < 0 or (payload.metadata.get(WORKSPACE) and owner(payload) != actor.workspace_id):
             found.append(payload)
             continue
+        largest = max(left, 1)
         try:
-            plain = decoded(payload, key, largest=max(left, 1))
+            plain = decoded(payload, key, largest=largest)
         except Unreadable:
             # As large as all may be together, or broken: either way it is shown as it came.
             plain = payload
-        left -= len(plain.data)
+            in_vain -= largest
+        left -= plain.ByteSize()
         if left < 0:
             raise TooLarge("payloads_too_large", f"They have more than {LARGEST_DECODED:,} bytes when they are read.")
         found.append(plain)

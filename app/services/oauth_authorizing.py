@@ -174,7 +174,7 @@ async def arrive(
     credentials = OAuthCredentials.model_validate(resolved.credentials)
     grant = code_grant(code, redirect_uri(platform.settings), _verifier(platform, authorization))
     began = monotonic()
-    tokens = await exchange(client, config, credentials, grant)
+    tokens = await exchange(client, workspace_id, config, credentials, grant)
     sealed = sealed_tokens(platform, workspace_id, row.id, tokens, before={})
     lives = lifetimes(tokens, monotonic() - began)
     async with platform.database.transaction(workspace_id) as session:

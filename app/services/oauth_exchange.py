@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from app.catalog.http_connections import OAuthConfig, OAuthCredentials
 from app.definition.error_types import ErrorType
 from app.json import Json
 from app.security import oauth
+from app.security.masking import Mask
 
 LONGEST_LIFE = 10 * 365 * 24 * 3600.0
 """Seconds; a token that says it lives longer is asked for again then."""
@@ -49,9 +51,12 @@ class TokenAnswer:
 
 
 class TokenClient(Protocol):
-    """Posts forms to token endpoints. Follows no redirect; raises `TokenError` when there is no answer in time."""
+    """Posts forms to token endpoints, where the workspace may call. Follows no redirect.
 
-    async def post(self, url: str, headers: Mapping[str, str], form: Form) -> TokenAnswer: ...
+    Raises `TokenError` when there is no answer in time, and `Unavailable`.
+    """
+
+    async def post(self, workspace_id: UUID, url: str, headers: Mapping[str, str], form: Form) -> TokenAnswer: ...
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,11 @@ class Tokens:
     refresh_expires_in: float | None
 
 
-async def exchange(client: TokenClient, config: OAuthConfig, credentials: OAuthCredentials, grant: Form) -> Tokens:
-    """Ask the connection's token endpoint with this grant. Raises `TokenError`; no secret is in its message."""
+async def exchange(
+    client: TokenClient, workspace_id: UUID, config: OAuthConfig, credentials: OAuthCredentials, grant: Form
+) -> Tokens:
+    """Ask the token endpoint of a connection of this workspace. Raises `TokenError`, with no secret in its message, and
+    `Unavailable`."""
     form = [*grant, *config.token_parameters.items()]
     headers = {"Accept": "application/json"}
     secret = credentials.client_secret
@@ -75,7 +83,7 @@ async def exchange(client: TokenClient, config: OAuthConfig, credentials: OAuthC
         form.append(("client_id", config.client_id))
         if secret is not None:
             form.append(("client_secret", secret))
-    answer = await client.post(config.token_url, headers, form)
+    answer = await client.post(workspace_id, config.token_url, headers, form)
     server = urlsplit(config.token_url).hostname or ""
     body = _object(answer.body)
     if answer.status == 200 and "access_token" in body:
@@ -107,10 +115,10 @@ def code_grant(code: str, redirect_uri: str, verifier: str) -> Form:
 
 def plain(text: object, hidden: Sequence[str] = ()) -> str:
     """What a server says, as one short line for people, without what is secret."""
-    said = str(text)
+    mask = Mask()
     for secret in hidden:
-        if len(secret) >= 4:
-            said = said.replace(secret, "***")
+        mask.add(secret)
+    said: str = mask.hidden(str(text))
     return "".join(character if character.isprintable() else " " for character in said)[:300].strip()
 
 

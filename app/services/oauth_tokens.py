@@ -156,7 +156,7 @@ class OAuthTokens:
         began, ids = monotonic(), (held.row.workspace_id, held.row.id)
         assert held.grant is not None
         try:
-            tokens = await exchange(self._client, held.config, held.credentials, held.grant)
+            tokens = await exchange(self._client, ids[0], held.config, held.credentials, held.grant)
         except TokenError as error:
             if error.code == "invalid_grant" and held.config.grant == "authorization_code":
                 return await self._refused(held, holder, error)

@@ -9,18 +9,23 @@ import httpx
 import pytest
 from sqlalchemy import func, update
 
+from activities.connection_tests import ConnectionTester
 from activities.http_client import HttpClient
 from activities.messages import MessageDuty
+from activities.token_client import HttpTokenClient
+from api.outgoing import Outgoing
 from app.db.models import Mailbox
 from app.security.egress_hosts import Hosts
 from app.services import connections, egress, message_addresses, workspaces
 from app.services.errors import Unavailable
 from app.services.known_hosts import KnownHosts
+from app.services.oauth_tokens import OAuthTokens
 from app.services.platform import Platform
 from tests.conftest import TestWorkspace
 from tests.integration.api.calls import paths, problem
+from tests.support.authorization_server import AuthorizationServer
 from tests.support.engine import Engine
-from tests.support.http_stub import HttpStub
+from tests.support.http_stub import Answer, HttpStub
 from tests.support.imap_server import PASSWORD, USER, open_imap_server
 
 EVERYWHERE = {"egress": {"mode": "public", "allow_hosts": []}}
@@ -40,6 +45,49 @@ async def test_runs_of_a_workspace_call_the_hosts_on_its_list(engine: Engine, ht
     assert done.steps["call"].error["type"] == "egress_blocked"
     await workspaces.update_settings(engine.platform, engine.workspace_id, EVERYWHERE)
     assert (await engine.steps(step)).run.status == "completed"
+
+
+async def test_tokens_and_tests_of_connections_keep_to_the_list(engine: Engine, http_stub: HttpStub) -> None:
+    server = AuthorizationServer(http_stub)
+    make = server.connection("crm", "client_credentials")
+    oauth = await connections.create(engine.platform, engine.workspace_id, **make)
+    plain = await connections.create(
+        engine.platform, engine.workspace_id, kind="http", name="web", config={"base_url": http_stub.url}
+    )
+    await workspaces.update_settings(engine.platform, engine.workspace_id, listed("other.example"))
+    step = {"id": "call", "type": "action", "action": "http.request", "connection": "crm", "inputs": {"url": "/me"}}
+    assert (await engine.steps(step)).error["type"] == "egress_blocked"
+    outgoing = Outgoing.of(engine.platform)
+    for row in (oauth, plain):
+        result = await outgoing.tester.test(engine.workspace_id, row.id)
+        assert (result.ok, "egress.allow_hosts" in result.message) == (False, True)
+    assert http_stub.requests == [], "nobody was called, with the client's secret or without"
+    await outgoing.http.close()
+
+
+async def test_a_test_tells_no_credentials_whatever_the_other_side_says(
+    platform: Platform, workspace: TestWorkspace, http_stub: HttpStub
+) -> None:
+    token = "t0ken-that-nobody-may-see"
+    row = await connections.create(
+        platform,
+        workspace.id,
+        kind="twilio",
+        name="sms",
+        config={"account_sid": "AC" + "0" * 32, "from": "+15005550006"},
+        credentials={"auth_token": token},
+    )
+    http_stub.otherwise(Answer(json={"status": "active", "friendly_name": f"shop {token}"}))
+    http = HttpClient(platform.settings)
+    tokens = OAuthTokens(platform, HttpTokenClient(platform, http))
+    tester = ConnectionTester(platform, http, tokens, dict.fromkeys(("twilio", "sendgrid", "graph"), http_stub.url))
+    found = await tester.test(workspace.id, row.id)
+    assert found.message == "Twilio knows the account shop ***"
+    http_stub.otherwise(Answer(json={"status": f"closed by {token}"}))
+    found = await tester.test(workspace.id, row.id)
+    kept = await connections.get(platform, workspace.id, row.id)
+    assert token not in found.message + str(kept.last_error)
+    await http.close()
 
 
 async def test_mailboxes_of_a_workspace_are_looked_into_on_its_list_alone(engine: Engine) -> None:

@@ -39,7 +39,7 @@ async def http(platform: Platform) -> AsyncIterator[HttpClient]:
 
 @pytest.fixture
 def tokens(platform: Platform, http: HttpClient) -> OAuthTokens:
-    return OAuthTokens(platform, HttpTokenClient(http))
+    return OAuthTokens(platform, HttpTokenClient(platform, http))
 
 
 @pytest.fixture
@@ -94,7 +94,9 @@ async def test_two_processes_that_want_a_token_at_once_ask_for_one(
     server.stub.answer("/token", when_both_want_it)
     async with open_platform(platform.settings) as other:
         https = [HttpClient(platform.settings) for _ in range(2)]
-        both = [OAuthTokens(each, HttpTokenClient(http)) for each, http in zip((platform, other), https, strict=True)]
+        both = [
+            OAuthTokens(each, HttpTokenClient(each, http)) for each, http in zip((platform, other), https, strict=True)
+        ]
         wanted = [each.access_token(crm.workspace_id, crm.id) for each in both for _ in range(10)]
         got = set(await asyncio.gather(*wanted))
         for each in https:
