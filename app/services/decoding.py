@@ -1,7 +1,7 @@
 """Payloads of Temporal as people may read them: decoded for somebody of the workspace they belong to.
 
-What belongs to another workspace, what no key opens any more and what is no payload of ours stays as it is. Work and
-sizes are bounded, whatever was sent.
+What belongs to another workspace, what no key opens any more and what is no payload of ours stays as it is. What stands
+for a secret is hidden. Work and sizes are bounded, whatever was sent.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from app.services.actors import Actor
 from app.services.errors import TooLarge, Unavailable
 from app.services.payload_keyring import PayloadKeyDeleted
 from app.services.platform import Platform
+from app.services.workspace_values import without_marks_in
 from app.temporal.codec import ENCRYPTED, WORKSPACE, PayloadKey, Unreadable, decoded, key_id, owner
 
 MOST_PAYLOADS = 2_000
@@ -60,5 +61,10 @@ def _decoded(actor: Actor, payloads: Sequence[Payload], keys: Sequence[PayloadKe
         left -= plain.ByteSize()
         if left < 0:
             raise TooLarge("payloads_too_large", f"They have more than {LARGEST_DECODED:,} bytes when they are read.")
-        found.append(plain)
+        found.append(_shown(plain))
     return found
+
+
+def _shown(payload: Payload) -> Payload:
+    data = without_marks_in(payload.data)
+    return payload if data == payload.data else Payload(metadata=payload.metadata, data=data)

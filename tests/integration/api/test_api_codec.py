@@ -13,7 +13,7 @@ from temporalio.api.common.v1 import Payload
 from api.codec_cors import ui_origin
 from api.routes import codec as codec_routes
 from app.db.models import ApiKey
-from app.services import decoding, payload_keys
+from app.services import decoding, payload_keys, workspace_values
 from app.services.actors import Actor
 from app.services.platform import Platform
 from app.services.workspaces import create_api_key
@@ -100,6 +100,16 @@ async def test_what_is_read_at_once_is_bounded(api_client: httpx.AsyncClient, mo
     problem(await api_client.post("/codec/decode", content=b" " * 50_001), 413, "body_too_large")
 
 
+async def test_what_stands_for_a_secret_is_read_by_nobody(
+    api_client: httpx.AsyncClient, workspace: TestWorkspace, platform: Platform
+) -> None:
+    mark = workspace_values.mark(platform.settings.encryption_keys, workspace.id, "api_key")
+    inner = Payload(metadata={"encoding": b"json/plain"}, data=f'{{"key":"Bearer {mark}"}}'.encode())
+    packed = Payload(metadata={"encoding": COMPRESSED}, data=zlib.compress(inner.SerializeToString()))
+    answer = await api_client.post("/codec/decode", json=sent(inner, packed))
+    assert answer.json() == sent(*[Payload(metadata=inner.metadata, data=b'{"key":"Bearer ***"}')] * 2)
+
+
 async def test_bombs_are_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 
@@ -135,7 +145,10 @@ async def test_a_browser_signs_in_once_and_only_the_ui_uses_it(
     assert "API key" in (await anybody.get("/codec/sign-in")).text
     assert (await anybody.post("/codec/sign-in", data={"key": "hf_wrong"})).status_code == 401
     assert (await anybody.post("/codec/sign-in", data={"key": await narrowed(platform, workspace)})).status_code == 403
-    answer = await anybody.post("/codec/sign-in", data={"key": workspace.api_key})
+    elsewhere = {"Sec-Fetch-Site": "cross-site"}
+    given = {"key": workspace.api_key}
+    assert (await anybody.post("/codec/sign-in", data=given, headers=elsewhere)).status_code == 403
+    answer = await anybody.post("/codec/sign-in", data=given)
     cookie = answer.headers["set-cookie"]
     assert workspace.api_key not in cookie
     assert all(part in cookie for part in ("HttpOnly", "SameSite=strict", "Path=/codec"))
