@@ -10,14 +10,29 @@ from uuid import UUID
 
 from activities.attempts import until_available
 from activities.base import ActionError, Renewal
+from app.catalog.connections import CONNECTION_KINDS
 from app.catalog.errors import ErrorType
+from app.catalog.http_connections import HttpCredentials
 from app.json import Json, JsonObject
 from app.security.masking import Mask
-from app.services import workspace_values
+from app.services import oauth_state, workspace_values
 from app.services.approval_links import Links
 from app.services.connections import ResolvedConnection
 from app.services.errors import NotFound
 from app.services.platform import Platform
+
+
+def secrets_in(connection: ResolvedConnection) -> Iterator[str]:
+    """The connection's credentials that its kind calls secret, an access token among them."""
+    models = [CONNECTION_KINDS[connection.kind].credentials]
+    if connection.kind == oauth_state.KIND:
+        # What its actions get in place of the client's secret.
+        models.append(HttpCredentials)
+    for model in models:
+        for name, field in model.model_fields.items():
+            text = connection.credentials.get(field.alias or name)
+            if not field.repr and isinstance(text, str):
+                yield text
 
 
 class Confidential:
@@ -42,26 +57,26 @@ class Confidential:
         return found
 
     def learn(self, connection: ResolvedConnection | None) -> None:
-        """Hide the connection's credentials as well: those fields that its kind calls secret."""
-        for text in [] if connection is None else connection.secrets:
-            self._mask.add(text)
+        """Hide the connection's credentials as well."""
+        if connection is not None:
+            for text in secrets_in(connection):
+                self._mask.add(text)
 
     def learning(self, renew: Renewal | None) -> Renewal | None:
-        """The same renewal; the token it gives is hidden too."""
+        """The same renewal; what it gives is hidden from then on."""
         if renew is None:
             return None
 
         async def renewed() -> ResolvedConnection:
-            found = await renew()
-            self.learn(found)
-            return found
+            connection = await renew()
+            self.learn(connection)
+            return connection
 
         return renewed
 
     def hidden_text(self, text: str) -> str:
         """A text as it may be kept: for what is to be cut, since half a secret is not found any more."""
-        found: str = self.hidden(text)
-        return found
+        return str(self.hidden(text))
 
     def hidden(self, value: Json) -> Json:
         """What the action gave, as it may be kept."""

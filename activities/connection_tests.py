@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
+from traceback import format_exception
 from types import MappingProxyType
 from uuid import UUID
 
 from activities.base import ActionError
+from activities.confidential import secrets_in
 from activities.http_client import HttpClient
 from activities.probes.base import Found, Probe
 from activities.probes.mail import imap, smtp
@@ -28,12 +30,13 @@ from app.services.oauth_tokens import OAuthTokens
 from app.services.platform import Platform
 
 TEST_SECONDS = 25.0
+LONGEST_MESSAGE = 1000
 
 _HINTS = MappingProxyType(
     {
         ErrorType.CONNECTION_INVALID: "Change the connection: PATCH /v1/connections/{id}.",
-        ErrorType.EGRESS_BLOCKED: "Private addresses are refused; HOLDFAST_EGRESS_ALLOW names those that are not. A "
-        "workspace may have a list of its own (settings.egress).",
+        ErrorType.EGRESS_BLOCKED: "A workspace that keeps to a list of hosts reaches those of its setting "
+        "egress.allow_hosts alone. Private addresses are refused; HOLDFAST_EGRESS_ALLOW names those that are not.",
         ErrorType.HOST_NOT_FOUND: "Is the host's name spelled right?",
         ErrorType.CONNECTION_FAILED: "Are host and port right? Does the server run, and a firewall let calls through?",
         ErrorType.TLS_FAILED: "Does security fit the port (tls: 465 or 993, starttls: 587 or 143)? Is the certificate "
@@ -87,13 +90,13 @@ class ConnectionTester:
     async def test(self, workspace_id: UUID, connection_id: UUID) -> TestResult:
         """Test the connection, and say at it how that ended. Raises `NotFound` and `Unavailable`."""
         row = await connections.get(self._platform, workspace_id, connection_id)
-        http = self._http.within(workspace_id, await egress.hosts_of(self._platform, workspace_id))
-        began, mask = monotonic(), Mask()
+        began, secrets = monotonic(), Mask()
+        longest = min(TEST_SECONDS, self._platform.settings.max_call_seconds)
         try:
-            async with asyncio.timeout(TEST_SECONDS):
-                found = await self._tried(workspace_id, connections.opened(self._platform, row), http, mask)
+            async with asyncio.timeout(longest):
+                found = await self._tried(workspace_id, connections.opened(self._platform, row), secrets)
         except TimeoutError:
-            failure = ActionError(ErrorType.TIMEOUT, f"no answer within {TEST_SECONDS:.0f} s")
+            failure = ActionError(ErrorType.TIMEOUT, f"no answer within {longest:g} s")
         except ActionError as error:
             failure = error
         except TokenError as error:
@@ -104,41 +107,46 @@ class ConnectionTester:
             raise
         except Exception as error:
             # Whatever the other side says: it is no reason to answer with a failure of ours.
-            _log.exception("test of connection %s of workspace %s", connection_id, workspace_id)
+            trace = secrets.hidden("".join(format_exception(error)))
+            _log.error("test of connection %s of workspace %s failed\n%s", connection_id, workspace_id, trace)
             failure = ActionError(ErrorType.INTERNAL, f"the test failed: {type(error).__name__}")
         else:
             if found.checked:
                 await connections.note_test(self._platform, workspace_id, connection_id, error=None)
-            return _result(began, mask.hidden(found.message), found.hint, ok=True)
-        message = mask.hidden(failure.message)
+            return _result(began, _told(found.message, secrets), found.hint, ok=True)
+        message = _told(failure.message, secrets)
         await connections.note_test(self._platform, workspace_id, connection_id, error=message)
         return _result(began, message, _hint(row.kind, connection_id, failure), ok=False)
 
-    async def _tried(self, workspace_id: UUID, connection: ResolvedConnection, http: HttpClient, mask: Mask) -> Found:
-        """What a try finds; the mask learns what must not be told of it."""
-        _learn(mask, connection)
+    async def _tried(self, workspace_id: UUID, connection: ResolvedConnection, secrets: Mask) -> Found:
+        """What its probe found; `secrets` gets what is not to be told."""
+        http = self._http.within(workspace_id, await egress.hosts_of(self._platform, workspace_id))
+        for text in secrets_in(connection):
+            secrets.add(text)
         if connection.kind != oauth_state.KIND:
             return await self._probes[connection.kind](connection, http)
         token = await self._tokens.access_token(workspace_id, connection.id)
+        secrets.add(token)
         if connection.config.get("test_path") is None:
             return Found("there is an access token", "Name a test_path to have it used as well.")
         try:
-            return await http_api(_learn(mask, _with(connection, token)), http)
+            return await http_api(_with(connection, token), http)
         except ActionError as error:
             if not wants_another_token(error):
                 raise
         token = await self._tokens.access_token(workspace_id, connection.id, rejected=token)
-        return await http_api(_learn(mask, _with(connection, token)), http)
+        secrets.add(token)
+        return await http_api(_with(connection, token), http)
 
 
 def _with(connection: ResolvedConnection, token: str) -> ResolvedConnection:
     return replace(connection, credentials={"type": "bearer", "token": token})
 
 
-def _learn(mask: Mask, connection: ResolvedConnection) -> ResolvedConnection:
-    for secret in connection.secrets:
-        mask.add(secret)
-    return connection
+def _told(message: str, secrets: Mask) -> str:
+    """What may come from the other side, fit to be kept and shown: its server may say anything, secrets among it."""
+    hidden = str(secrets.hidden(message))
+    return "".join(each if each.isprintable() else " " for each in hidden)[:LONGEST_MESSAGE]
 
 
 def _hint(kind: str, connection_id: UUID, failure: ActionError) -> str:

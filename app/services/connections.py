@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from app.catalog.connection_base import SERVE_AS, fits
+from app.catalog.connection_base import fits
 from app.catalog.connections import CONNECTION_KINDS, ConnectionKind
 from app.db.models import Connection
 from app.definition.problems import Problem
@@ -67,13 +67,6 @@ class ResolvedConnection:
     config: JsonObject
     credentials: JsonObject = field(repr=False)
     id: UUID = NO_CONNECTION
-
-    @property
-    def secrets(self) -> list[str]:
-        """What of its credentials nobody may see; an access token that stands for them among it."""
-        models = [CONNECTION_KINDS[kind].credentials for kind in {self.kind, SERVE_AS.get(self.kind, self.kind)}]
-        names = {field.alias or name for each in models for name, field in each.model_fields.items() if not field.repr}
-        return [text for name, text in self.credentials.items() if name in names and isinstance(text, str)]
 
 
 async def create(

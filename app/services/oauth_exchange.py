@@ -89,7 +89,8 @@ async def exchange(
     if answer.status == 200 and "access_token" in body:
         return _tokens(server, body)
     hidden = [value for name, value in form if name not in ("grant_type", "scope", "client_id", "redirect_uri")]
-    raise _refused(server, answer, body, [*hidden, *([secret] if secret else [])])
+    header = headers.get("Authorization", "").removeprefix("Basic ")
+    raise _refused(server, answer, body, [*hidden, *(text for text in (secret, header) if text)])
 
 
 def refresh_grant(refresh_token: str) -> Form:
@@ -126,6 +127,8 @@ def _tokens(server: str, body: dict[str, Json]) -> Tokens:
     access, refresh = body["access_token"], body.get("refresh_token")
     if not isinstance(access, str) or not access or any(ord(character) not in _VISIBLE for character in access):
         raise TokenError(ErrorType.PROVIDER_REJECTED, f"{server} gave an access token that no header can carry")
+    if isinstance(refresh, str) and not (refresh.isascii() and refresh.isprintable()):
+        raise TokenError(ErrorType.PROVIDER_REJECTED, f"{server} gave a refresh token that no form can carry")
     kind = str(body.get("token_type") or "bearer")
     if kind.lower() != "bearer":
         raise TokenError(
@@ -143,7 +146,7 @@ def _tokens(server: str, body: dict[str, Json]) -> Tokens:
 def _seconds(value: Json) -> float | None:
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return min(seconds, LONGEST_LIFE) if seconds > 0 else None
 
@@ -164,6 +167,6 @@ def _refused(server: str, answer: TokenAnswer, body: dict[str, Json], hidden: Se
 def _object(body: bytes) -> dict[str, Json]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

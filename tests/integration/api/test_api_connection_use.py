@@ -1,5 +1,7 @@
 """Does a connection work, who would miss it, and what its status says."""
 
+import asyncio
+
 import httpx
 import pytest
 from sqlalchemy import update
@@ -42,6 +44,22 @@ async def test_a_mail_server_is_logged_into(api_client: httpx.AsyncClient) -> No
     assert broken["last_error"] is not None
     assert broken["status_changed_at"] > broken["created_at"]
     assert "hunter2" not in str(fails) + str(broken)
+
+
+async def test_what_a_server_says_is_told_without_secrets_and_as_text(api_client: httpx.AsyncClient) -> None:
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"554 aHVudGVyMg== hunter2 \x00\xff" + b"x" * 5000 + b"\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        result, after = await tried(api_client, smtp(port, username="shop", password="hunter2"))
+    assert (result["ok"], after["status"]) == (False, "error")
+    assert "answered 554 ***" in result["message"]
+    assert not any(secret in result["message"] for secret in ("hunter2", "aHVudGVy"))
+    assert result["message"].isprintable()
+    assert len(result["message"]) <= 1000
+    assert after["last_error"].lower() == result["message"].lower()
 
 
 async def test_a_mailbox_is_opened_and_left_as_it_is(api_client: httpx.AsyncClient) -> None:

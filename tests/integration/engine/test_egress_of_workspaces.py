@@ -1,5 +1,6 @@
 """A workspace that keeps to a list of hosts: every action of its runs does, and its mailboxes, from then on."""
 
+import socket
 from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import AsyncMock
@@ -13,19 +14,21 @@ from activities.connection_tests import ConnectionTester
 from activities.http_client import HttpClient
 from activities.messages import MessageDuty
 from activities.token_client import HttpTokenClient
-from api.outgoing import Outgoing
+from app.catalog.errors import ErrorType
 from app.db.models import Mailbox
+from app.json import JsonObject
 from app.security.egress_hosts import Hosts
 from app.services import connections, egress, message_addresses, workspaces
 from app.services.errors import Unavailable
 from app.services.known_hosts import KnownHosts
+from app.services.oauth_exchange import TokenError
 from app.services.oauth_tokens import OAuthTokens
 from app.services.platform import Platform
 from tests.conftest import TestWorkspace
 from tests.integration.api.calls import paths, problem
 from tests.support.authorization_server import AuthorizationServer
 from tests.support.engine import Engine
-from tests.support.http_stub import Answer, HttpStub
+from tests.support.http_stub import HttpStub
 from tests.support.imap_server import PASSWORD, USER, open_imap_server
 
 EVERYWHERE = {"egress": {"mode": "public", "allow_hosts": []}}
@@ -47,49 +50,6 @@ async def test_runs_of_a_workspace_call_the_hosts_on_its_list(engine: Engine, ht
     assert (await engine.steps(step)).run.status == "completed"
 
 
-async def test_tokens_and_tests_of_connections_keep_to_the_list(engine: Engine, http_stub: HttpStub) -> None:
-    server = AuthorizationServer(http_stub)
-    make = server.connection("crm", "client_credentials")
-    oauth = await connections.create(engine.platform, engine.workspace_id, **make)
-    plain = await connections.create(
-        engine.platform, engine.workspace_id, kind="http", name="web", config={"base_url": http_stub.url}
-    )
-    await workspaces.update_settings(engine.platform, engine.workspace_id, listed("other.example"))
-    step = {"id": "call", "type": "action", "action": "http.request", "connection": "crm", "inputs": {"url": "/me"}}
-    assert (await engine.steps(step)).error["type"] == "egress_blocked"
-    outgoing = Outgoing.of(engine.platform)
-    for row in (oauth, plain):
-        result = await outgoing.tester.test(engine.workspace_id, row.id)
-        assert (result.ok, "egress.allow_hosts" in result.message) == (False, True)
-    assert http_stub.requests == [], "nobody was called, with the client's secret or without"
-    await outgoing.http.close()
-
-
-async def test_a_test_tells_no_credentials_whatever_the_other_side_says(
-    platform: Platform, workspace: TestWorkspace, http_stub: HttpStub
-) -> None:
-    token = "t0ken-that-nobody-may-see"
-    row = await connections.create(
-        platform,
-        workspace.id,
-        kind="twilio",
-        name="sms",
-        config={"account_sid": "AC" + "0" * 32, "from": "+15005550006"},
-        credentials={"auth_token": token},
-    )
-    http_stub.otherwise(Answer(json={"status": "active", "friendly_name": f"shop {token}"}))
-    http = HttpClient(platform.settings)
-    tokens = OAuthTokens(platform, HttpTokenClient(platform, http))
-    tester = ConnectionTester(platform, http, tokens, dict.fromkeys(("twilio", "sendgrid", "graph"), http_stub.url))
-    found = await tester.test(workspace.id, row.id)
-    assert found.message == "Twilio knows the account shop ***"
-    http_stub.otherwise(Answer(json={"status": f"closed by {token}"}))
-    found = await tester.test(workspace.id, row.id)
-    kept = await connections.get(platform, workspace.id, row.id)
-    assert token not in found.message + str(kept.last_error)
-    await http.close()
-
-
 async def test_mailboxes_of_a_workspace_are_looked_into_on_its_list_alone(engine: Engine) -> None:
     config = {"host": "mail.example", "port": 143, "security": "none"}
     login = {"username": "ada", "password": "correct horse"}
@@ -102,6 +62,85 @@ async def test_mailboxes_of_a_workspace_are_looked_into_on_its_list_alone(engine
     await MessageDuty(engine.platform, http).tend([str(engine.workspace_id)])
     found = await connections.get(engine.platform, engine.workspace_id, row.id)
     assert "egress.allow_hosts" in (found.last_error or "")
+    await http.close()
+
+
+async def test_tests_and_tokens_of_a_workspace_are_had_on_its_list_alone(engine: Engine, http_stub: HttpStub) -> None:
+    server, platform, workspace_id = AuthorizationServer(http_stub), engine.platform, engine.workspace_id
+    http = HttpClient(platform.settings)
+    tokens = OAuthTokens(platform, HttpTokenClient(platform, http))
+    tester = ConnectionTester(platform, http, tokens)
+    address = {"host": "127.0.0.1", "port": http_stub.port, "security": "none"}
+    login = {"username": "ada", "password": "correct horse"}
+    kinds = [
+        {"kind": "http", "name": "api", "config": {"base_url": http_stub.url}},
+        {"kind": "smtp", "name": "mail", "config": address},
+        {"kind": "imap", "name": "box", "config": address, "credentials": login},
+        server.connection("crm", "client_credentials"),
+    ]
+    rows = [await connections.create(platform, workspace_id, **each) for each in kinds]
+    await workspaces.update_settings(platform, workspace_id, listed("other.example"))
+    for row in rows:
+        result = await tester.test(workspace_id, row.id)
+        assert (result.ok, "egress.allow_hosts" in result.message) == (False, True), result
+        assert "egress.allow_hosts" in result.hint
+    with pytest.raises(TokenError, match=r"egress\.allow_hosts") as caught:
+        await tokens.access_token(workspace_id, rows[-1].id)
+    assert caught.value.type is ErrorType.EGRESS_BLOCKED
+    step = {"id": "call", "type": "action", "action": "http.request", "connection": "crm", "inputs": {"url": "/me"}}
+    done = await engine.steps(step)
+    assert (done.error["type"], http_stub.requests) == ("egress_blocked", [])
+
+    await workspaces.update_settings(platform, workspace_id, listed("127.0.0.1"))
+    assert (await tester.test(workspace_id, rows[-1].id)).ok
+    await http.close()
+
+
+async def test_a_test_of_a_connection_tells_nothing_of_this_machine(
+    platform: Platform, workspace: TestWorkspace, http_stub: HttpStub
+) -> None:
+    http = HttpClient(platform.settings.model_copy(update={"egress_allow": ()}))
+    tester = ConnectionTester(platform, http, OAuthTokens(platform, HttpTokenClient(platform, http)))
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        closed = held.getsockname()[1]
+    login = {"username": "ada", "password": "correct horse"}
+    said: list[tuple[bool, str, str]] = []
+    for port in (http_stub.port, closed):
+        mail = {"host": "127.0.0.1", "port": port, "security": "none"}
+        client = {"grant": "client_credentials", "token_url": f"http://localhost:{port}/token", "client_id": "c"}
+        bodies: list[JsonObject] = [
+            {"kind": "http", "config": {"base_url": f"http://127.0.0.1:{port}"}},
+            {"kind": "smtp", "config": mail},
+            {"kind": "imap", "config": mail, "credentials": login},
+            {"kind": "oauth2", "config": {"base_url": "https://api.example.com", **client}},
+        ]
+        for number, body in enumerate(bodies):
+            row = await connections.create(platform, workspace.id, name=f"c-{port}-{number}", **body)
+            result = await tester.test(workspace.id, row.id)
+            said.append((result.ok, result.message.replace(str(port), "PORT"), result.hint))
+    assert said[:4] == said[4:], "an open port and a closed one are told apart"
+    assert all(not ok and "(loopback)" in message for ok, message, _hint in said)
+    assert http_stub.requests == []
+    await http.close()
+
+
+async def test_a_test_of_a_mail_server_takes_no_longer_than_a_call_may(
+    platform: Platform, workspace: TestWorkspace
+) -> None:
+    settings = platform.settings.model_copy(update={"max_call_seconds": 0.2})
+    short = replace(platform, settings=settings)
+    http = HttpClient(platform.settings)
+    tester = ConnectionTester(short, http, OAuthTokens(short, HttpTokenClient(short, http)))
+    login = {"username": "ada", "password": "correct horse"}
+    # It takes connections, and never says a word.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = {"host": "127.0.0.1", "port": silent.getsockname()[1], "security": "none"}
+        for kind in ("smtp", "imap"):
+            row = await connections.create(
+                platform, workspace.id, kind=kind, name=kind, config=config, credentials=login
+            )
+            result = await tester.test(workspace.id, row.id)
+            assert (result.ok, result.message) == (False, "No answer within 0.2 s")
     await http.close()
 
 

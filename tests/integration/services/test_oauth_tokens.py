@@ -363,3 +363,43 @@ async def test_a_connection_that_is_deleted_meanwhile_has_no_token(
     for _ in range(2):
         with pytest.raises(NotFound):
             await tokens.access_token(crm.workspace_id, crm.id)
+
+
+async def test_a_redirect_of_a_token_endpoint_is_not_followed(
+    platform: Platform, workspace: TestWorkspace, server: AuthorizationServer, tokens: OAuthTokens, http_stub: HttpStub
+) -> None:
+    other = f"http://localhost:{http_stub.port}/elsewhere"
+    for number, status_ in enumerate((301, 303, 307, 308)):
+        http_stub.answer(f"/{number}", Answer(status_, headers={"Location": other}))
+        own = server.connection(f"crm-{number}", "client_credentials", token_url=f"{http_stub.url}/{number}")
+        row = await connections.create(platform, workspace.id, **own)
+        with pytest.raises(TokenError, match=str(status_)) as caught:
+            await tokens.access_token(workspace.id, row.id)
+        assert caught.value.type is ErrorType.PROVIDER_REJECTED
+    assert http_stub.asked("/elsewhere") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"access_token": "' + b"x" * 300_000 + b'"}',
+        b"[" * 200_000,
+        b'{"access_token": "at", "expires_in": ' + b"9" * 4000 + b', "refresh_token": "\\ud800"}',
+    ],
+    ids=["long", "deep", "odd"],
+)
+async def test_no_answer_of_a_token_endpoint_does_harm(
+    platform: Platform,
+    workspace: TestWorkspace,
+    server: AuthorizationServer,
+    tokens: OAuthTokens,
+    http_stub: HttpStub,
+    body: bytes,
+) -> None:
+    http_stub.answer("/answers", Answer(body=body))
+    own = server.connection("crm", "client_credentials", token_url=f"{http_stub.url}/answers")
+    row = await connections.create(platform, workspace.id, **own)
+    with pytest.raises(TokenError) as caught:
+        await tokens.access_token(workspace.id, row.id)
+    assert caught.value.type is ErrorType.PROVIDER_REJECTED
+    assert len(caught.value.message) < 300

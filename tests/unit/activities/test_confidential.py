@@ -1,0 +1,44 @@
+"""What an attempt hides: the credentials of its connection, an access token and one that takes its place among them."""
+
+from types import SimpleNamespace
+from typing import cast
+from uuid import uuid4
+
+import pytest
+
+from activities.base import ActionError
+from activities.confidential import Confidential
+from app.catalog.connections import CONNECTION_KINDS
+from app.catalog.errors import ErrorType
+from app.services.connections import ResolvedConnection
+from app.services.platform import Platform
+from app.settings import Settings
+from tests.support.invocations import connection_of
+
+
+def with_token(token: str) -> ResolvedConnection:
+    return connection_of("oauth2", credentials={"type": "bearer", "token": token})
+
+
+async def test_a_token_is_hidden_and_so_is_the_one_that_takes_its_place() -> None:
+    confidential = Confidential(cast(Platform, SimpleNamespace(settings=Settings())), uuid4())
+    confidential.learn(with_token("at-first"))
+
+    async def renew() -> ResolvedConnection:
+        return with_token("at-second")
+
+    renewal = confidential.learning(renew)
+    assert renewal is not None
+    assert confidential.hidden("at-first at-second") == "*** at-second"
+    assert (await renewal()).credentials["token"] == "at-second"
+    with pytest.raises(ActionError) as caught, confidential.cleaned():
+        raise ActionError(ErrorType.PROVIDER_AUTH, "who is at-second or at-first?")
+    assert caught.value.message == "who is *** or ***?"
+    assert confidential.learning(None) is None
+
+
+def test_every_field_that_is_a_secret_says_so() -> None:
+    for kind, known in CONNECTION_KINDS.items():
+        for name, field in known.credentials.model_fields.items():
+            is_secret = any(word in name for word in ("secret", "token", "password", "api_key", "value"))
+            assert field.repr is not is_secret, f"{kind}.{name}"
