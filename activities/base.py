@@ -58,6 +58,8 @@ class Invocation(Generic[InputsT]):
     started_at: datetime
     renew: Renewal | None = None
     """For a connection whose credentials are an access token."""
+    hide: Callable[[str], str] = str
+    """A text without this attempt's secrets: for what others say, before any of it is cut off."""
     local: LocalChange | None = None
     """The transaction of an action whose entry says `where="local"`: its outcome is committed in it."""
 

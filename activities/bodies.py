@@ -4,13 +4,15 @@ import base64
 import codecs
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.message import Message
 from urllib.parse import urlencode
 
 from app.definition.limits import MAX_VALUE_DEPTH
 from app.json import Json
 
+_READ_FOR_AN_EXCERPT = 16 * 1024
+"""Bytes: more than an excerpt has, since white space and secrets are taken out of it first."""
 _TEXT_TYPES = frozenset(
     {
         "application/ecmascript",
@@ -71,9 +73,9 @@ def read_body(content_type: str, body: bytes) -> Json:
     return text
 
 
-def excerpt(body: bytes, characters: int = 300) -> str:
-    """The beginning of an answer for a message: one line of text."""
-    text = " ".join(body[: characters * 8].decode("utf-8", "replace").split())
+def excerpt(body: bytes, characters: int = 300, *, hide: Callable[[str], str] = str) -> str:
+    """The beginning of an answer for a message: one line of text. `hide` takes secrets out before it is cut."""
+    text = " ".join(hide(body[:_READ_FOR_AN_EXCERPT].decode("utf-8", "replace")).split())
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:characters]
     )

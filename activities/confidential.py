@@ -74,6 +74,10 @@ class Confidential:
 
         return renewed
 
+    def hidden_text(self, text: str) -> str:
+        """A text as it may be kept: for what is to be cut, since half a secret is not found any more."""
+        return str(self.hidden(text))
+
     def hidden(self, value: Json) -> Json:
         """What the action gave, as it may be kept."""
         return self._mask.hidden(self._links.marked(value))

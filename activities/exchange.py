@@ -5,7 +5,7 @@ and body, and what the answer holds, is the action's.
 """
 
 import email.utils
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +16,7 @@ from activities.base import ActionError, Invocation
 from activities.bodies import excerpt
 from activities.http_client import HttpAnswer, HttpError, shown
 from app.catalog.errors import ErrorType
+from app.security.masking import Mask
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 SUCCESS = (range(200, 300),)
@@ -65,7 +66,7 @@ async def call_provider(
     except HttpError as error:
         raise ActionError(error.type, _without(error.message, secrets)) from error
     if not any(answer.status in statuses for statuses in success):
-        raise refused(method, answer, secrets)
+        raise refused(method, answer, secrets, hide=call.hide)
     if answer.truncated:
         raise ActionError(
             ErrorType.RESPONSE_TOO_LARGE,
@@ -86,15 +87,18 @@ def retry_after(answer: HttpAnswer, now: datetime) -> float | None:
     return max(0.0, ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds())
 
 
-def refused(method: str, answer: HttpAnswer, secrets: Iterable[str]) -> ActionError:
-    """What an answer means whose status is no success; `secrets` are blotted out."""
+def refused(
+    method: str, answer: HttpAnswer, secrets: Iterable[str], *, hide: Callable[[str], str] = str
+) -> ActionError:
+    """What an answer means whose status is no success; `secrets` are blotted out, and what `hide` knows."""
+    secrets = list(secrets)
     status = answer.status
     type = ErrorType.PROVIDER_UNAVAILABLE if status >= 500 else _TYPES.get(status, ErrorType.PROVIDER_REJECTED)
     try:
         phrase = f" {HTTPStatus(status).phrase}"
     except ValueError:
         phrase = ""
-    said = excerpt(answer.body)
+    said = excerpt(answer.body, hide=lambda text: _without(hide(text), secrets))
     where = f" to {shown(answer.headers['location'])}" if 300 <= status < 400 and "location" in answer.headers else ""
     message = f"{method} {shown(answer.url)} answered {status}{phrase}{where}" + (f": {said}" if said else "")
     return ActionError(
@@ -106,7 +110,8 @@ def refused(method: str, answer: HttpAnswer, secrets: Iterable[str]) -> ActionEr
 
 
 def _without(message: str, secrets: Iterable[str]) -> str:
+    mask = Mask()
     for secret in secrets:
-        if len(secret) >= 4:
-            message = message.replace(secret, "***")
-    return message
+        mask.add(secret)
+    hidden: str = mask.hidden(message)
+    return hidden

@@ -254,6 +254,7 @@ class ActionRunner:
             inputs=inputs,
             connection=connection,
             renew=confidential.learning(renew),
+            hide=confidential.hidden_text,
             key=call.key,
             http=self._http if local is not None else await self._client(UUID(call.workspace_id)),
             settings=self._platform.settings,

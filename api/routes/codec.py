@@ -67,6 +67,8 @@ async def sign_in() -> HTMLResponse:
 @router.post("/sign-in")
 async def signed_in(request: Request, platform: PlatformDep) -> HTMLResponse:
     """Let the browser read payloads for some hours. The key stays with it, encrypted, and is asked anew each time."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return _form(403, "The form was sent from another website: enter the key here.")
     try:
         token = last(await posted(request, _LARGEST_FORM), "key").strip()
         actor = await _of_token(request, token)

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from functools import lru_cache
 
 from app.json import Json
 
@@ -22,13 +23,14 @@ class Mask:
         """Hide this text from now on."""
         if len(text) >= SHORTEST:
             self._texts.add(text)
-            longest_first = sorted(self._texts, key=len, reverse=True)
-            self._pattern = re.compile("|".join(spelling for each in longest_first for spelling in _spellings(each)))
+            self._pattern = None
 
     def hidden(self, value: Json) -> Json:
         """The value with the texts hidden, at any depth, in keys and in numbers too."""
-        if self._pattern is None:
+        if not self._texts:
             return value
+        if self._pattern is None:
+            self._pattern = _pattern(tuple(sorted(self._texts, key=lambda text: (-len(text), text))))
         if isinstance(value, str):
             return self._pattern.sub(HIDDEN, value)
         if isinstance(value, list):
@@ -38,6 +40,12 @@ class Mask:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return HIDDEN if self._pattern.search(json.dumps(value)) else value
         return value
+
+
+@lru_cache(maxsize=256)
+def _pattern(longest_first: tuple[str, ...]) -> re.Pattern[str]:
+    """Kept, since every attempt hides the same texts and a long one takes half a second to compile."""
+    return re.compile("|".join(spelling for each in longest_first for spelling in _spellings(each)))
 
 
 def _spellings(text: str) -> list[str]:

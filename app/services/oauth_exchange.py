@@ -14,6 +14,7 @@ from app.catalog.http_connections import OAuthConfig, OAuthCredentials
 from app.definition.error_types import ErrorType
 from app.json import Json
 from app.security import oauth
+from app.security.masking import Mask
 
 LONGEST_LIFE = 10 * 365 * 24 * 3600.0
 """Seconds; a token that says it lives longer is asked for again then."""
@@ -50,8 +51,10 @@ class TokenAnswer:
 
 
 class TokenClient(Protocol):
-    """Posts forms to token endpoints, as far as the workspace may call them. Follows no redirect; raises `TokenError`
-    when there is no answer in time."""
+    """Posts forms to token endpoints, where the workspace may call. Follows no redirect.
+
+    Raises `TokenError` when there is no answer in time, and `Unavailable`.
+    """
 
     async def post(self, workspace_id: UUID, url: str, headers: Mapping[str, str], form: Form) -> TokenAnswer: ...
 
@@ -69,7 +72,8 @@ class Tokens:
 async def exchange(
     client: TokenClient, workspace_id: UUID, config: OAuthConfig, credentials: OAuthCredentials, grant: Form
 ) -> Tokens:
-    """Ask the connection's token endpoint with this grant. Raises `TokenError`; no secret is in its message."""
+    """Ask the token endpoint of a connection of this workspace. Raises `TokenError`, with no secret in its message, and
+    `Unavailable`."""
     form = [*grant, *config.token_parameters.items()]
     headers = {"Accept": "application/json"}
     secret = credentials.client_secret
@@ -112,10 +116,10 @@ def code_grant(code: str, redirect_uri: str, verifier: str) -> Form:
 
 def plain(text: object, hidden: Sequence[str] = ()) -> str:
     """What a server says, as one short line for people, without what is secret."""
-    said = str(text)
+    mask = Mask()
     for secret in hidden:
-        if len(secret) >= 4:
-            said = said.replace(secret, "***")
+        mask.add(secret)
+    said: str = mask.hidden(str(text))
     return "".join(character if character.isprintable() else " " for character in said)[:300].strip()
 
 

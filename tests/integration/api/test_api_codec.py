@@ -3,6 +3,7 @@
 import base64
 import zlib
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -12,10 +13,12 @@ from temporalio.api.common.v1 import Payload
 from api.codec_cors import ui_origin
 from api.routes import codec as codec_routes
 from app.db.models import ApiKey
-from app.services import decoding, payload_keys
+from app.services import decoding, payload_keys, workspace_values
+from app.services.actors import Actor
 from app.services.platform import Platform
 from app.services.workspaces import create_api_key
 from app.settings import Settings
+from app.temporal import codec
 from app.temporal.codec import COMPRESSED, ENCRYPTED, KEY, WORKSPACE
 from tests.conftest import TestWorkspace
 from tests.integration.api.calls import problem
@@ -89,8 +92,36 @@ async def test_what_is_read_at_once_is_bounded(api_client: httpx.AsyncClient, mo
     several = sent(*[compressed(60_000)] * 2)
     answer = (await api_client.post("/codec/decode", json=several)).json()
     assert [len(one["data"]) > 60_000 for one in answer["payloads"]] == [True, False]
+    named = Payload(metadata={"encoding": b"json/plain", "more": b"a" * 60_000}, data=b"1").SerializeToString()
+    several = sent(*[Payload(metadata={"encoding": COMPRESSED}, data=zlib.compress(named))] * 2)
+    answer = (await api_client.post("/codec/decode", json=several)).json()
+    assert ["more" in one["metadata"] for one in answer["payloads"]] == [True, False], "metadata counts as well"
     problem(await api_client.post("/codec/decode", json=sent(*[Payload()] * 4)), 413, "payloads_too_large")
     problem(await api_client.post("/codec/decode", content=b" " * 50_001), 413, "body_too_large")
+
+
+async def test_what_stands_for_a_secret_is_read_by_nobody(
+    api_client: httpx.AsyncClient, workspace: TestWorkspace, platform: Platform
+) -> None:
+    mark = workspace_values.mark(platform.settings.encryption_keys, workspace.id, "api_key")
+    inner = Payload(metadata={"encoding": b"json/plain"}, data=f'{{"key":"Bearer {mark}"}}'.encode())
+    packed = Payload(metadata={"encoding": COMPRESSED}, data=zlib.compress(inner.SerializeToString()))
+    answer = await api_client.post("/codec/decode", json=sent(inner, packed))
+    assert answer.json() == sent(*[Payload(metadata=inner.metadata, data=b'{"key":"Bearer ***"}')] * 2)
+
+
+async def test_bombs_are_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def counted(payload: Payload, _key: object, *, largest: int) -> Payload:
+        tried.append(largest)
+        return codec.decoded(payload, None, largest=largest)
+
+    monkeypatch.setattr(decoding, "decoded", counted)
+    monkeypatch.setattr(decoding, "LARGEST_DECODED", 100_000)
+    bombs = [compressed(1_000_000)] * 50
+    assert decoding._decoded(Actor(UUID(int=1), None, "tests"), bombs, [None] * 50) == bombs
+    assert sum(tried) <= 500_000
 
 
 async def test_only_pages_of_temporals_ui_may_ask(api_client: httpx.AsyncClient, settings: Settings) -> None:
@@ -114,7 +145,10 @@ async def test_a_browser_signs_in_once_and_only_the_ui_uses_it(
     assert "API key" in (await anybody.get("/codec/sign-in")).text
     assert (await anybody.post("/codec/sign-in", data={"key": "hf_wrong"})).status_code == 401
     assert (await anybody.post("/codec/sign-in", data={"key": await narrowed(platform, workspace)})).status_code == 403
-    answer = await anybody.post("/codec/sign-in", data={"key": workspace.api_key})
+    elsewhere = {"Sec-Fetch-Site": "cross-site"}
+    given = {"key": workspace.api_key}
+    assert (await anybody.post("/codec/sign-in", data=given, headers=elsewhere)).status_code == 403
+    answer = await anybody.post("/codec/sign-in", data=given)
     cookie = answer.headers["set-cookie"]
     assert workspace.api_key not in cookie
     assert all(part in cookie for part in ("HttpOnly", "SameSite=strict", "Path=/codec"))

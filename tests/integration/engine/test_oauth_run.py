@@ -4,7 +4,7 @@ from app.json import JsonObject
 from app.services import connections
 from tests.support.authorization_server import AuthorizationServer
 from tests.support.engine import Engine
-from tests.support.http_stub import HttpStub
+from tests.support.http_stub import Answer, Asked, HttpStub
 
 
 def a_request(id: str, **more: object) -> JsonObject:
@@ -25,6 +25,26 @@ async def test_a_refused_token_is_renewed_once_and_the_step_goes_on(engine: Engi
     keys = {asked.headers["Idempotency-Key"] for asked in http_stub.asked("/api/me")[1:]}
     assert keys == {f"{second.run.id}/two"}
     assert "at-" not in str(second.steps["two"].output) + str(second.steps["two"].inputs)
+
+
+async def test_tokens_that_an_api_repeats_are_hidden_the_renewed_one_as_well(
+    engine: Engine, http_stub: HttpStub
+) -> None:
+    server = AuthorizationServer(http_stub)
+    await connections.create(engine.platform, engine.workspace_id, **server.connection("crm", "client_credentials"))
+    seen: list[str] = []
+
+    def echo(asked: Asked) -> Answer:
+        seen.append(asked.headers["Authorization"].removeprefix("Bearer "))
+        return Answer(200 if seen[-1] in server.access else 401, json={"you": f"said {' and '.join(seen)}"})
+
+    http_stub.answer("/api/echo", echo)
+    first = await engine.steps(a_request("one", inputs={"url": "/echo"}))
+    server.revoke_access()
+    second = await engine.steps(a_request("two", inputs={"url": "/echo"}))
+    assert first.steps["one"].output["body"] == {"you": "said ***"}
+    assert second.steps["two"].output["body"] == {"you": "said *** and *** and ***"}
+    assert len(set(seen)) == 2
 
 
 async def test_a_token_that_is_refused_again_fails_the_step_and_shows_at_the_connection(

@@ -50,3 +50,12 @@ def test_a_number_that_is_a_secret_is_hidden_and_the_rest_stays(mask: Mask) -> N
     value = {"a": [12345678, 1234567, True, None, 1.5], "b": "abc pass word"}
     assert mask.hidden(value) == {"a": ["***", 1234567, True, None, 1.5], "b": "abc pass word"}
     assert Mask().hidden(value) is value
+
+
+def test_a_pattern_is_compiled_once_for_all_attempts() -> None:
+    masks = [Mask(), Mask()]
+    for mask, order in zip(masks, (("first-secret", "second"), ("second", "first-secret")), strict=True):
+        for text in order:
+            mask.add(text)
+        assert mask.hidden("first-secret, second") == "***, ***"
+    assert masks[0]._pattern is masks[1]._pattern
