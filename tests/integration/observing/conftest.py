@@ -64,11 +64,11 @@ async def watched(settings: Settings) -> AsyncIterator[Watched]:
     """One run with two calls, of which the second one is answered on its second attempt; some refused requests."""
     port, spans = free_port(), InMemorySpanExporter()
     own = settings.model_copy(update={"worker_metrics_port": port})
-    with pytest.MonkeyPatch.context() as patch, observed(own, "worker") as observing:
+    with observed(own, "worker") as observing:
         traces = Traces("holdfast-test", "1", exporter=spans)
         async with open_platform(own, replace(observing, traces=traces)) as platform, open_http_stub() as provider:
             row, key = await create_workspace(platform, "Watched")
-            patch.setattr(names, "TASK_QUEUE", f"holdfast-{row.workspace_id}")
+            queue = f"holdfast-{row.workspace_id}"
             requests = HttpClient(own, traceparent=traces.traceparent)
             client = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app=create_app(platform)),
@@ -77,8 +77,11 @@ async def watched(settings: Settings) -> AsyncIterator[Watched]:
                 timeout=60,
             )
             temporal = await platform.temporal.client()
-            async with client, build_worker(platform, temporal, task_queue=names.TASK_QUEUE, http=requests):
-                run = await _lived(client, provider)
+            async with client, build_worker(platform, temporal, task_queue=queue, http=requests):
+                # For this one run: other tests of the session want theirs taken by their own workers.
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(names, "TASK_QUEUE", queue)
+                    run = await _lived(client, provider)
                 backlog.show(platform, await backlog.count(platform))
                 yield Watched(platform, client, provider, spans, port, run)
             await requests.close()
