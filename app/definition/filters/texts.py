@@ -112,24 +112,37 @@ def truncate(run: Run, value: Json, length: Json = 255, end: Json = "…") -> st
     return source[: max(most - len(mark), 0)] + mark[:most]
 
 
+TOO_MANY_DIGITS = 30
+"""Characters of a phone number that no prefix, country or bracket brings back to fifteen digits."""
+_BETWEEN_DIGITS = str.maketrans(
+    dict.fromkeys([*"().-/", *(each for each in map(chr, range(0x3001)) if each.isspace())])
+)
+
+
 def phone(run: Run, value: Json, country_code: Json = "1") -> str:
     """E.164 (ITU-T): a plus and at most fifteen digits. A number without a country gets `country_code`."""
     source = text(run, value, "phone").strip()
     code = text(run, country_code, "phone").lstrip("+")
     run.budget.create(len(source))
-    digits = re.sub(r"[\s().\-/]", "", source)
+    digits = source.translate(_BETWEEN_DIGITS)
+    if len(digits) > TOO_MANY_DIGITS:
+        raise _no_number(source)
     international = digits.startswith(("+", "00"))
     if international:
         # `+49 (0) 30 ...`: the 0 in brackets is dialled inside the country instead of the code.
-        digits = re.sub(r"[\s().\-/]", "", re.sub(r"(\d[\s.\-/]*)\(\s*0\s*\)", r"\1", source, count=1))
+        digits = re.sub(r"(\d[\s.\-/]*)\(\s*0\s*\)", r"\1", source, count=1).translate(_BETWEEN_DIGITS)
     number = digits.removeprefix("+").removeprefix("00") if international else digits
     if not international:
         # A trunk 0 is dialled inside a country only; North American numbers may carry their own country code.
         number = number.removeprefix("0") if code != "1" else number
         number = number if code == "1" and len(number) == 11 and number.startswith("1") else code + number
     if not re.fullmatch(r"[1-9]\d{6,14}", number, re.ASCII):
-        raise ExpressionError(f"'{source[:40]}' is no phone number", hint="seven to fifteen digits, as +4930123456")
+        raise _no_number(source)
     return f"+{number}"
+
+
+def _no_number(source: str) -> ExpressionError:
+    return ExpressionError(f"'{source[:40]}' is no phone number", hint="seven to fifteen digits, as +4930123456")
 
 
 FILTERS: dict[str, Filter] = {
