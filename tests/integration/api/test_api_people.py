@@ -28,6 +28,16 @@ async def administrator(api_app: Any, platform: Platform) -> AsyncIterator[httpx
         yield client
 
 
+async def every(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
+    """The items of all pages."""
+    page = (await client.get(path, params={"limit": 200})).json()
+    found = page["items"]
+    while page["next_cursor"]:
+        page = (await client.get(path, params={"limit": 200, "cursor": page["next_cursor"]})).json()
+        found += page["items"]
+    return found
+
+
 def with_key(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
@@ -108,8 +118,7 @@ class TestPlansOfWorkspaces:
         ]
         only = (await administrator.patch(path, json={"plan_overrides": {"steps": None}})).json()
         assert (only["plan"], only["plan_overrides"]) == ("pro", {"steps": None})
-        listed = (await administrator.get("/v1/workspaces", params={"limit": 200})).json()["items"]
-        assert only in listed
+        assert only in await every(administrator, "/v1/workspaces")
 
     async def test_are_in_the_workspaces_log_and_the_platforms(self, administrator, api_client, workspace):
         await administrator.patch(f"/v1/workspaces/{workspace.id}", json={"plan": "pro"})

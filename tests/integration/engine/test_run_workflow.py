@@ -218,7 +218,7 @@ async def test_a_redrive_starts_no_second_run_for_a_step_that_is_done(engine: En
     await engine.cancel(run)
     await engine.end(run)
     again = await redriving.redrive(engine.platform, engine.workspace_id, run.id)
-    await engine.at(again, "buy")
+    await engine.at(await child(engine, again), "gate")
     await engine.send("open", "now")
     assert (await engine.end(again)).output == ["hello Bo", "now"]
     assert [made.parent_path for made in await children(engine, again)] == ["buy"]

@@ -63,7 +63,7 @@ def test_the_build_id_follows_the_source_that_runs_are_replayed_with(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("worker_versioning", "on"), ("deployment_name", "a.b"), ("deployment_name", ""), ("build_id", "a b")],
+    [("worker_versioning", "on"), ("deployment_name", "a.b"), ("deployment_name", " "), ("build_id", "a b")],
 )
 def test_a_version_temporal_would_not_take_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name):
