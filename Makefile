@@ -33,8 +33,12 @@ demo:
 install:
 	@sh requirements/install.sh dev
 
+# Thousands of tests with servers of their own share the machine. What failed beside others is tried once more by itself,
+# and is told apart so: it was the machine, or it is the code.
 test: check
-	.venv/bin/python -m pytest $(AT_ONCE) $(ARGS)
+	.venv/bin/python -m pytest $(AT_ONCE) $(ARGS) || { [ $$? -eq 1 ] && \
+	    echo "Tests failed, see above. They are tried once more, one after the other:" && \
+	    .venv/bin/python -m pytest --last-failed --last-failed-no-failures=none --exitfirst; }
 
 chaos: install
 	.venv/bin/python -m tests.chaos $(ARGS)
