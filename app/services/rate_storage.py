@@ -46,6 +46,10 @@ class Window:
         return self.rest + (1 - (limit - 1) / self.present) * self.length
 
 
+class OnlySlidingWindows(TypeError):
+    """Another strategy of the package was put over this storage, or all workspaces were to be forgotten at once."""
+
+
 class PostgresStorage(Storage, SlidingWindowCounterSupport):
     """The storage of `SlidingWindowCounterRateLimiter`. Raises `Unavailable` while the database is away."""
 
@@ -98,19 +102,19 @@ class PostgresStorage(Storage, SlidingWindowCounterSupport):
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Fixed windows are not kept."""
-        raise NotImplementedError
+        raise OnlySlidingWindows
 
     async def get(self, key: str) -> int:
         """Fixed windows are not kept."""
-        raise NotImplementedError
+        raise OnlySlidingWindows
 
     async def get_expiry(self, key: str) -> float:
         """Fixed windows are not kept."""
-        raise NotImplementedError
+        raise OnlySlidingWindows
 
     async def reset(self) -> int | None:
         """Row-level security lets nobody forget all workspaces' at once."""
-        raise NotImplementedError
+        raise OnlySlidingWindows
 
     async def _window(self, workspace_id: UUID, expiry: int, *statements: Statement) -> tuple[int | None, Window]:
         try:

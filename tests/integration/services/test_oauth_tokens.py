@@ -5,21 +5,22 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import func, text, update
+from sqlalchemy import func, text
 
 from activities.http_client import HttpClient
 from activities.token_client import HttpTokenClient
 from app.catalog.errors import ErrorType
-from app.db.models import Connection, OAuthToken
+from app.db.models import Connection
 from app.services import connections, oauth_tokens
 from app.services.errors import Conflict, NotFound, Unavailable
 from app.services.oauth_exchange import TokenError, Tokens
-from app.services.oauth_tokens import OAuthTokens, lifetimes, sealed_tokens
+from app.services.oauth_tokens import OAuthTokens
 from app.services.platform import Platform, open_platform
 from app.store import oauth as store
 from tests.conftest import TestWorkspace
 from tests.support.authorization_server import AuthorizationServer
 from tests.support.http_stub import Answer, Asked, HttpStub
+from tests.support.oauth_rows import expired, hold, status
 from tests.support.waiting import eventually
 
 FOREVER = store.Lifetimes(access=None, refresh=None)
@@ -64,24 +65,6 @@ async def crm(platform: Platform, workspace: TestWorkspace, server: Authorizatio
     await hold(platform, row, Tokens("at-first", "rt-first", 3600, None))
     await expired(platform, row)
     return row
-
-
-async def hold(platform: Platform, row: Connection, tokens: Tokens) -> None:
-    sealed = sealed_tokens(platform, row.workspace_id, row.id, tokens, before={})
-    async with platform.database.transaction(row.workspace_id) as session:
-        await store.keep(session, row.workspace_id, row.id, tokens=sealed, lives=lifetimes(tokens, 0))
-        await session.execute(update(Connection).values(status="active", last_error=None))
-
-
-async def expired(platform: Platform, row: Connection, **values: Any) -> None:
-    values = values or {"expires_at": func.now() - text("interval '1 second'")}
-    async with platform.database.transaction(row.workspace_id) as session:
-        await session.execute(update(OAuthToken).values(**values))
-
-
-async def status(platform: Platform, row: Connection) -> tuple[str, str | None]:
-    found = await connections.get(platform, row.workspace_id, row.id)
-    return found.status, found.last_error
 
 
 async def test_two_processes_that_want_a_token_at_once_ask_for_one(
