@@ -72,7 +72,8 @@ async def change(
     platform: PlatformDep,
     actor: ActorDep,
 ) -> ConnectionAnswer:
-    """Changes the fields given; steps use it so from their next attempt on."""
+    """Changes the fields given; steps use it so from their next attempt on. The server that kept credentials go to
+    changes together with them alone."""
     changes = body.model_dump(exclude_unset=True)
     return connection_answer(await connections.update(platform, actor.workspace_id, connection_id, changes))
 

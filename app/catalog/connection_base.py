@@ -1,5 +1,6 @@
 """What every kind of connection is: two models, for what is shown and for what is secret. No kind stands here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +18,11 @@ class ConnectionModel(BaseModel):
     """Base of configurations and credentials. Errors never show what was entered, since it may be a secret."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, hide_input_in_errors=True)
+
+    def destination(self) -> Mapping[str, object]:
+        """Of a configuration: what its fields say about where the credentials are sent, and how safely. By default
+        nothing: they go to the provider, wherever that is."""
+        return {}
 
 
 class NoConfig(ConnectionModel):

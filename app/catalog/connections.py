@@ -39,6 +39,10 @@ class SmtpConfig(ConnectionModel):
         """The port, or the usual one for this kind of security."""
         return self.port or _DEFAULT_PORTS[self.security]
 
+    def destination(self) -> Mapping[str, object]:
+        """They go to this server, in clear text if it says so."""
+        return {"host": self.host.lower(), "port": self.resolved_port, "security": self.security}
+
 
 class SmtpCredentials(ConnectionModel):
     """Leave both out for a server that asks for none."""

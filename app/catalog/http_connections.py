@@ -4,6 +4,7 @@ Shapes alone: how a token is had is not known here.
 """
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -69,6 +70,10 @@ class HttpConfig(ConnectionModel):
             raise ValueError("test_path begins with /; it is a path below base_url")
         return value
 
+    def destination(self) -> Mapping[str, object]:
+        """They go to the origin of `base_url`."""
+        return {"base_url": _origin(self.base_url)}
+
 
 class HttpCredentials(ConnectionModel):
     """`type` none, basic, bearer or api_key, and what it needs: as `auth` of `http.request`."""
@@ -96,6 +101,11 @@ class HttpCredentials(ConnectionModel):
         except ValidationError as error:
             told = (f"{each['loc'][-1]}: {each['msg']}" for each in error.errors(include_input=False))
             raise ValueError(f"for {self.type}, {'; '.join(told)}") from None
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 class _AsAuth(ConnectionModel):
@@ -161,6 +171,10 @@ class OAuthConfig(HttpConfig):
         if (self.grant == "authorization_code") != (self.authorization_url is not None):
             raise ValueError("authorization_url goes with grant authorization_code, which cannot do without")
         return self
+
+    def destination(self) -> Mapping[str, object]:
+        """The client's secret goes to `token_url`; tokens are forgotten when `base_url` changes."""
+        return {"token_url": _origin(self.token_url)}
 
 
 class OAuthCredentials(ConnectionModel):

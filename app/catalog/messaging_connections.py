@@ -4,6 +4,7 @@ What is only needed to send may be left out by those who only receive.
 """
 
 import base64
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -120,6 +121,10 @@ class ImapConfig(ConnectionModel):
     def resolved_port(self) -> int:
         """The port, or the usual one for this kind of security."""
         return self.port or _IMAP_PORTS[self.security]
+
+    def destination(self) -> Mapping[str, object]:
+        """They go to this server, in clear text if it says so."""
+        return {"host": self.host.lower(), "port": self.resolved_port, "security": self.security}
 
     @property
     def interval(self) -> timedelta:

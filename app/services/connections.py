@@ -125,8 +125,8 @@ async def get(platform: Platform, workspace_id: UUID, connection_id: UUID) -> Co
 async def update(platform: Platform, workspace_id: UUID, connection_id: UUID, changes: JsonObject) -> Connection:
     """Change the fields named: `name`, `description`, `config`, `credentials`.
 
-    `config` is merged (RFC 7396: null removes a key); `credentials` are replaced as a whole, null removes them. Raises
-    as `create` does, or `NotFound`.
+    `config` is merged (RFC 7396: null removes a key); `credentials` are replaced as a whole, null removes them. Where
+    credentials are sent changes together with them alone. Raises as `create` does, or `NotFound`.
     """
     change = validated(_Changes, changes, code="invalid_connection", subject="the connection")
     try:
@@ -214,9 +214,26 @@ def _change(platform: Platform, row: Connection, change: _Changes) -> None:
         row.description = change.description
     if "config" in given:
         merged = {**row.config, **change.config}
-        row.config = _config(known, {name: value for name, value in merged.items() if value is not None})
+        config = _config(known, {name: value for name, value in merged.items() if value is not None})
+        if row.credentials is not None and "credentials" not in given:
+            _keep_destination(known, row.config, config)
+        row.config = config
     if "credentials" in given:
         _put_credentials(platform, row, known, change.credentials)
+
+
+def _keep_destination(kind: ConnectionKind, before: JsonObject, after: JsonObject) -> None:
+    """Credentials are shown to nobody: who does not know them must not have them sent to a server of their own."""
+    was, becomes = (kind.config.model_validate(each).destination() for each in (before, after))
+    hint = "give the credentials along with it, or null to remove them"
+    problems = [
+        Problem(f"config.{name}", "the credentials that are kept are not sent elsewhere", hint)
+        for name, value in becomes.items()
+        if value != was[name]
+    ]
+    if problems:
+        fields = ", ".join(problem.path for problem in problems)
+        raise Invalid("invalid_connection", f"The connection cannot be taken: {fields} changed, {hint}.", problems)
 
 
 def _kind(kind: str) -> ConnectionKind:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from proxyprotocol.reader import ProxyProtocolReader
 from pymap.backend.dict import DictBackend
 from pymap.imap import IMAPServer
+from pysasl.hashing import BuiltinHash
 
 T = TypeVar("T")
 
@@ -87,7 +88,9 @@ async def open_imap_server(
     arguments = Namespace(host=None, port=0, debug=False, cert=None, key=None, tls=starttls is not None)
     arguments = Namespace(**vars(arguments), passlib_cfg=None, proxy_protocol=None, inherited_sockets=None)
     arguments = Namespace(**vars(arguments), demo_data=False, demo_user=USER, demo_password=PASSWORD)
-    overrides: dict[str, Any] = {"secure_auth": False, "ssl_context": starttls}
+    # Half a million rounds for each login, as by default, are for passwords that somebody might guess.
+    quick = BuiltinHash(rounds=1)
+    overrides: dict[str, Any] = {"secure_auth": False, "ssl_context": starttls, "hash_context": quick}
     backend, config = await DictBackend.init(arguments, **overrides)
     config.apply_context()
     callback = ProxyProtocolReader(config.proxy_protocol).get_callback(IMAPServer(backend.login, config))

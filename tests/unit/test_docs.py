@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -281,13 +282,19 @@ def test_a_file_to_copy_is_there(place: str, line: str) -> None:
 
 @pytest.mark.parametrize(("place", "line"), lines("curl"))
 def test_a_call_is_one_the_api_serves(place: str, line: str) -> None:
-    from api.main import create_app  # noqa: PLC0415 - loads the whole API
-
     method = next(iter(re.findall(r"-X (\w+)", line)), "POST" if re.search(r" (--json|-d) ", line) else "GET").lower()
     [address] = re.findall(r"\$HOLDFAST(/[^\s\"?]+)", line)
-    served = create_app().openapi()["paths"]
+    served = _served()
     fitting = [path for path in served if _fits(path, address)]
     assert any(method in served[path] for path in fitting), f"{method} {address}"
+
+
+@cache
+def _served() -> JsonObject:
+    from api.main import create_app  # noqa: PLC0415 - loads the whole API
+
+    paths: JsonObject = create_app().openapi()["paths"]
+    return paths
 
 
 def _fits(path: str, address: str) -> bool:

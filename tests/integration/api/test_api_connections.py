@@ -22,7 +22,12 @@ async def test_a_connection_is_made_read_changed_and_deleted(api_client: httpx.A
     found = answer.json()
     assert (found["kind"], found["name"], found["config"]["host"]) == ("smtp", "smtp-main", "mail.example.com")
     assert found["credentials"] == {"configured": True, "fields": ["password", "username"]}
-    changed = await api_client.patch(path, json={"description": "d", "config": {"host": "m2"}})
+    elsewhere = {"description": "d", "config": {"host": "m2"}}
+    found = problem(await api_client.patch(path, json=elsewhere), 422, "invalid_connection")
+    assert [(each["path"], each["hint"]) for each in found["errors"]] == [
+        ("config.host", "give the credentials along with it, or null to remove them")
+    ]
+    changed = await api_client.patch(path, json=elsewhere | {"credentials": {"username": "me", "password": SECRET}})
     assert changed.status_code == 200
     assert (changed.json()["config"]["host"], changed.json()["description"]) == ("m2", "d")
     assert changed.json()["credentials"]["configured"] is True

@@ -26,7 +26,7 @@ async def test_a_workspace_is_made_renamed_suspended_resumed_and_deleted(
     name = f"Client {workspace.id}"
     made = (await administrator("workspaces", "create", name, "--admin", "ada@example.com", "--json")).json()
     assert made["api_key"].startswith("hf_")
-    assert made["id"] in (await administrator("workspaces", "list", "--state", "active")).out
+    assert made["id"] in (await administrator("workspaces", "list", "--state", "active", "--limit", "100000")).out
     suspended = await administrator("workspaces", "suspend", name)
     renamed = await administrator("workspaces", "rename", name, f"{name}, before", "--json")
     resumed = await administrator("workspaces", "resume", made["id"])

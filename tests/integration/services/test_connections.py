@@ -71,13 +71,83 @@ async def test_credentials_of_a_key_that_is_gone_say_so(platform, workspace):
 async def test_configuration_is_merged_and_null_removes_a_key(platform, workspace):
     row = await smtp(platform, workspace)
     changed = await connections.update(
-        platform, workspace.id, row.id, {"config": {"host": "mail2.example.com", "from": None}, "description": "Second"}
+        platform,
+        workspace.id,
+        row.id,
+        {"config": {"host": "mail2.example.com", "from": None}, "credentials": LOGIN, "description": "Second"},
     )
     assert changed.config == {"host": "mail2.example.com", "port": 587}
     assert (changed.name, changed.description) == ("smtp-main", "Second")
     assert changed.updated_at > row.updated_at
     resolved = await connections.resolve(platform, workspace.id, "smtp-main", "smtp")
     assert (resolved.config, resolved.credentials) == (changed.config, LOGIN)
+
+
+SECRETIVE = {"smtp": LOGIN, "imap": LOGIN, "http": {"type": "bearer", "token": "t"}, "oauth2": {"client_secret": "s"}}
+PLACES = {
+    "smtp": {"host": "mail.example.com"},
+    "imap": {"host": "mail.example.com"},
+    "http": {"base_url": "https://api.example.com/v1"},
+    "oauth2": {
+        "base_url": "https://api.example.com/v1",
+        "token_url": "https://login.example.com/token",
+        "client_id": "c",
+        "grant": "client_credentials",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "fields"),
+    [
+        ("smtp", {"host": "evil.example"}, ["config.host"]),
+        ("smtp", {"host": "evil.example", "port": 25}, ["config.host", "config.port"]),
+        ("smtp", {"security": "none"}, ["config.port", "config.security"]),
+        ("imap", {"host": "evil.example"}, ["config.host"]),
+        ("http", {"base_url": "https://evil.example/v1"}, ["config.base_url"]),
+        ("http", {"base_url": "http://api.example.com/v1"}, ["config.base_url"]),
+        ("http", {"base_url": "https://api.example.com:8443/v1"}, ["config.base_url"]),
+        ("oauth2", {"token_url": "https://evil.example/token"}, ["config.token_url"]),
+    ],
+)
+async def test_credentials_that_are_kept_are_not_sent_elsewhere(platform, workspace, kind, change, fields):
+    row = await connections.create(
+        platform, workspace.id, kind=kind, name="kept", config=PLACES[kind], credentials=SECRETIVE[kind]
+    )
+    with pytest.raises(Invalid, match="give the credentials along with it") as caught:
+        await connections.update(platform, workspace.id, row.id, {"config": change})
+    assert [problem.path for problem in caught.value.problems] == fields
+    assert (await connections.get(platform, workspace.id, row.id)).config == PLACES[kind]
+    given = {"config": change, "credentials": SECRETIVE[kind]}
+    changed = await connections.update(platform, workspace.id, row.id, given)
+    assert changed.config == PLACES[kind] | change
+
+
+async def test_a_server_may_change_when_no_credentials_are_kept_or_when_they_are_removed(platform, workspace):
+    row = await smtp(platform, workspace)
+    moved = {"config": {"host": "elsewhere.example"}}
+    gone = await connections.update(platform, workspace.id, row.id, moved | {"credentials": None})
+    assert (gone.config["host"], gone.credentials) == ("elsewhere.example", None)
+    again = await connections.update(platform, workspace.id, row.id, {"config": {"host": "third.example"}})
+    assert again.config["host"] == "third.example"
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("smtp", {"host": "MAIL.example.com", "port": 587, "from": "a@example.com"}),
+        ("imap", {"mailbox": "Other"}),
+        ("http", {"base_url": "https://api.example.com/v2", "test_path": "/me"}),
+        ("oauth2", {"token_url": "https://login.example.com/v2/token", "scopes": ["a"]}),
+    ],
+)
+async def test_credentials_stay_while_they_go_to_the_same_server(platform, workspace, kind, change):
+    row = await connections.create(
+        platform, workspace.id, kind=kind, name="kept", config=PLACES[kind], credentials=SECRETIVE[kind]
+    )
+    changed = await connections.update(platform, workspace.id, row.id, {"config": change})
+    assert changed.config == PLACES[kind] | change
+    assert changed.credentials == row.credentials
 
 
 async def test_credentials_are_replaced_as_a_whole(platform, workspace):
