@@ -20,6 +20,7 @@ from app.services.approval_links import Links
 from app.services.connections import ResolvedConnection
 from app.services.errors import NotFound
 from app.services.platform import Platform
+from app.temporal.messages import ActionCall
 
 
 def secrets_in(connection: ResolvedConnection) -> Iterator[str]:
@@ -38,17 +39,20 @@ def secrets_in(connection: ResolvedConnection) -> Iterator[str]:
 class Confidential:
     """One an attempt."""
 
-    def __init__(self, platform: Platform, workspace_id: UUID) -> None:
+    def __init__(self, platform: Platform, call: ActionCall) -> None:
         self._platform = platform
-        self._workspace_id = workspace_id
-        self._links = Links(platform.settings, workspace_id)
+        self._workspace_id, self._run_id = UUID(call.workspace_id), UUID(call.run_id)
+        self._secrets = not call.given
+        self._links = Links(platform.settings, self._workspace_id)
         self._mask = Mask()
 
     async def revealed(self, inputs: JsonObject, step: str) -> JsonObject:
         """The inputs as the action gets them. Raises ActionError for a secret that is not there."""
 
         async def ask() -> Json:
-            return await workspace_values.revealed(self._platform, self._workspace_id, inputs, self._mask)
+            if not self._secrets:
+                return inputs
+            return await workspace_values.revealed(self._platform, self._workspace_id, self._run_id, inputs, self._mask)
 
         try:
             found: JsonObject = self._links.linked(await until_available(ask))

@@ -245,7 +245,7 @@ class ActionRunner:
         local: LocalChange | None,
     ) -> Json:
         # What is kept and shown, of the call and of its answer, has marks where the provider gets links and secrets.
-        confidential = Confidential(self._platform, UUID(call.workspace_id))
+        confidential = Confidential(self._platform, call)
         with confidential.cleaned():
             inputs = _validated(registered, replace(call, inputs=await confidential.revealed(call.inputs, call.name)))
         connection, renew = await self._resolver.connection(registered, call)

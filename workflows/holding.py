@@ -55,7 +55,7 @@ async def decided(scope: Scope, step: Step, record: StepRecord) -> StepRecord:
         fresh = scope.journal.again(record)
         fresh.decision, fresh.started_at = note, now_text()
         if decision.inputs is not None:
-            scope.journal.begun[record.path] = {"inputs": decision.inputs}
+            scope.journal.begun[record.path] = {"inputs": decision.inputs, "given": True}
         return fresh
     record.decision = note
     if decision.decision == "fail":

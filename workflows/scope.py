@@ -174,8 +174,9 @@ class Scope:
                 self.inside(step).publish_again(one)
         self.publish(step, record)
 
-    def context(self) -> Mapping[str, Json]:
-        """The names of an expression evaluated here and now."""
+    def context(self, *, secrets: bool = False) -> Mapping[str, Json]:
+        """The names of an expression evaluated here and now; `secrets` is one where they can be placed, and nowhere
+        else: what an operator gives is evaluated as well."""
         run = self.state.input
         return {
             "trigger": run.trigger.data,
@@ -190,17 +191,17 @@ class Scope:
                 "started_at": moment(self.state.started_at),
             },
             "workspace": {"id": run.workspace_id, "name": run.workspace_name, "vars": run.workspace_variables},
-            "secrets": run.secrets,
+            **({"secrets": run.secrets} if secrets else {}),
             "now": now_text(),
             **self._names,
         }
 
     # Evaluating, with errors that name the field
 
-    def evaluate(self, value: Json, field: str) -> Json:
+    def evaluate(self, value: Json, field: str, *, secrets: bool = False) -> Json:
         """`value` with its expressions resolved; fails the step with the field's name when one cannot be."""
         with self.metered(MAX_OPERATIONS) as budget:
-            return guarded(field, expressions.evaluate, value, self.context(), budget=budget)
+            return guarded(field, expressions.evaluate, value, self.context(secrets=secrets), budget=budget)
 
     def holds(self, condition: Condition, field: str) -> bool:
         """Whether the condition holds here and now."""

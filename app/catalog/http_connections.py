@@ -173,8 +173,8 @@ class OAuthConfig(HttpConfig):
         return self
 
     def destination(self) -> Mapping[str, object]:
-        """The client's secret goes to `token_url`; tokens are forgotten when `base_url` changes."""
-        return {"token_url": _origin(self.token_url)}
+        """The client's secret goes to `token_url`, the tokens it gets to `base_url`."""
+        return {**super().destination(), "token_url": _origin(self.token_url)}
 
 
 class OAuthCredentials(ConnectionModel):

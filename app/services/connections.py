@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -224,12 +224,17 @@ def _change(platform: Platform, row: Connection, change: _Changes) -> None:
 
 def _keep_destination(kind: ConnectionKind, before: JsonObject, after: JsonObject) -> None:
     """Credentials are shown to nobody: who does not know them must not have them sent to a server of their own."""
-    was, becomes = (kind.config.model_validate(each).destination() for each in (before, after))
+    becomes = kind.config.model_validate(after).destination()
+    try:
+        was = kind.config.model_validate(before).destination()
+    except ValidationError:
+        # Kept before the kind asked for more: where they went is not known.
+        was = {}
     hint = "give the credentials along with it, or null to remove them"
     problems = [
         Problem(f"config.{name}", "the credentials that are kept are not sent elsewhere", hint)
         for name, value in becomes.items()
-        if value != was[name]
+        if value != was.get(name)
     ]
     if problems:
         fields = ", ".join(problem.path for problem in problems)

@@ -144,7 +144,7 @@ async def _start(
     platform: Platform, run: Run, version: Version, workspace_name: str, journal: JournalState | None
 ) -> str | None:
     client = await platform.temporal.client()
-    values = await workspace_values.of_run(platform, run.workspace_id, version)
+    values = await workspace_values.of_run(platform, run.workspace_id, run.id, version)
     try:
         handle = await client.start_workflow(
             names.AUTOMATION_WORKFLOW,

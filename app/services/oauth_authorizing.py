@@ -53,6 +53,8 @@ class Asked:
     server: str
     origin: str
     """Where it is, `https://login.example.com`."""
+    used_at: str
+    """The server that the access is used at."""
     scopes: Sequence[str]
     asked_by: str
     expires_at: datetime
@@ -127,6 +129,7 @@ async def asked(platform: Platform, ticket: str) -> Asked:
         description=row.description,
         server=address.hostname or "",
         origin=f"{address.scheme}://{address.netloc}",
+        used_at=urlsplit(config.base_url).netloc,
         scopes=config.scopes,
         asked_by=authorization.asked_by,
         expires_at=authorization.expires_at,

@@ -5,7 +5,7 @@ transaction, so that a start that is lost can be made again.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from app.db.models import Run
 from app.definition.durations import format_moment
 from app.definition.parse import parse
 from app.json import JsonObject
-from app.services import audit
+from app.services import audit, workspace_values
 from app.services.anew import Original, add_run, claim, request_digest
 from app.services.errors import Conflict, Unavailable
 from app.services.launching import TEMPORAL_ERRORS, handle_of
@@ -85,14 +85,14 @@ async def redrive(
             redriven_from=made.from_step,
             steps_completed=made.journal.completed,
         )
-        await journals.seed(session, workspace_id, run.id, made.journal)
+        begun = workspace_values.passed_on(platform, workspace_id, run_id, run.id, made.journal.begun)
+        journal = replace(made.journal, begun=begun)
+        await journals.seed(session, workspace_id, run.id, journal)
         await journals.take_over(session, workspace_id, run_id, run.id, finished=made.finished, done=made.done)
         await journals.add_steps(session, workspace_id, run.id, made.unwritten)
         after = {"new_run_id": str(run.id), "from_step": made.from_step, "version": run.version}
         await audit.note(session, "run.redrive", run_id, run.workflow_name, after=after)
-    return await begin(
-        platform, run, version=original.version, workspace_name=original.workspace_name, journal=made.journal
-    )
+    return await begin(platform, run, version=original.version, workspace_name=original.workspace_name, journal=journal)
 
 
 async def _found(platform: Platform, original: Original) -> _Found:

@@ -1,12 +1,13 @@
 """A workspace's variables as runs get them: plain ones as they stand when a run begins, secret ones as marks.
 
 A mark is signed, so that nobody else can make one: what somebody writes into an event, to have a secret sent in its
-place, stays what it was. An attempt of an action asks for the values when it needs them, and what comes back from it is
-kept without them.
+place, stays what it was. It is the run's alone, so that copied into another run it is text like any other. An attempt
+of an action asks for the values when it needs them, and what comes back from it is kept without them.
 """
 
 import base64
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TypedDict
 from uuid import UUID
@@ -26,7 +27,7 @@ from app.store import variables as store
 NAME = r"[A-Za-z][A-Za-z0-9_]{0,63}"
 _SIGNATURE = 24
 _MARK = "holdfast-secret."
-_MARKED = re.compile(rf"{re.escape(_MARK)}({NAME})\.([A-Za-z0-9_-]{{32}})")
+_MARKED = re.compile(rf"{re.escape(_MARK)}([0-9a-f]{{32}})\.({NAME})\.([A-Za-z0-9_-]{{32}})")
 _MARKED_BYTES = re.compile(_MARKED.pattern.encode())
 _MOST_KNOWN = 1000
 
@@ -41,34 +42,39 @@ class Values(TypedDict, total=False):
     workspace_variables: JsonObject
 
 
-async def of_run(platform: Platform, workspace_id: UUID, version: Version) -> Values:
-    """What a run of the version gets of the workspace's variables; nothing is asked where it uses none."""
+async def of_run(platform: Platform, workspace_id: UUID, run_id: UUID, version: Version) -> Values:
+    """What the run of the version gets of the workspace's variables; nothing is asked where it uses none."""
     secret, plain = _used(version)
     values = Values()
     if secret and platform.settings.encryption_keys:
         keys = platform.settings.encryption_keys
-        values["secrets"] = {name: mark(keys, workspace_id, name) for name in sorted(secret)}
+        values["secrets"] = {name: mark(keys, workspace_id, run_id, name) for name in sorted(secret)}
     if plain:
         async with platform.database.transaction(workspace_id) as session:
             values["workspace_variables"] = await store.plain(session, workspace_id, plain)
     return values
 
 
-def mark(keys: tuple[SecretStr, ...], workspace_id: UUID, name: str) -> str:
-    """What stands for the secret of this name in the workspace's runs."""
-    signature = _signer(keys).sign(workspace_id.bytes + name.encode())[:_SIGNATURE]
-    return f"{_MARK}{name}.{base64.urlsafe_b64encode(signature).decode()}"
+def mark(keys: tuple[SecretStr, ...], workspace_id: UUID, run_id: UUID, name: str) -> str:
+    """What stands for the secret of this name in the run."""
+    signature = _signer(keys).sign(_signed(workspace_id, run_id, name))[:_SIGNATURE]
+    return f"{_MARK}{run_id.hex}.{name}.{base64.urlsafe_b64encode(signature).decode()}"
+
+
+def passed_on(platform: Platform, workspace_id: UUID, from_run: UUID, to_run: UUID, value: Json) -> Json:
+    """The value with marks of the one run made anew for the other, which goes on with what the first one began."""
+
+    def put(found: re.Match[str]) -> str:
+        if not _is_of(from_run, found) or not _is_signed(platform, workspace_id, from_run, found):
+            return found[0]
+        return mark(platform.settings.encryption_keys, workspace_id, to_run, found[2])
+
+    return _each_mark(value, put)
 
 
 def without_marks(value: Json) -> Json:
     """The value as it may be shown: no mark in it."""
-    if isinstance(value, str):
-        return _MARKED.sub(HIDDEN, value) if _MARK in value else value
-    if isinstance(value, list):
-        return [without_marks(part) for part in value]
-    if isinstance(value, dict):
-        return {name: without_marks(part) for name, part in value.items()}
-    return value
+    return _each_mark(value, lambda _: HIDDEN)
 
 
 def without_marks_in(data: bytes) -> bytes:
@@ -76,12 +82,12 @@ def without_marks_in(data: bytes) -> bytes:
     return _MARKED_BYTES.sub(HIDDEN.encode(), data)
 
 
-async def revealed(platform: Platform, workspace_id: UUID, value: Json, mask: Mask) -> Json:
-    """The value with the secrets in place of their marks, which the mask hides from now on.
+async def revealed(platform: Platform, workspace_id: UUID, run_id: UUID, value: Json, mask: Mask) -> Json:
+    """The value with the secrets in place of the run's marks, which the mask hides from now on.
 
     Raises `NotFound` (`secret_missing`) for one that is not there or cannot be read, and `Unavailable`.
     """
-    names = set(_marked_names(platform, workspace_id, value))
+    names = _marked_names(platform, workspace_id, run_id, value)
     if not names:
         return value
     (rows,) = await platform.database.run(workspace_id, store.secrets(workspace_id, names))
@@ -94,7 +100,7 @@ async def revealed(platform: Platform, workspace_id: UUID, value: Json, mask: Ma
         mask.add(found[name])
     if missing := sorted(names - found.keys()):
         raise NotFound("secret_missing", f"There is no secret variable {missing[0]!r}: make it, or name another.")
-    return _replaced(platform, workspace_id, value, found)
+    return _each_mark(value, lambda each: found[each[2]] if _is_of(run_id, each) else each[0])
 
 
 def context(workspace_id: UUID, name: str) -> str:
@@ -111,32 +117,45 @@ def _used(version: Version) -> tuple[frozenset[str], frozenset[str]]:
     return found
 
 
-def _marked_names(platform: Platform, workspace_id: UUID, value: Json) -> list[str]:
+def _marked_names(platform: Platform, workspace_id: UUID, run_id: UUID, value: Json) -> set[str]:
+    """Names of the run's secrets in the value. A mark of the run that is not signed had a key that is gone, or is made
+    by somebody who knows the run: sent as it is, it would be taken for the secret."""
+    names: set[str] = set()
+
+    def see(found: re.Match[str]) -> str:
+        if _is_of(run_id, found):
+            if not _is_signed(platform, workspace_id, run_id, found):
+                told = f"The secret {found[2]!r} was marked with an encryption key that is no longer in the ring: "
+                raise NotFound("secret_missing", told + "put that key back, or start the run anew.")
+            names.add(found[2])
+        return found[0]
+
+    _each_mark(value, see)
+    return names
+
+
+def _each_mark(value: Json, put: Callable[[re.Match[str]], str]) -> Json:
+    """The value with something else in place of each mark."""
     if isinstance(value, str):
-        if _MARK not in value:
-            return []
-        return [found[1] for found in _MARKED.finditer(value) if _is_ours(platform, workspace_id, found)]
-    parts = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
-    return [name for part in parts for name in _marked_names(platform, workspace_id, part)]
-
-
-def _replaced(platform: Platform, workspace_id: UUID, value: Json, secrets: dict[str, str]) -> Json:
-    if isinstance(value, str):
-
-        def put(found: re.Match[str]) -> str:
-            return secrets[found[1]] if _is_ours(platform, workspace_id, found) else found[0]
-
         return _MARKED.sub(put, value) if _MARK in value else value
     if isinstance(value, list):
-        return [_replaced(platform, workspace_id, part, secrets) for part in value]
+        return [_each_mark(part, put) for part in value]
     if isinstance(value, dict):
-        return {name: _replaced(platform, workspace_id, part, secrets) for name, part in value.items()}
+        return {name: _each_mark(part, put) for name, part in value.items()}
     return value
 
 
-def _is_ours(platform: Platform, workspace_id: UUID, found: re.Match[str]) -> bool:
-    part, signature = workspace_id.bytes + found[1].encode(), base64.urlsafe_b64decode(found[2])
+def _is_of(run_id: UUID, found: re.Match[str]) -> bool:
+    return found[1] == run_id.hex
+
+
+def _is_signed(platform: Platform, workspace_id: UUID, run_id: UUID, found: re.Match[str]) -> bool:
+    part, signature = _signed(workspace_id, run_id, found[2]), base64.urlsafe_b64decode(found[3])
     return _signer(platform.settings.encryption_keys).is_signed(part, signature, size=_SIGNATURE)
+
+
+def _signed(workspace_id: UUID, run_id: UUID, name: str) -> bytes:
+    return workspace_id.bytes + run_id.bytes + name.encode()
 
 
 @lru_cache(maxsize=16)

@@ -179,6 +179,8 @@ class ActionCall:
     """Seconds up to which Temporal makes the pause before the next attempt; a longer one is the run's. None: any."""
     largest_output: int | None = None
     """Bytes of JSON the action may hand on; None: what Temporal takes."""
+    given: bool = False
+    """The inputs are an operator's, who may use no secrets: what stands for one in a run is text here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,7 +274,8 @@ class JournalState:
     loops: dict[str, LoopProgress] = field(default_factory=dict)
     repeats: dict[str, RepeatProgress] = field(default_factory=dict)
     begun: dict[str, JsonObject] = field(default_factory=dict)
-    """What an effect that pauses between attempts, or an operator's retry, goes on with: `{inputs}` by path."""
+    """What an effect that pauses between attempts, or an operator's retry, goes on with: `{inputs}` by path, and
+    `given` where they are the operator's."""
     assignments: dict[str, Assignment] = field(default_factory=dict)
     compensations: list[Compensation] = field(default_factory=list)
     """In the order the steps were completed."""

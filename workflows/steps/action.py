@@ -153,7 +153,7 @@ def _after_first_failure(
 
 def _pause(scope: Scope, call: ActionCall, record: StepRecord, seconds: float) -> None:
     """Another attempt is due then, with the same inputs."""
-    scope.journal.begun[record.path] = {"inputs": call.inputs}
+    scope.journal.begun[record.path] = {"inputs": call.inputs} | ({"given": True} if call.given else {})
     scope.state.holdings.begin(record.path, call.inputs)
     record.error = {**(record.error or {}), "retryable": True}
     pause_until(record, due(float(seconds)))
@@ -218,8 +218,8 @@ async def _attempts_scheduled(scope: Scope, call: ActionCall, step: ActionStep, 
 
 def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> ActionCall:
     run = scope.state.input
-    begun = record.path in scope.journal.begun
-    inputs = _inputs(scope, step, record) if begun else scope.evaluate(step.inputs, "inputs")
+    begun = scope.journal.begun.get(record.path)
+    inputs = begun["inputs"] if begun else scope.evaluate(step.inputs, "inputs", secrets=True)
     size = json_size(inputs)
     if size > LARGEST_TASK:
         fail(ErrorType.LIMIT_EXCEEDED, f"inputs: {size:,} bytes are more than the {LARGEST_TASK:,} a step may be given")
@@ -244,6 +244,7 @@ def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> 
         started_at=record.started_at,
         decision=record.decision,
         largest_output=run.limits.step_output if run.limits else None,
+        given=bool(begun and begun.get("given")),
         longest_pause=LONGEST_PAUSE_BESIDE if scope.state.walks(4) and not scope.state.alone else None,
     )
 

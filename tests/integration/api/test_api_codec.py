@@ -3,7 +3,7 @@
 import base64
 import zlib
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -103,7 +103,7 @@ async def test_what_is_read_at_once_is_bounded(api_client: httpx.AsyncClient, mo
 async def test_what_stands_for_a_secret_is_read_by_nobody(
     api_client: httpx.AsyncClient, workspace: TestWorkspace, platform: Platform
 ) -> None:
-    mark = workspace_values.mark(platform.settings.encryption_keys, workspace.id, "api_key")
+    mark = workspace_values.mark(platform.settings.encryption_keys, workspace.id, uuid4(), "api_key")
     inner = Payload(metadata={"encoding": b"json/plain"}, data=f'{{"key":"Bearer {mark}"}}'.encode())
     packed = Payload(metadata={"encoding": COMPRESSED}, data=zlib.compress(inner.SerializeToString()))
     answer = await api_client.post("/codec/decode", json=sent(inner, packed))

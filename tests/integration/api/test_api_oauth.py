@@ -67,6 +67,7 @@ async def test_somebody_authorizes_a_connection_and_it_can_be_used(
     done = await anybody.get(await sent_back(anybody, begin))
 
     assert (shown.status_code, "contacts.write" in shown.text, server.granted) == (200, True, ["authorization_code"])
+    assert f"at <strong>{http_stub.url.removeprefix('http://')}</strong>" in shown.text
     assert f"form-action 'self' https: {http_stub.url};" in shown.headers["content-security-policy"]
     assert server.problems == []
     assert server.asked_for[0]["prompt"] == "consent"

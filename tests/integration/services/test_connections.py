@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
+from app.db.models import Connection
 from app.security.credentials import KeyRing
 from app.services import connections
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
@@ -108,6 +109,7 @@ PLACES = {
         ("http", {"base_url": "http://api.example.com/v1"}, ["config.base_url"]),
         ("http", {"base_url": "https://api.example.com:8443/v1"}, ["config.base_url"]),
         ("oauth2", {"token_url": "https://evil.example/token"}, ["config.token_url"]),
+        ("oauth2", {"base_url": "https://evil.example/v1"}, ["config.base_url"]),
     ],
 )
 async def test_credentials_that_are_kept_are_not_sent_elsewhere(platform, workspace, kind, change, fields):
@@ -121,6 +123,17 @@ async def test_credentials_that_are_kept_are_not_sent_elsewhere(platform, worksp
     given = {"config": change, "credentials": SECRETIVE[kind]}
     changed = await connections.update(platform, workspace.id, row.id, given)
     assert changed.config == PLACES[kind] | change
+
+
+async def test_a_configuration_that_is_no_longer_taken_can_be_mended(platform, workspace):
+    row = await smtp(platform, workspace)
+    async with platform.database.transaction(workspace.id) as session:
+        (await session.get_one(Connection, (workspace.id, row.id))).config = {"host": "an old one"}
+    mended = {"config": {"host": "mail.example.com"}}
+    with pytest.raises(Invalid, match="give the credentials along with it"):
+        await connections.update(platform, workspace.id, row.id, mended)
+    changed = await connections.update(platform, workspace.id, row.id, mended | {"credentials": LOGIN})
+    assert changed.config == mended["config"]
 
 
 async def test_a_server_may_change_when_no_credentials_are_kept_or_when_they_are_removed(platform, workspace):
