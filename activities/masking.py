@@ -4,8 +4,7 @@ import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from app.json import Json, JsonObject
-
-HIDDEN = "***"
+from app.security.masking import HIDDEN
 
 _SECRET_NAME = re.compile(
     r"authorization|cookie|password|passwd|secret|token|signature|credential|api[-_]?key|access[-_]?key|private[-_]?key|"

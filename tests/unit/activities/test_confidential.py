@@ -29,11 +29,12 @@ async def test_a_token_is_hidden_and_so_is_the_one_that_takes_its_place() -> Non
 
     renewal = confidential.learning(renew)
     assert renewal is not None
-    assert confidential.hidden("at-first at-second") == "*** at-second"
+    assert await confidential.hidden("at-first at-second") == "*** at-second"
     assert (await renewal()).credentials["token"] == "at-second"
-    with pytest.raises(ActionError) as caught, confidential.cleaned():
-        raise ActionError(ErrorType.PROVIDER_AUTH, "who is at-second or at-first?")
-    assert caught.value.message == "who is *** or ***?"
+    with pytest.raises(ActionError) as caught:
+        async with confidential.cleaned():
+            raise ActionError(ErrorType.PROVIDER_AUTH, "who is at-second or at-first?", provider_code="at-first")
+    assert (caught.value.message, caught.value.provider_code) == ("who is *** or ***?", "***")
     assert confidential.learning(None) is None
 
 
