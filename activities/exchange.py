@@ -66,7 +66,7 @@ async def call_provider(
     except HttpError as error:
         raise ActionError(error.type, _without(error.message, secrets)) from error
     if not any(answer.status in statuses for statuses in success):
-        # In a thread: an attempt may have many secrets, each of which is looked for.
+        # In a thread: the answer may be large, and an attempt may have many secrets.
         raise await aside(lambda: refused(method, answer, secrets, hide=call.hide))
     if answer.truncated:
         raise ActionError(
