@@ -8,17 +8,14 @@ import re
 from collections.abc import Sequence
 
 from app.security.masking import HIDDEN, Mask
+from app.security.secret_names import WORDS
 
 LONGEST_TEXT = 20_000
 """Characters of one text in a line; the rest is cut off."""
 SHORTEST_LINE = 8
 """Characters from which one line of a secret is hidden by itself."""
 
-_NAMED = (
-    r"password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|encryption[_-]?key|"
-    r"credential|signature|cookie|authorization"
-)
-SECRET_NAME = re.compile(rf"{_NAMED}|^(?:pwd|sig|auth)$", re.IGNORECASE)
+SECRET_NAME = re.compile(rf"{WORDS}|^(?:pwd|sig|auth)$", re.IGNORECASE)
 """Names of what usually is a secret."""
 
 # Each is a pattern and what stands in its place. Every repetition is bounded or cannot overlap with what follows it:
@@ -27,7 +24,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A name that tells, then a value in quotes (escaped ones, too) or up to where a value ends.
     (
         re.compile(
-            rf"((?:{_NAMED})[\w-]{{0,40}}\\*[\"']?\]?\s?[:=]\s?)"
+            rf"((?:{WORDS})[\w-]{{0,40}}\\*[\"']?\]?\s?[:=]\s?)"
             r"(?:b?\\*\"(?:[^\"\\]|\\.)*\\*\"|b?\\*'(?:[^'\\]|\\.)*\\*'"
             r"|(?:(?:bearer|basic|digest|token)\s)?[^\s,;&)}\]\"']+)",
             re.IGNORECASE,
