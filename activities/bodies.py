@@ -11,8 +11,6 @@ from urllib.parse import urlencode
 from app.definition.limits import MAX_VALUE_DEPTH
 from app.json import Json
 
-_READ_FOR_AN_EXCERPT = 16 * 1024
-"""Bytes: more than an excerpt has, since white space and secrets are taken out of it first."""
 _TEXT_TYPES = frozenset(
     {
         "application/ecmascript",
@@ -74,8 +72,9 @@ def read_body(content_type: str, body: bytes) -> Json:
 
 
 def excerpt(body: bytes, characters: int = 300, *, hide: Callable[[str], str] = str) -> str:
-    """The beginning of an answer for a message: one line of text. `hide` takes secrets out before it is cut."""
-    text = " ".join(hide(body[:_READ_FOR_AN_EXCERPT].decode("utf-8", "replace")).split())
+    """The beginning of an answer for a message: one line of text. `hide` takes secrets out of all of it: half a
+    secret, as a cut leaves one, is not found any more."""
+    text = " ".join(hide(body.decode("utf-8", "replace")).split())
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:characters]
     )

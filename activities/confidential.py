@@ -4,8 +4,8 @@ What stands for them in a run's inputs is replaced just before the action is cal
 answer, its errors, what is logged of it) is cleaned of them before anybody sees it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 from activities.attempts import until_available
@@ -80,17 +80,17 @@ class Confidential:
 
     def hidden_text(self, text: str) -> str:
         """A text as it may be kept: for what is to be cut, since half a secret is not found any more."""
-        return str(self.hidden(text))
+        return str(self._mask.hidden(self._links.marked(text)))
 
-    def hidden(self, value: Json) -> Json:
-        """What the action gave, as it may be kept."""
-        return self._mask.hidden(self._links.marked(value))
+    async def hidden(self, value: Json) -> Json:
+        """What the action gave, as it may be kept. A large value does not hold up the process's event loop."""
+        return await self._mask.hidden_aside(self._links.marked(value))
 
-    @contextmanager
-    def cleaned(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def cleaned(self) -> AsyncIterator[None]:
         """Errors of the action as they may be kept."""
         try:
             yield
         except ActionError as error:
-            error.message, error.provider_code = self.hidden(error.message), self.hidden(error.provider_code)
+            error.message, error.provider_code = await self.hidden([error.message, error.provider_code])
             raise

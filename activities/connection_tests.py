@@ -6,8 +6,10 @@ How each kind is tried is in `probes/`. One test makes few calls and ends in tim
 import asyncio
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from traceback import format_exception
 from types import MappingProxyType
@@ -18,6 +20,7 @@ from activities.confidential import secrets_in
 from activities.http_client import HttpClient
 from activities.probes.base import Found, Probe
 from activities.probes.mail import imap, smtp
+from activities.probes.places import AT_ONCE, Places
 from activities.probes.providers import ADDRESSES, provider_probes
 from activities.probes.web import http_api, wants_another_token, webhook
 from app.catalog.errors import ErrorType
@@ -84,11 +87,27 @@ class ConnectionTester:
         self._platform = platform
         self._http = http
         self._tokens = tokens
-        own = {"smtp": smtp, "imap": imap, "http": http_api, "webhook": webhook}
+        self._places = Places()
+        # Its own, so that servers that do not answer keep no other work of the process waiting.
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="connection test")
+        own: dict[str, Probe] = {
+            "smtp": smtp,
+            "imap": partial(imap, threads=self._threads),
+            "http": http_api,
+            "webhook": webhook,
+        }
         self._probes: dict[str, Probe] = {**own, **provider_probes(addresses)}
 
     async def test(self, workspace_id: UUID, connection_id: UUID) -> TestResult:
-        """Test the connection, and say at it how that ended. Raises `NotFound` and `Unavailable`."""
+        """Test the connection, and say at it how that ended. Raises `NotFound`, `TooMany` and `Unavailable`."""
+        with self._places.taken(workspace_id):
+            return await self._test(workspace_id, connection_id)
+
+    def close(self) -> None:
+        """Begin nothing more in its threads; they end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _test(self, workspace_id: UUID, connection_id: UUID) -> TestResult:
         row = await connections.get(self._platform, workspace_id, connection_id)
         began, secrets = monotonic(), Mask()
         longest = min(TEST_SECONDS, self._platform.settings.max_call_seconds)
@@ -107,14 +126,14 @@ class ConnectionTester:
             raise
         except Exception as error:
             # Whatever the other side says: it is no reason to answer with a failure of ours.
-            trace = secrets.hidden("".join(format_exception(error)))
+            trace = await secrets.hidden_aside("".join(format_exception(error)))
             _log.error("test of connection %s of workspace %s failed\n%s", connection_id, workspace_id, trace)
             failure = ActionError(ErrorType.INTERNAL, f"the test failed: {type(error).__name__}")
         else:
             if found.checked:
                 await connections.note_test(self._platform, workspace_id, connection_id, error=None)
-            return _result(began, _told(found.message, secrets), found.hint, ok=True)
-        message = _told(failure.message, secrets)
+            return _result(began, await _told(found.message, secrets), found.hint, ok=True)
+        message = await _told(failure.message, secrets)
         await connections.note_test(self._platform, workspace_id, connection_id, error=message)
         return _result(began, message, _hint(row.kind, connection_id, failure), ok=False)
 
@@ -143,9 +162,9 @@ def _with(connection: ResolvedConnection, token: str) -> ResolvedConnection:
     return replace(connection, credentials={"type": "bearer", "token": token})
 
 
-def _told(message: str, secrets: Mask) -> str:
+async def _told(message: str, secrets: Mask) -> str:
     """What may come from the other side, fit to be kept and shown: its server may say anything, secrets among it."""
-    hidden = str(secrets.hidden(message))
+    hidden = str(await secrets.hidden_aside(message))
     return "".join(each if each.isprintable() else " " for each in hidden)[:LONGEST_MESSAGE]
 
 

@@ -16,7 +16,7 @@ from activities.base import ActionError, Invocation
 from activities.bodies import excerpt
 from activities.http_client import HttpAnswer, HttpError, shown
 from app.catalog.errors import ErrorType
-from app.security.masking import Mask
+from app.security.masking import Mask, aside
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 SUCCESS = (range(200, 300),)
@@ -66,7 +66,8 @@ async def call_provider(
     except HttpError as error:
         raise ActionError(error.type, _without(error.message, secrets)) from error
     if not any(answer.status in statuses for statuses in success):
-        raise refused(method, answer, secrets, hide=call.hide)
+        # In a thread: the answer may be large, and an attempt may have many secrets.
+        raise await aside(lambda: refused(method, answer, secrets, hide=call.hide))
     if answer.truncated:
         raise ActionError(
             ErrorType.RESPONSE_TOO_LARGE,

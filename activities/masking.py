@@ -4,14 +4,10 @@ import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from app.json import Json, JsonObject
+from app.security.masking import HIDDEN
+from app.security.secret_names import WORDS
 
-HIDDEN = "***"
-
-_SECRET_NAME = re.compile(
-    r"authorization|cookie|password|passwd|secret|token|signature|credential|api[-_]?key|access[-_]?key|private[-_]?key|"
-    r"^x-auth|^(key|sig|auth|pwd)$",
-    re.IGNORECASE,
-)
+_SECRET_NAME = re.compile(rf"{WORDS}|^x-auth|^(key|sig|auth|pwd)$", re.IGNORECASE)
 
 
 def is_secret_name(name: str) -> bool:

@@ -246,7 +246,7 @@ class ActionRunner:
     ) -> Json:
         # What is kept and shown, of the call and of its answer, has marks where the provider gets links and secrets.
         confidential = Confidential(self._platform, call)
-        with confidential.cleaned():
+        async with confidential.cleaned():
             inputs = _validated(registered, replace(call, inputs=await confidential.revealed(call.inputs, call.name)))
         connection, renew = await self._resolver.connection(registered, call)
         confidential.learn(connection)
@@ -264,8 +264,8 @@ class ActionRunner:
             local=local,
         )
         try:
-            with confidential.cleaned():
-                return confidential.hidden(await self._called(registered, invocation, call, confidential))
+            async with confidential.cleaned():
+                return await confidential.hidden(await self._called(registered, invocation, call, confidential))
         except ActionError as error:
             if connection is not None:
                 await self._use.note(UUID(call.workspace_id), connection.name, error)
@@ -291,7 +291,7 @@ class ActionRunner:
         except Exception as error:
             if invocation.local is not None and local_changes.is_interrupted(error):
                 raise
-            trace = confidential.hidden("".join(format_exception(error)))
+            trace = await confidential.hidden("".join(format_exception(error)))
             _log.error("action %s failed unexpectedly in run %s at %s\n%s", call.action, call.run_id, call.path, trace)
             raise ActionError(
                 ErrorType.INTERNAL, f"{call.name}: {call.action} failed: {type(error).__name__}"

@@ -18,6 +18,11 @@ CONNECTION_PAGES: dict[str, ProblemPage] = {
         "The connection was changed meanwhile",
         "While somebody authorized it, its configuration became another one. Begin the authorization again.",
     ),
+    "too_many_tests": ProblemPage(
+        "Too many tests of connections are under way",
+        "A process has a bounded number of them at a time, and few for one workspace. One ends after 25 seconds at "
+        "the latest: ask again then.",
+    ),
     "authorization_not_found": ProblemPage(
         "No such authorization", "It was ended, is too old, or was begun in another browser. Begin it again."
     ),

@@ -38,9 +38,10 @@ async def outgoing(request: Request) -> Outgoing:
 
 
 async def close(state: object) -> None:
-    """Close the connections of the application's client, if it has one."""
+    """Close the connections of the application's client, if it has one, and end the threads of tests."""
     found: Outgoing | None = getattr(state, "outgoing", None)
     if found is not None:
+        found.tester.close()
         await found.http.close()
 
 

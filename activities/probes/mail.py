@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from concurrent.futures import Executor
 
 import aiosmtplib
 from imapclient.exceptions import IMAPClientError, LoginError
@@ -34,15 +35,16 @@ async def smtp(connection: ResolvedConnection, http: HttpClient) -> Found:
     return Found(f"{server} took the user name and password")
 
 
-async def imap(connection: ResolvedConnection, http: HttpClient) -> Found:
-    """Log in and open the mailbox, read-only."""
+async def imap(connection: ResolvedConnection, http: HttpClient, *, threads: Executor) -> Found:
+    """Log in and open the mailbox, read-only. What waits for the server does so in one of the threads."""
+    loop = asyncio.get_running_loop()
     config, credentials = read(ImapConfig, connection.config), read(ImapCredentials, connection.credentials)
     untouched = config.model_copy(update={"after": "keep"})
     try:
         sock = await http.egress.connect(config.host, config.resolved_port)
         with cut_at_the_end(sock):
-            box = await asyncio.to_thread(OpenMailbox, sock, untouched, credentials, http.tls)
-            await asyncio.to_thread(box.close)
+            box = await loop.run_in_executor(threads, OpenMailbox, sock, untouched, credentials, http.tls)
+            await loop.run_in_executor(threads, box.close)
     except (OSError, IMAPClientError, UnicodeError) as error:
         known = network_failure(error)
         type = ErrorType.PROVIDER_AUTH if isinstance(error, LoginError) else ErrorType.PROVIDER_REJECTED

@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 SERVE_AS = {"oauth2": "http"}
 """Kinds that actions can use in place of another: an access token serves as the credentials of an HTTP API."""
+
+LONGEST_CREDENTIAL = 16 * 1024
+"""Characters of one credential: signed tokens and keys in PEM have thousands. What a server answers is looked
+through for every secret that was sent to it."""
+
+Credential = Annotated[str, StringConstraints(max_length=LONGEST_CREDENTIAL)]
 
 
 def fits(kind: str, wanted: str | None) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from app.catalog.connection_base import ConnectionKind, ConnectionModel, NoConfig
+from app.catalog.connection_base import ConnectionKind, ConnectionModel, Credential, NoConfig
 from app.catalog.email import OneAddress
 from app.catalog.http_connections import HttpConfig, HttpCredentials, OAuthConfig, OAuthCredentials
 from app.catalog.messaging_connections import MESSAGING_KINDS
@@ -47,8 +47,8 @@ class SmtpConfig(ConnectionModel):
 class SmtpCredentials(ConnectionModel):
     """Leave both out for a server that asks for none."""
 
-    username: str | None = Field(None, description="User name.")
-    password: str | None = Field(None, repr=False, description="Password.")
+    username: Credential | None = Field(None, description="User name.")
+    password: Credential | None = Field(None, repr=False, description="Password.")
 
     @model_validator(mode="after")
     def _come_together(self) -> "SmtpCredentials":
@@ -60,7 +60,7 @@ class SmtpCredentials(ConnectionModel):
 class WebhookCredentials(ConnectionModel):
     """The secret both sides share, as Standard Webhooks write it: `whsec_` and 24 to 64 bytes in base64."""
 
-    secret: str = Field(repr=False, description="Signing secret, whsec_ followed by base64.")
+    secret: Credential = Field(repr=False, description="Signing secret, whsec_ followed by base64.")
 
     @field_validator("secret")
     @classmethod

@@ -8,10 +8,18 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from app.catalog.connection_base import ConnectionModel
-from app.catalog.web import Auth, Headers, NoAuth, Text, check_headers
+from app.catalog.connection_base import ConnectionModel, Credential
+from app.catalog.web import Auth, Headers, NoAuth, Text, as_text, check_headers
 
 _OWN_PARAMETERS = frozenset(
     {
@@ -75,15 +83,20 @@ class HttpConfig(ConnectionModel):
         return {"base_url": _origin(self.base_url)}
 
 
+CredentialText = Annotated[Credential, BeforeValidator(as_text)]
+
+
 class HttpCredentials(ConnectionModel):
     """`type` none, basic, bearer or api_key, and what it needs: as `auth` of `http.request`."""
 
     type: Literal["none", "basic", "bearer", "api_key"] = Field("none", description="How requests prove who they are.")
-    username: Text | None = Field(None, description="For basic.")
-    password: Text | None = Field(None, repr=False, description="For basic.")
-    token: str | None = Field(None, repr=False, description="For bearer: the token, without the word Bearer.")
-    name: str | None = Field(None, description="For api_key: name of the header or query parameter; default X-API-Key.")
-    value: Text | None = Field(None, repr=False, description="For api_key: the key.")
+    username: CredentialText | None = Field(None, description="For basic.")
+    password: CredentialText | None = Field(None, repr=False, description="For basic.")
+    token: Credential | None = Field(None, repr=False, description="For bearer: the token, without the word Bearer.")
+    name: Credential | None = Field(
+        None, description="For api_key: name of the header or query parameter; default X-API-Key."
+    )
+    value: CredentialText | None = Field(None, repr=False, description="For api_key: the key.")
     in_: Literal["header", "query"] | None = Field(
         None, alias="in", description="For api_key: header (default) or query."
     )

@@ -15,7 +15,8 @@ import structlog
 from structlog.typing import EventDict, ExcInfo, Processor
 
 from app.observing import context
-from app.observing.masking import HIDDEN, SECRET_NAME, mask
+from app.observing.masking import SECRET_NAME, mask
+from app.security.masking import HIDDEN
 from app.settings import Settings
 
 # What these say below that holds whole values: statements, answers, activations with all that a run was given.

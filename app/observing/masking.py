@@ -4,21 +4,18 @@ Masking what is kept of a step's inputs is `activities.masking`'s, where the sha
 of libraries and providers, so that too much hidden is better than too little.
 """
 
-import base64
-import json
 import re
-from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from collections.abc import Sequence
 
-HIDDEN = "***"
+from app.security.masking import HIDDEN, Mask
+from app.security.secret_names import WORDS
+
 LONGEST_TEXT = 20_000
 """Characters of one text in a line; the rest is cut off."""
+SHORTEST_LINE = 8
+"""Characters from which one line of a secret is hidden by itself."""
 
-_NAMED = (
-    r"password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|encryption[_-]?key|"
-    r"credential|signature|cookie|authorization"
-)
-SECRET_NAME = re.compile(rf"{_NAMED}|^(?:pwd|sig|auth)$", re.IGNORECASE)
+SECRET_NAME = re.compile(rf"{WORDS}|^(?:pwd|sig|auth)$", re.IGNORECASE)
 """Names of what usually is a secret."""
 
 # Each is a pattern and what stands in its place. Every repetition is bounded or cannot overlap with what follows it:
@@ -27,7 +24,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A name that tells, then a value in quotes (escaped ones, too) or up to where a value ends.
     (
         re.compile(
-            rf"((?:{_NAMED})[\w-]{{0,40}}\\*[\"']?\]?\s?[:=]\s?)"
+            rf"((?:{WORDS})[\w-]{{0,40}}\\*[\"']?\]?\s?[:=]\s?)"
             r"(?:b?\\*\"(?:[^\"\\]|\\.)*\\*\"|b?\\*'(?:[^'\\]|\\.)*\\*'"
             r"|(?:(?:bearer|basic|digest|token)\s)?[^\s,;&)}\]\"']+)",
             re.IGNORECASE,
@@ -63,13 +60,11 @@ _WORTH_A_LOOK = re.compile("|".join(map(re.escape, _HINTS)))
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), 127, *range(128, 160))}
 
 
-def mask(text: str, secrets: Iterable[str] = ()) -> str:
+def mask(text: str, secrets: Sequence[str] = ()) -> str:
     """The text without secrets: without `secrets` in any usual spelling, and without what looks like one. Control
     characters are spelled out, so that no line can pretend to be two or speak to a terminal."""
-    for secret in secrets:
-        for spelling in _spellings(secret):
-            if spelling in text:
-                text = text.replace(spelling, HIDDEN)
+    if secrets:
+        text = _without(text, secrets)
     if _WORTH_A_LOOK.search(text.lower()):
         for pattern, instead in _PATTERNS:
             text = pattern.sub(instead, text)
@@ -78,23 +73,10 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}... ({len(text)} characters)"
 
 
-def _spellings(secret: str) -> list[str]:
-    """How it may stand in an error: as it is, in a Python or JSON string, in a URL, in base64, by lines; longest
-    first."""
-    plain = secret.encode("utf-8", "surrogatepass")
-    found = {
-        secret,
-        repr(secret)[1:-1],
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        quote(plain, safe=""),
-        quote(plain),
-        quote_plus(plain),
-        *(encoded for whole in _in_base64(plain) for encoded in (whole, whole.rstrip("="))),
-        *(line for line in secret.splitlines() if len(line) >= 8),
-    }
-    return sorted(found, key=len, reverse=True)
-
-
-def _in_base64(plain: bytes) -> tuple[str, str]:
-    return base64.b64encode(plain).decode(), base64.urlsafe_b64encode(plain).decode()
+def _without(text: str, secrets: Sequence[str]) -> str:
+    """Tracebacks quote a text of several lines by its lines."""
+    found = Mask()
+    for secret in secrets:
+        for each in (secret, *(line for line in secret.splitlines() if len(line) >= SHORTEST_LINE)):
+            found.add(each)
+    return str(found.hidden(text))

@@ -1,15 +1,26 @@
-"""Hiding texts that must not be kept, wherever and in whatever spelling they come back. Knows nobody's secrets."""
+"""Hiding texts that must not be kept, wherever and in whatever spelling they come back. Knows nobody's secrets, and
+keeps none longer than who asks for it: nothing is made of them in advance.
+"""
 
-import base64
-import json
-import re
-from functools import lru_cache
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from app.json import Json
+from app.security.spellings import Spelling, readings, replaced, spellings
 
 HIDDEN = "***"
 SHORTEST = 4
 """Characters from which a text is hidden: a shorter one stands everywhere."""
+LONG = 32 * 1024
+"""Characters to be looked through, for one text after the other; more of them are no work for an event loop."""
+
+_BETWEEN = "\0"
+"""Stands between texts that are looked through together: no escape goes on beyond it."""
+_THREADS = ThreadPoolExecutor(2, thread_name_prefix="masks")
+
+T = TypeVar("T")
 
 
 class Mask:
@@ -17,61 +28,71 @@ class Mask:
 
     def __init__(self) -> None:
         self._texts: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
 
     def add(self, text: str) -> None:
         """Hide this text from now on."""
         if len(text) >= SHORTEST:
             self._texts.add(text)
-            self._pattern = None
 
     def hidden(self, value: Json) -> Json:
         """The value with the texts hidden, at any depth, in keys and in numbers too."""
         if not self._texts:
             return value
-        if self._pattern is None:
-            self._pattern = _pattern(tuple(sorted(self._texts, key=lambda text: (-len(text), text))))
-        if isinstance(value, str):
-            return self._pattern.sub(HIDDEN, value)
-        if isinstance(value, list):
-            return [self.hidden(part) for part in value]
-        if isinstance(value, dict):
-            return {self.hidden(name): self.hidden(part) for name, part in value.items()}
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return HIDDEN if self._pattern.search(json.dumps(value)) else value
-        return value
+        # As they are now: this may be a thread's work, and more are added by others.
+        texts = tuple(self._texts)
+        together = _BETWEEN.join(_texts_in(value))
+        read = readings(together)
+        # Seldom one of them is there at all: then nothing has to be looked at piece by piece.
+        known = [
+            spelling
+            for text in texts
+            if len(text) <= len(together)
+            for spelling in spellings(text)
+            if any(reading.has(spelling) for reading in read)
+        ]
+        return _without(value, known) if known else value
+
+    async def hidden_aside(self, value: Json) -> Json:
+        """The same; in a thread where it takes long."""
+        if not self._takes_long(value):
+            return self.hidden(value)
+        return await aside(lambda: self.hidden(value))
+
+    def _takes_long(self, value: Json) -> bool:
+        if not self._texts:
+            return False
+        left = (LONG - sum(map(len, self._texts))) // len(self._texts)
+        return left < 0 or any((left := left - len(text) - 1) < 0 for text in _texts_in(value))
 
 
-@lru_cache(maxsize=256)
-def _pattern(longest_first: tuple[str, ...]) -> re.Pattern[str]:
-    """Kept, since every attempt hides the same texts and a long one takes half a second to compile."""
-    return re.compile("|".join(spelling for each in longest_first for spelling in _spellings(each)))
+async def aside(do: Callable[[], T]) -> T:
+    """What it gives, done in one of few threads: whose texts are long does not stop the others' process."""
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, do)
 
 
-def _spellings(text: str) -> list[str]:
-    """Patterns: the text with each character as it is or as URLs and JSON write it, and its bytes inside base64."""
-    found = ["".join(_character(character) for character in text)]
-    data = text.encode("utf-8", "surrogatepass")
-    # Inside a longer text the same bytes have three spellings; the letters at the ends depend on what stands beside.
-    for before in range(3):
-        whole = base64.b64encode(bytes(before) + data).decode()
-        inner = whole[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]
-        if len(inner) >= SHORTEST:
-            found.append(re.escape(inner).replace("\\+", "[-+]").replace("/", "[_/]"))
-    return found
+def _texts_in(value: Json) -> Iterator[str]:
+    """All that may hold a secret, numbers too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts_in(part)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield name
+            yield from _texts_in(part)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield repr(value)
 
 
-def _character(character: str) -> str:
-    ways = [re.escape(character), _percent(character)]
-    if (escaped := json.dumps(character)[1:-1]) != character:
-        ways.append(re.escape(escaped))
-    if character == " ":
-        ways.append(r"\+")
-    if character == "/":
-        ways.append(r"\\/")
-    return f"(?:{'|'.join(ways)})"
-
-
-def _percent(character: str) -> str:
-    parts = (f"{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
-    return "".join("%" + "".join(f"[{digit}{digit.upper()}]" for digit in part) for part in parts)
+def _without(value: Json, known: list[Spelling]) -> Json:
+    if isinstance(value, str):
+        return replaced(value, known, HIDDEN)
+    if isinstance(value, list):
+        return [_without(part, known) for part in value]
+    if isinstance(value, dict):
+        return {_without(name, known): _without(part, known) for name, part in value.items()}
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        text = repr(value)
+        return value if replaced(text, known, HIDDEN) == text else HIDDEN
+    return value

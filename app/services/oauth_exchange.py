@@ -10,11 +10,12 @@ from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from app.catalog.connection_base import LONGEST_CREDENTIAL
 from app.catalog.http_connections import OAuthConfig, OAuthCredentials
 from app.definition.error_types import ErrorType
 from app.json import Json
 from app.security import oauth
-from app.security.masking import Mask
+from app.security.masking import Mask, aside
 
 LONGEST_LIFE = 10 * 365 * 24 * 3600.0
 """Seconds; a token that says it lives longer is asked for again then."""
@@ -90,7 +91,8 @@ async def exchange(
         return _tokens(server, body)
     hidden = [value for name, value in form if name not in ("grant_type", "scope", "client_id", "redirect_uri")]
     header = headers.get("Authorization", "").removeprefix("Basic ")
-    raise _refused(server, answer, body, [*hidden, *(text for text in (secret, header) if text)])
+    hidden += [text for text in (secret, header) if text]
+    raise await aside(lambda: _refused(server, answer, body, hidden))
 
 
 def refresh_grant(refresh_token: str) -> Form:
@@ -129,6 +131,10 @@ def _tokens(server: str, body: dict[str, Json]) -> Tokens:
         raise TokenError(ErrorType.PROVIDER_REJECTED, f"{server} gave an access token that no header can carry")
     if isinstance(refresh, str) and not (refresh.isascii() and refresh.isprintable()):
         raise TokenError(ErrorType.PROVIDER_REJECTED, f"{server} gave a refresh token that no form can carry")
+    if max(len(access), len(refresh) if isinstance(refresh, str) else 0) > LONGEST_CREDENTIAL:
+        raise TokenError(
+            ErrorType.PROVIDER_REJECTED, f"{server} gave a token of more than {LONGEST_CREDENTIAL:,} characters"
+        )
     kind = str(body.get("token_type") or "bearer")
     if kind.lower() != "bearer":
         raise TokenError(

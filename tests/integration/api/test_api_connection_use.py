@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from activities.probes.places import OF_A_WORKSPACE
 from app.db.models import ApiKey
 from app.json import JsonObject
 from app.services import connections, workspaces
@@ -133,6 +134,30 @@ async def test_a_test_ends_in_time_whatever_the_other_side_does(
     body = {"kind": "http", "name": "slow", "config": {"base_url": http_stub.url}}
     result, after = await tried(api_client, body)
     assert (result["ok"], "no answer" in result["message"].lower(), after["status"]) == (False, True, "error")
+
+
+async def test_a_workspace_has_only_so_many_tests_under_way(api_client: httpx.AsyncClient) -> None:
+    asked, answer = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        asked.release()
+        await answer.wait()
+        writer.close()
+
+    async with await asyncio.start_server(slow, "127.0.0.1", 0) as server:
+        config = {"host": "127.0.0.1", "port": server.sockets[0].getsockname()[1]}
+        body = {"kind": "imap", "name": "box", "config": config, "credentials": {"username": USER, "password": "x"}}
+        path = f"/v1/connections/{(await made(api_client, '/v1/connections', body))['id']}/test"
+        under_way = [asyncio.ensure_future(api_client.post(path)) for _ in range(OF_A_WORKSPACE)]
+        for _ in under_way:
+            await asked.acquire()
+        refused = await api_client.post(path)
+        problem(refused, 429, "too_many_tests")
+        assert int(refused.headers["Retry-After"]) > 0
+        answer.set()
+        assert [one.json()["ok"] for one in await asyncio.gather(*under_way)] == [False] * OF_A_WORKSPACE
+        assert (await made(api_client, path))["ok"] is False
 
 
 async def test_a_client_that_is_refused_is_told_as_such(api_client: httpx.AsyncClient, http_stub: HttpStub) -> None:

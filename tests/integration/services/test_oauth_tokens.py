@@ -287,6 +287,7 @@ async def test_a_server_that_has_trouble_is_no_reason_to_leave_a_token_that_is_s
         (Answer(302, headers={"Location": "/elsewhere"}), ErrorType.PROVIDER_REJECTED, "302"),
         (Answer(200, body="no json"), ErrorType.PROVIDER_REJECTED, "200"),
         (Answer(200, json={"access_token": "a\r\nX: 1"}), ErrorType.PROVIDER_REJECTED, "no header can carry"),
+        (Answer(200, json={"access_token": "a" * 16_385}), ErrorType.PROVIDER_REJECTED, "more than 16,384 characters"),
         (Answer(200, json={"access_token": "a", "token_type": "mac"}), ErrorType.PROVIDER_REJECTED, "mac"),
         (Answer(drop=True), ErrorType.CONNECTION_FAILED, "/token"),
         (

@@ -1,5 +1,6 @@
 """What an attempt hides: the credentials of its connection, an access token and one that takes its place among them."""
 
+from threading import current_thread
 from types import SimpleNamespace
 from typing import cast
 from uuid import uuid4
@@ -10,6 +11,7 @@ from activities.base import ActionError
 from activities.confidential import Confidential
 from app.catalog.connections import CONNECTION_KINDS
 from app.catalog.errors import ErrorType
+from app.security.masking import LONG, Mask
 from app.services.connections import ResolvedConnection
 from app.services.platform import Platform
 from app.settings import Settings
@@ -29,12 +31,26 @@ async def test_a_token_is_hidden_and_so_is_the_one_that_takes_its_place() -> Non
 
     renewal = confidential.learning(renew)
     assert renewal is not None
-    assert confidential.hidden("at-first at-second") == "*** at-second"
+    assert await confidential.hidden("at-first at-second") == "*** at-second"
     assert (await renewal()).credentials["token"] == "at-second"
-    with pytest.raises(ActionError) as caught, confidential.cleaned():
-        raise ActionError(ErrorType.PROVIDER_AUTH, "who is at-second or at-first?")
-    assert caught.value.message == "who is *** or ***?"
+    with pytest.raises(ActionError) as caught:
+        async with confidential.cleaned():
+            raise ActionError(ErrorType.PROVIDER_AUTH, "who is at-second or at-first?", provider_code="at-first")
+    assert (caught.value.message, caught.value.provider_code) == ("who is *** or ***?", "***")
     assert confidential.learning(None) is None
+
+
+async def test_a_large_answer_and_a_long_error_are_looked_through_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    hidden = Mask.hidden
+    monkeypatch.setattr(Mask, "hidden", lambda *given: (threads.append(current_thread().name), hidden(*given))[1])
+    confidential = Confidential(cast(Platform, SimpleNamespace(settings=Settings())), uuid4())
+    confidential.learn(with_token("the-token"))
+    assert await confidential.hidden({"a": ["." * LONG, "the-token"]}) == {"a": ["." * LONG, "***"]}
+    with pytest.raises(ActionError):
+        async with confidential.cleaned():
+            raise ActionError(ErrorType.PROVIDER_REJECTED, "." * LONG)
+    assert [name.rpartition("_")[0] for name in threads] == ["masks", "masks"]
 
 
 def test_every_field_that_is_a_secret_says_so() -> None:

@@ -26,3 +26,11 @@ def test_a_secret_at_the_cut_is_hidden_before_it_is_cut(before: int, spelling: s
 def test_what_only_the_attempt_knows_is_hidden_before_the_cut_too() -> None:
     message = told("x" * 290 + SECRET, [], hide=lambda text: text.replace(SECRET, "***"))
     assert message.endswith("x***")
+
+
+@pytest.mark.parametrize("before", ["", " " * 10_000, f"{SECRET} " * 1000])
+def test_a_secret_is_hidden_however_long_it_is_and_whatever_stands_before_it(before: str) -> None:
+    long = "".join(f"{number:x}-" for number in range(3000))
+    for spelling in (long, base64.b64encode(long.encode()).decode(), "".join(f"%{ord(one):x}" for one in long)):
+        assert told(before + spelling, [SECRET, long]).count("0-1-2-3-") == 0
+        assert spelling[:40] not in told(before + spelling, [SECRET, long])

@@ -61,6 +61,11 @@ def test_inputs_of_any_shape_can_be_masked(action: str, odd: Any) -> None:
         mask(action, {name: odd})
 
 
+@pytest.mark.parametrize("name", ["passphrase", "encryption_key", "PrivateKey", "accessKey", "x-auth-user", "sig"])
+def test_a_name_that_tells_in_a_line_of_the_log_tells_here_as_well(name: str) -> None:
+    assert mask("http.request", {"json": [{name: "hunter2"}]}) == {"json": [{name: "***"}]}
+
+
 def test_an_idempotency_key_is_no_secret() -> None:
     inputs = {"headers": {"Idempotency-Key": "order-7"}}
     assert mask("http.request", inputs) == inputs

@@ -8,9 +8,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 
+from app.catalog.connection_base import LONGEST_CREDENTIAL
 from app.catalog.connections import CONNECTION_KINDS, HttpCredentials, SmtpConfig
 from app.catalog.messaging_connections import ImapConfig
 from app.catalog.web import ApiKeyAuth
+from app.services.errors import Invalid
+from app.services.validation import validated
 
 PUBLIC_KEY = base64.b64encode(
     ec.generate_private_key(ec.SECP256R1())
@@ -124,3 +127,30 @@ def test_secrets_do_not_show_in_a_representation(kind: str, credentials: dict[st
     shown = repr(CONNECTION_KINDS[kind].credentials.model_validate(credentials))
     assert "hunter2" not in shown
     assert SECRET not in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        (kind, field.alias or name)
+        for kind, known in CONNECTION_KINDS.items()
+        for name, field in known.credentials.model_fields.items()
+        if not (kind == "http" and name in ("type", "in_"))
+    ],
+)
+def test_no_credential_is_longer_than_it_may_be(kind: str, field: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        validated(
+            CONNECTION_KINDS[kind].credentials,
+            {field: "x" * (LONGEST_CREDENTIAL + 1)},
+            code="invalid_connection",
+            subject="the connection",
+            root="credentials",
+        )
+    found = {problem.path: problem.message for problem in caught.value.problems}
+    assert "characters" in found[f"credentials.{field}"]
+
+
+def test_a_long_credential_is_taken() -> None:
+    token = "x" * LONGEST_CREDENTIAL
+    assert HttpCredentials.model_validate({"type": "bearer", "token": token}).token == token
