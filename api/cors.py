@@ -9,8 +9,29 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
-_TAKEN = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID", "Prefer", "X-Request-Id")
+_TAKEN = (
+    "Authorization",
+    "Content-Type",
+    "Holdfast-Workspace",
+    "Idempotency-Key",
+    "If-Match",
+    "Last-Event-ID",
+    "Prefer",
+    "X-Request-Id",
+    "traceparent",
+    "tracestate",
+    # An event in binary mode. One with attributes of its own is sent as JSON, where they need no headers.
+    "ce-dataschema",
+    "ce-id",
+    "ce-source",
+    "ce-specversion",
+    "ce-subject",
+    "ce-time",
+    "ce-type",
+)
 _SHOWN = (
+    "Allow",
+    "Content-Disposition",
     "ETag",
     "Holdfast-Run",
     "Location",
@@ -18,6 +39,7 @@ _SHOWN = (
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
+    "WWW-Authenticate",
     "X-Request-Id",
 )
 _AGAIN_SECONDS = 600

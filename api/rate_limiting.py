@@ -16,7 +16,7 @@ from api.clients import address_of
 from app.security import form_tokens, message_addresses, webhook_tokens
 from app.services import plans, rate_limits
 from app.services.actors import Actor
-from app.services.errors import Unauthenticated
+from app.services.errors import Lapsed, Unauthenticated
 from app.services.platform import Platform
 from app.services.rate_limits import Standing
 
@@ -66,12 +66,16 @@ async def count_at_door(request: Request) -> None:
 @asynccontextmanager
 async def wrong_keys_counted(request: Request, platform: Platform, *, known: bool) -> AsyncIterator[None]:
     """Around finding out who asks: keys that are none count for the address they come from, which is asked for nothing
-    more when it has sent too many, unless its key is `known` to have been right. Raises `TooMany` (`rate_limited`)."""
+    more when it has sent too many, unless its key is `known` to have been right. What has only lapsed was no guess: a
+    client that goes on with an old key or token does not shut out those beside it. Raises `TooMany` (`rate_limited`).
+    """
     address, limits = address_of(request, platform), platform.rate_limits
     if not known:
         _note(request, [rate_limits.shut_out(limits, platform.settings, address)])
     try:
         yield
+    except Lapsed:
+        raise
     except Unauthenticated:
         _note(request, [await rate_limits.wrong_key(limits, platform.settings, address)])
         raise

@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from app.json import Json
+from app.temporal.connect import RPC_TIMEOUT
 from worker.registry import WORKFLOWS
 
 _TASK_COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
@@ -50,7 +51,7 @@ def query_of(*, closed: bool = False, more: str | None = None) -> str:
 
 async def count(client: Client, query: str) -> int:
     """How many executions the query finds. Raises `RPCError`, INVALID_ARGUMENT for a query that is none."""
-    return (await client.count_workflows(query)).count
+    return (await client.count_workflows(query, rpc_timeout=RPC_TIMEOUT)).count
 
 
 async def replay(client: Client, query: str, *, limit: int | None = None) -> AsyncIterator[Replayed]:
@@ -79,7 +80,7 @@ async def _histories(
     client: Client, query: str, limit: int | None, undecided: list[Replayed]
 ) -> AsyncIterator[WorkflowHistory]:
     """Histories that hold a decision; `undecided` takes the others, which the replayer would wait for for ever."""
-    async for execution in client.list_workflows(query, limit=limit):
+    async for execution in client.list_workflows(query, limit=limit, rpc_timeout=RPC_TIMEOUT):
         history = await _history(client, execution)
         if history is None:
             continue
@@ -91,7 +92,8 @@ async def _histories(
 
 async def _history(client: Client, execution: WorkflowExecution) -> WorkflowHistory | None:
     try:
-        return await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
+        handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
+        return await handle.fetch_history(rpc_timeout=RPC_TIMEOUT)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return None

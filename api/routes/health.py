@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import timedelta
 
 from fastapi import APIRouter, Response
 
@@ -55,5 +56,5 @@ async def _database(platform: Platform) -> str | None:
 
 async def _temporal(platform: Platform) -> str | None:
     client = await platform.temporal.client()
-    healthy = await client.service_client.check_health()
+    healthy = await client.service_client.check_health(timeout=timedelta(seconds=CHECK_SECONDS))
     return None if healthy else f"Temporal at {platform.settings.resolved_temporal_address} is not serving"

@@ -7,6 +7,7 @@ would see all tenants at once, so a connection of such a role is refused before 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -21,6 +22,17 @@ from app.db.values import dump_json
 from app.settings import Settings
 
 CONNECT_TIMEOUT_SECONDS = 5
+LIVENESS: Mapping[str, int] = MappingProxyType(
+    {
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
+)
+"""libpq's names for how soon a server that says nothing any more is held to be gone: half a minute, where the kernel
+would wait for a quarter of an hour, and on a connection that only listens for hours. What the URL says goes before.
+Nothing of it concerns a Unix socket."""
 POOL_SIZE = 10
 """Connections of each of a process's two pools: one for `run`, one for the rest. None beyond them for a moment: to open
 and close one costs more than most queries."""
@@ -181,7 +193,12 @@ class Database:
     async def _connect(self) -> Connection:
         # What SQLAlchemy would connect with: JSON is written by `dump_json` in both pools.
         positional, named = self._engine.dialect.create_connect_args(self._engine.url)
-        named = {**named, "connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "holdfast"}
+        named = {
+            **LIVENESS,
+            **named,
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "application_name": "holdfast",
+        }
         # Transactions are begun by `transaction` and `run` themselves.
         connection = await psycopg.AsyncConnection.connect(*positional, **named, autocommit=True)
         try:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from app.db import platform_role
-from app.db.engine import Database, driver_url
+from app.db.engine import LIVENESS, Database, driver_url
 
 _LOCK = 0x486F6C6466617374
 """Advisory lock number: "Holdfast" in ASCII."""
@@ -40,7 +40,8 @@ def migrate(owner_url: str, app_url: str, platform_url: str | None = None) -> No
     platform = driver_url(platform_role.platform_url(app_url, platform_url))
     if not platform.username or platform.username == app.username:
         raise MigrationRefused("HOLDFAST_PLATFORM_DATABASE_URL must name a user of its own, not the application's")
-    engine = create_engine(owner, poolclass=NullPool, connect_args={"application_name": "holdfast migrate"})
+    named = {name: value for name, value in LIVENESS.items() if name not in owner.query}
+    engine = create_engine(owner, poolclass=NullPool, connect_args={**named, "application_name": "holdfast migrate"})
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         _ensure_role(connection, app.username, app.password)

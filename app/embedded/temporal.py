@@ -19,6 +19,7 @@ from app.embedded.errors import DidNotStart
 from app.embedded.ports import LOOPBACK, require_free
 from app.embedded.programs import temporal_program
 from app.temporal import names
+from app.temporal.connect import CONNECT_TIMEOUT
 from app.temporal.setup import missing_search_attributes
 
 _READY_SECONDS = 60.0
@@ -109,7 +110,7 @@ class EmbeddedTemporal:
         while True:
             child.require_running()
             try:
-                client = await Client.connect(self.address, namespace=self._namespace)
+                client = await Client.connect(self.address, namespace=self._namespace, connect_timeout=CONNECT_TIMEOUT)
                 if not await missing_search_attributes(client):
                     return
                 amiss: Exception | None = None

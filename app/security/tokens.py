@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from joserfc import jwt
-from joserfc.errors import JoseError, SecurityWarning
+from joserfc.errors import ExpiredTokenError, JoseError, SecurityWarning
 from joserfc.jwk import Key, OctKey
 from joserfc.jws import JWSRegistry
 from joserfc.jwt import JWTClaimsRegistry
@@ -30,6 +30,7 @@ LONGEST_SUBJECT = 255
 SECRET_ALGORITHMS = ("HS256",)
 KEY_SET_ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 
+_TIMES = ("exp", "nbf", "iat")
 _LAST_MOMENT = datetime.max.replace(tzinfo=UTC).timestamp() - 86400
 # The name that issuers still use; RFC 9864 only gave the same thing another one.
 warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
@@ -37,6 +38,10 @@ warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=Securi
 
 class TokenRefused(Exception):
     """The token is not to be believed. Why is for the log alone; whoever sent it is told nothing of it."""
+
+
+class TokenExpired(TokenRefused):
+    """It was to be believed: only its time is over."""
 
 
 class Keys(Protocol):
@@ -100,19 +105,33 @@ class TokenReader:
             exp={"essential": True},
             sub={"essential": True},
         )
+        self._but_time = JWTClaimsRegistry(
+            iss={"essential": True, "value": rules.issuer},
+            aud={"essential": True, "value": rules.audience},
+            sub={"essential": True},
+        )
 
     async def read(self, text: str) -> Token:
-        """What the token says. Raises `TokenRefused`, or `KeysUnavailable` when no key is there to judge it by."""
+        """What the token says. Raises `TokenRefused` (`TokenExpired`), or `KeysUnavailable` when no key is there to
+        judge it by."""
         try:
             algorithm, kid = self._header(text)
             key = await self._keys.find(algorithm, kid)
             if key is None:
                 raise TokenRefused("no key of its issuer fits it")
             claims = jwt.decode(text, key, registry=self._registry).claims
-            self._claims.validate(claims)
+            self._validate(claims)
             return _token(claims)
         except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise TokenRefused(f"{type(error).__name__}: {error}") from None
+
+    def _validate(self, claims: JsonObject) -> None:
+        """Raises `JoseError`, or `TokenExpired`."""
+        try:
+            self._claims.validate(claims)
+        except ExpiredTokenError:
+            self._but_time.validate({name: claim for name, claim in claims.items() if name not in _TIMES})
+            raise TokenExpired("its time is over") from None
 
     async def close(self) -> None:
         """Let go of the keys' source."""

@@ -8,6 +8,7 @@ ServiceError
 ├── TooLarge        more than the limit takes
 ├── TooMany         a limit of the workflow takes no more runs now
 ├── Unauthenticated no key, or a wrong one
+│   └── Lapsed      one that was right and is so no more
 ├── Forbidden       not theirs to do
 └── Unavailable     a part (database, Temporal) is down
 """
@@ -51,6 +52,10 @@ class TooMany(ServiceError):
 
 
 class Unauthenticated(ServiceError): ...
+
+
+class Lapsed(Unauthenticated):
+    """Said in the words of any other: whoever sends it guesses nothing, so that it does not count as a guess."""
 
 
 class Forbidden(ServiceError): ...

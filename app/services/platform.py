@@ -13,7 +13,7 @@ from app.security.tokens import TokenReader
 from app.services.actors import Actor
 from app.services.commits import Commits
 from app.services.dispatches import Dispatches
-from app.services.errors import Unavailable
+from app.services.errors import Unauthenticated, Unavailable
 from app.services.expiring import Expiring
 from app.services.handing_over import HandingOver
 from app.services.keeping_deliveries import Deliveries
@@ -70,8 +70,11 @@ class Platform:
     """What workspaces are allowed, for what may be wrong for a moment: rates. All else is read where it is held."""
     actors: Expiring[str, Actor] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
     """Whose key or token it was, by its hash. What another process revoked works that many seconds longer here."""
-    refused: Expiring[str, bool] = field(default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000))
-    """Keys nobody has, by their hashes: the same wrong key again costs no query. They take no known one's place."""
+    refused: Expiring[str, type[Unauthenticated]] = field(
+        default_factory=lambda: Expiring(seconds=KEY_CACHE_SECONDS, size=1000)
+    )
+    """Keys nobody has, or that have lapsed, and tokens that have, by their hashes: the same again costs no query and no
+    look at a signature. They take no known one's place."""
     let_in: Expiring[str, bool] = field(default_factory=lambda: Expiring(seconds=LET_IN_SECONDS, size=10_000))
     """Keys and tokens that were right lately, by their hashes. That they still are is not said: they are looked at when
     others from the same address have sent too many wrong ones."""

@@ -94,6 +94,7 @@ async def closed(platform: Platform, cursor: ClosedCursor | None, now: str) -> C
         _CLOSED_QUERY.format(since=cursor.since, until=until),
         page_size=CLOSED_PAGE,
         next_page_token=base64.b64decode(cursor.page) if cursor.page else None,
+        rpc_timeout=RPC_TIMEOUT,
     )
     executions: list[WorkflowExecution] = []
     for _ in range(CLOSED_PAGES):

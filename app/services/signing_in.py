@@ -14,10 +14,10 @@ from app.definition.problems import Problem
 from app.json import Json
 from app.security.issuer_keys import KeysUnavailable
 from app.security.permissions import WORKSPACE_ROLES, Role, weaker
-from app.security.tokens import Token, TokenReader, TokenRefused, looks_like_token
+from app.security.tokens import Token, TokenExpired, TokenReader, TokenRefused, looks_like_token
 from app.services import members, workspaces
 from app.services.actors import NO_WORKSPACE, Actor
-from app.services.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
+from app.services.errors import Forbidden, Invalid, Lapsed, NotFound, Unauthenticated, Unavailable
 from app.services.platform import Platform
 from app.settings import Settings
 from app.store.sweeps import Membership
@@ -62,14 +62,17 @@ async def _person(platform: Platform, reader: TokenReader, text: str, workspace:
     known = platform.actors.get(known_as)
     if known is not None and not known.is_over:
         return known
+    if refused := platform.refused.get(known_as):
+        raise _not_accepted(refused)
     forgotten = platform.actors.forgotten
     try:
         token = await reader.read(text)
     except TokenRefused as error:
         logger.info("a token is refused: %r", str(error))
-        raise Unauthenticated(
-            "invalid_token", "This token is not accepted: sign in again where you got it, or send an API key."
-        ) from None
+        if not isinstance(error, TokenExpired):
+            raise _not_accepted(Unauthenticated) from None
+        platform.refused.put(known_as, Lapsed)
+        raise _not_accepted(Lapsed) from None
     except KeysUnavailable:
         raise Unavailable(
             "issuer_unavailable", "The keys that tokens are checked with cannot be fetched; try again in a moment."
@@ -188,6 +191,10 @@ def _shown(value: Json) -> str | None:
     if not isinstance(value, str):
         return None
     return "".join(each for each in value if each.isprintable()).strip()[:LONGEST_NAME] or None
+
+
+def _not_accepted(kind: type[Unauthenticated]) -> Unauthenticated:
+    return kind("invalid_token", "This token is not accepted: sign in again where you got it, or send an API key.")
 
 
 def _not_a_member() -> Forbidden:

@@ -15,6 +15,10 @@ from app.services import reconciling
 from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.temporal import names
+from app.temporal.connect import RPC_TIMEOUT
+
+END_SECONDS = 45.0
+"""For all that ending a run takes."""
 
 _MESSAGE = "the key that the run's values are encrypted with was deleted: it cannot go on"
 
@@ -37,14 +41,21 @@ class UnreadableRuns:
 
     async def _end(self, workspace_id: UUID, run_id: UUID) -> None:
         try:
-            client = await self._platform.temporal.client()
-            try:
-                await client.get_workflow_handle(names.workflow_id(str(run_id))).terminate(reason=_MESSAGE)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
-            await reconciling.fail(self._platform, workspace_id, run_id, ErrorType.PAYLOAD_KEY_DELETED, _MESSAGE)
-        except (RPCError, RuntimeError, Unavailable) as error:
-            _log.warning("run %s cannot be read any more and is still to be ended: %s", run_id, error)
+            # What hangs must come to an end: as long as it lasts, the run's next task does nothing.
+            async with asyncio.timeout(END_SECONDS):
+                await self._terminate(run_id)
+                await reconciling.fail(self._platform, workspace_id, run_id, ErrorType.PAYLOAD_KEY_DELETED, _MESSAGE)
+        except (RPCError, RuntimeError, OSError, TimeoutError, Unavailable) as error:
+            why = str(error) or f"no answer within {END_SECONDS:g} seconds"
+            _log.warning("run %s cannot be read any more and is still to be ended: %s", run_id, why)
         else:
             _log.warning("run %s was ended: %s", run_id, _MESSAGE)
+
+    async def _terminate(self, run_id: UUID) -> None:
+        client = await self._platform.temporal.client()
+        handle = client.get_workflow_handle(names.workflow_id(str(run_id)))
+        try:
+            await handle.terminate(reason=_MESSAGE, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise

@@ -13,7 +13,7 @@ from app.security.egress_hosts import EgressSettings
 from app.security.permissions import Role
 from app.services import audit, members, plans
 from app.services.actors import NO_WORKSPACE, Actor
-from app.services.errors import Invalid, NotFound, Unauthenticated
+from app.services.errors import Invalid, Lapsed, NotFound, Unauthenticated
 from app.services.members import FirstAdmin
 from app.services.platform import Platform
 from app.services.validation import validated
@@ -85,15 +85,16 @@ def knows(platform: Platform, key: str) -> bool:
 
 
 async def authenticate(platform: Platform, key: str) -> Actor:
-    """Whose key this is. Raises `Unauthenticated`, which never says how close the key was."""
+    """Whose key this is. Raises `Unauthenticated`, which never says how close the key was (`Lapsed` where it was
+    right once)."""
     presented = key_text.read(key)
     if presented is None:
         raise _wrong_key()
     known = platform.actors.get(presented.hash)
     if known is not None and not known.is_over:
         return known
-    if platform.refused.get(presented.hash):
-        raise _wrong_key()
+    if refused := platform.refused.get(presented.hash):
+        raise _wrong_key(refused)
     forgotten = platform.actors.forgotten
     async with platform.database.transaction(presented.workspace_id) as session:
         for row in await api_keys.with_prefix(session, presented.prefix):
@@ -101,8 +102,10 @@ async def authenticate(platform: Platform, key: str) -> Actor:
                 await api_keys.note_use(session, row.workspace_id, row.id)
                 break
         else:
-            platform.refused.put(presented.hash, True)
-            raise _wrong_key()
+            lapsed = any(_was(row, presented) for row in await api_keys.ever_with_prefix(session, presented.prefix))
+            refused = Lapsed if lapsed else Unauthenticated
+            platform.refused.put(presented.hash, refused)
+            raise _wrong_key(refused)
     platform.actors.put(presented.hash, actor, forgotten=forgotten)
     platform.let_in.put(presented.hash, True)
     return actor
@@ -153,6 +156,12 @@ def _whose(row: ApiKey, presented: key_text.ReadKey) -> Actor | None:
     return None if actor.is_over else actor
 
 
+def _was(row: ApiKey, presented: key_text.ReadKey) -> bool:
+    """Whether it is a text of this key, however long ago."""
+    texts = (row.hash, row.previous_hash)
+    return any(text is not None and key_text.matches(presented, text) for text in texts)
+
+
 def _actor(row: ApiKey, expires_at: datetime | None) -> Actor:
     return Actor(
         row.workspace_id,
@@ -179,5 +188,5 @@ def there(workspace: Workspace | None) -> Workspace:
     return workspace
 
 
-def _wrong_key() -> Unauthenticated:
-    return Unauthenticated("invalid_api_key", "This API key is not known. Send one as `Authorization: Bearer hf_...`.")
+def _wrong_key(kind: type[Unauthenticated] = Unauthenticated) -> Unauthenticated:
+    return kind("invalid_api_key", "This API key is not known. Send one as `Authorization: Bearer hf_...`.")

@@ -26,6 +26,12 @@ async def with_prefix(session: AsyncSession, prefix: str) -> Sequence[ApiKey]:
     return found.all()
 
 
+async def ever_with_prefix(session: AsyncSession, prefix: str) -> Sequence[ApiKey]:
+    """Keys that begin or began so, whatever became of them."""
+    begins = or_(ApiKey.prefix == prefix, ApiKey.previous_prefix == prefix)
+    return (await session.scalars(select(ApiKey).where(begins))).all()
+
+
 async def of_platform(
     session: AsyncSession, *, after: UUID | None = None, limit: int | None = None
 ) -> Sequence[ApiKey]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 from temporalio.client import Client, Interceptor
 from temporalio.converter import DataConverter
@@ -9,6 +10,12 @@ from temporalio.runtime import Runtime
 
 from app.settings import Settings
 from app.temporal.payloads import DATA_CONVERTER
+
+CONNECT_TIMEOUT = timedelta(seconds=10)
+"""For a connection to be there. The SDK sets no bound to that; what it asks first over it has one of half a minute."""
+RPC_TIMEOUT = timedelta(seconds=30)
+"""For a call that nobody is in a hurry about. It is what the SDK gives to one that names no bound, in its release of
+now; here every call names its own."""
 
 
 class TemporalConnection:
@@ -43,5 +50,6 @@ class TemporalConnection:
                         data_converter=self.data_converter,
                         runtime=self._runtime,
                         interceptors=self._interceptors,
+                        connect_timeout=CONNECT_TIMEOUT,
                     )
         return self._client

@@ -18,6 +18,8 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 
+from app.temporal.connect import RPC_TIMEOUT
+
 SETTLE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 _PREFIX = "WORKER_DEPLOYMENT_VERSION_STATUS_"
@@ -49,7 +51,7 @@ class Deployment:
 async def describe(client: Client, name: str) -> Deployment:
     """The deployment; `RPCError` (NOT_FOUND) when no worker with versioning on ever asked for tasks."""
     answer = await client.workflow_service.describe_worker_deployment(
-        DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=name)
+        DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=name), timeout=RPC_TIMEOUT
     )
     info = answer.worker_deployment_info
     routing = info.routing_config
@@ -73,7 +75,8 @@ async def promote(client: Client, name: str, build_id: str | None) -> Deployment
     await client.workflow_service.set_worker_deployment_current_version(
         SetWorkerDeploymentCurrentVersionRequest(
             namespace=client.namespace, deployment_name=name, build_id=build_id or "", identity=client.identity
-        )
+        ),
+        timeout=RPC_TIMEOUT,
     )
     return await _settled(client, name)
 
@@ -87,7 +90,8 @@ async def ramp(client: Client, name: str, build_id: str, percentage: float) -> D
             build_id=build_id,
             percentage=percentage,
             identity=client.identity,
-        )
+        ),
+        timeout=RPC_TIMEOUT,
     )
     return await _settled(client, name)
 

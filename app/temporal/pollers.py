@@ -8,6 +8,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
+from app.temporal.connect import RPC_TIMEOUT
 from app.temporal.names import TASK_QUEUE
 
 
@@ -30,6 +31,7 @@ async def pollers(client: Client) -> list[Poller]:
             namespace=client.namespace,
             task_queue=TaskQueue(name=TASK_QUEUE),
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
+        ),
+        timeout=RPC_TIMEOUT,
     )
     return [Poller(found.identity, found.last_access_time.ToDatetime(UTC)) for found in answer.pollers]

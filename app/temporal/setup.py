@@ -12,6 +12,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, Register
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from app.temporal.connect import RPC_TIMEOUT
 from app.temporal.names import SEARCH_ATTRIBUTES
 
 RETENTION = timedelta(days=30)
@@ -38,14 +39,16 @@ async def prepare(client: Client, *, within: float = 30.0) -> list[str]:
 async def missing_search_attributes(client: Client) -> list[str]:
     """Names the namespace does not know yet. Raises `RPCError`."""
     known = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
+        ListSearchAttributesRequest(namespace=client.namespace), timeout=RPC_TIMEOUT
     )
     return [key.name for key in SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
 
 
 async def _make_namespace(client: Client) -> bool:
     try:
-        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+        await client.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace=client.namespace), timeout=RPC_TIMEOUT
+        )
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
@@ -54,7 +57,7 @@ async def _make_namespace(client: Client) -> bool:
     retention = Duration()
     retention.FromTimedelta(RETENTION)
     request = RegisterNamespaceRequest(namespace=client.namespace, workflow_execution_retention_period=retention)
-    await _unless_there(client.workflow_service.register_namespace(request))
+    await _unless_there(client.workflow_service.register_namespace(request, timeout=RPC_TIMEOUT))
     return True
 
 
@@ -64,7 +67,7 @@ async def _add_search_attributes(client: Client, deadline: float) -> list[str]:
         return []
     keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
     request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=dict.fromkeys(missing, keyword))
-    await _unless_there(client.operator_service.add_search_attributes(request))
+    await _unless_there(client.operator_service.add_search_attributes(request, timeout=RPC_TIMEOUT))
     while await missing_search_attributes(client):
         if time.monotonic() >= deadline:
             raise TimeoutError(f"Temporal did not take up {', '.join(missing)}")

@@ -10,6 +10,7 @@ from activities.http_client import HttpClient
 from app.settings import Settings
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.invocations import ActionCaller
+from tests.support.outgoing import Installation, installations
 
 LOOPBACK = ("127.0.0.0/8", "::1")
 OpenCaller = Callable[..., ActionCaller]
@@ -40,6 +41,13 @@ def call(open_caller: OpenCaller) -> ActionCaller:
 def strict_call(open_caller: OpenCaller) -> ActionCaller:
     """Calls actions; nothing is on the allow-list."""
     return open_caller()
+
+
+@pytest.fixture
+async def installation() -> AsyncIterator[Installation]:
+    """`installation(allow=("127.0.0.1",), names={...}, hosts=["a.example"])` calls actions under these rules."""
+    async with installations() as made:
+        yield made
 
 
 @pytest.fixture

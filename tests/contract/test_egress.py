@@ -1,11 +1,10 @@
-"""Every way round the rule about where actions may call, in one place: through each action that opens a connection.
+"""Ways round the rule about where actions may call, in one place. What is tried through everything that calls out is in
+`test_egress_everywhere.py`.
 
 Which addresses the rule refuses is held in `tests/unit/security/test_egress.py`.
 """
 
 import socket
-from collections import deque
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -19,46 +18,10 @@ from app.security.name_lookups import NameLookups
 from app.settings import Settings
 from tests.support.http_stub import Answer, HttpStub
 from tests.support.invocations import ActionCaller, connection_of
+from tests.support.outgoing import REFUSED, Installation, Names
 from tests.support.smtp_catcher import SmtpCatcher
 
 PUBLIC = "93.184.215.14"
-REFUSED = (ErrorType.EGRESS_BLOCKED, ErrorType.INVALID_URL, ErrorType.HOST_NOT_FOUND)
-
-Names = dict[str, list[list[str]]]
-"""What each name resolves to, look-up by look-up; the last answer stays."""
-Installation = Callable[..., ActionCaller]
-
-
-@pytest.fixture
-async def installation() -> AsyncIterator[Installation]:
-    """`installation(allow=("127.0.0.1",), names={...}, hosts=["a.example"])` calls actions under these rules."""
-    clients: list[HttpClient] = []
-
-    def made(
-        *, allow: tuple[str, ...] = (), names: Names | None = None, hosts: list[str] | None = None, **more: Any
-    ) -> ActionCaller:
-        answers = {name: deque(each) for name, each in (names or {}).items()}
-
-        def ask(host: str, port: int) -> list[Any]:
-            if host not in answers:
-                return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-            found = answers[host].popleft() if len(answers[host]) > 1 else answers[host][0]
-            return [
-                (socket.AF_INET6 if ":" in one else socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port))
-                for one in found
-            ]
-
-        settings = Settings(egress_allow=allow, **more)
-        client = HttpClient(settings, names=NameLookups(ask, known_seconds=0))
-        clients.append(client)
-        if hosts is not None:
-            listed = EgressSettings.model_validate({"mode": "listed", "allow_hosts": hosts})
-            client = client.within("a workspace", listed.hosts())
-        return ActionCaller(client, settings)
-
-    yield made
-    for client in clients:
-        await client.close()
 
 
 async def refused(call: ActionCaller, action: str, inputs: Any, **more: Any) -> ActionError:
@@ -72,68 +35,6 @@ def mail(host: str, port: int) -> Any:
     inputs = {"to": "ada@example.com", "subject": "Hello", "text": "Hi"}
     config = {"host": host, "port": port, "security": "none", "from": "shop@example.com"}
     return {"inputs": inputs, "connection": connection_of("smtp", config)}
-
-
-ODD = [
-    "2130706433",
-    "0x7f000001",
-    "0X7F.1",
-    "0x7f.0x0.0x0.0x1",
-    "017700000001",
-    "0177.0.0.1",
-    "00000177.1",
-    "127.1",
-    "127.0.1",
-    "0",
-    "0x0",
-    "127.0.0.1.",
-    "127。0。0。1",
-    "①②⑦.⓪.⓪.①",
-    "１２７.0.0.1",
-    "[::1]",
-    "[0:0:0:0:0:0:0:1]",
-    "[::]",
-    "[::127.0.0.1]",
-    "[::ffff:127.0.0.1]",
-    "[::ffff:7f00:1]",
-    "[0:0:0:0:0:ffff:7f00:0001]",
-    "[64:ff9b::127.0.0.1]",
-    "[64:ff9b::a9fe:a9fe]",
-    "[64:ff9b:1::1]",
-    "[2002:7f00:1::]",
-    "[2002:a9fe:a9fe::1]",
-    "[2001:0:7f00:1::]",
-    "[fe80::1%25lo]",
-    "[fd00:ec2::254]",
-    "169.254.169.254",
-    "2852039166",
-    "0xa9fea9fe",
-    "0251.0376.0251.0376",
-]
-
-
-@pytest.mark.parametrize("host", ODD)
-async def test_no_spelling_of_a_private_address_gets_through(
-    installation: Installation, http_stub: HttpStub, host: str
-) -> None:
-    call = installation()
-    for action in ("http.request", "webhook.send"):
-        error = await refused(call, action, {"url": f"http://{host}:{http_stub.port}/"})
-        assert error.type in REFUSED
-    attachment = {"url": f"http://{host}:{http_stub.port}/", "filename": "a"}
-    sending = mail("mail.example", 25)
-    error = await refused(
-        call, "email.send", {**sending["inputs"], "attachments": [attachment]}, connection=sending["connection"]
-    )
-    assert error.type in REFUSED
-    sending = mail(host.strip("[]"), http_stub.port)
-    try:
-        error = await refused(call, "email.send", **sending)
-    except ValueError:
-        pass  # such a connection cannot be made
-    else:
-        assert error.type in (*REFUSED, ErrorType.CONNECTION_INVALID, ErrorType.INVALID_INPUT)
-    assert http_stub.requests == []
 
 
 @pytest.mark.parametrize(

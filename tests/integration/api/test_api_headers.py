@@ -147,7 +147,7 @@ async def test_a_listed_origin_is_let_in_and_its_neighbours_are_not(
         asked = {
             "Origin": LISTED,
             "Access-Control-Request-Method": "PATCH",
-            "Access-Control-Request-Headers": "authorization,if-match,idempotency-key",
+            "Access-Control-Request-Headers": "authorization,holdfast-workspace,if-match,idempotency-key",
         }
         preflight = await client.options("/v1/workspace", headers=asked)
         assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, LISTED)

@@ -12,11 +12,13 @@ from fastapi import FastAPI
 from api.main import create_app
 from app.db.engine import Statement
 from app.security import webhook_tokens
+from app.security.tokens import SECRET_ALGORITHMS, SecretKey, TokenReader, TokenRules
 from app.services import plans, workspaces
 from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.services.rate_limits import RateLimits
 from tests.integration.api.calls import problem
+from tests.support.tokens import AUDIENCE, ISSUER, SECRET, claims, token
 
 OFF = {"rate_limit_key": "", "rate_limit_workspace": "", "rate_limit_address": "", "rate_limit_wrong_keys": ""}
 OLDER = "UPDATE rate_windows SET number = number - 2"
@@ -50,6 +52,11 @@ class Processes:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         client = httpx.AsyncClient(transport=transport, base_url="http://holdfast.test", headers=headers)
         return await self._open.enter_async_context(client)
+
+    def take(self, reader: TokenReader) -> None:
+        """Have the processes take tokens."""
+        for app in self._apps:
+            app.state.platform = replace(app.state.platform, tokens=reader)
 
     async def later(self, workspace_id: Any, seconds: float) -> None:
         """As if so much time had passed, after which nothing of the workspace counts any more."""
@@ -166,6 +173,31 @@ async def test_an_address_with_too_many_wrong_keys_is_asked_for_nothing_more(pro
         assert await statuses(owner, 1) == [200]
         assert await statuses(await running.client(workspace.api_key, "192.0.2.77"), 1) == [200]
         assert await statuses(await running.client(wrong, "192.0.2.78"), 1) == [401]
+
+
+@pytest.mark.parametrize("how", ["expired", "revoked", "token"])
+async def test_what_was_right_once_is_no_guess(processes, platform, workspace, how):
+    old = token(said=claims(exp=1, workspace=str(workspace.id), role="admin"))
+    guess = token(said=claims(exp=1, aud="another"))
+    if how != "token":
+        old = guess = await workspaces.create_api_key(platform, workspace.id, "old")
+        over = {"expired": "expires_at", "revoked": "revoked_at"}[how]
+        statement = Statement(f"UPDATE api_keys SET {over} = now() - interval '1 day' WHERE name = 'old'", {})
+        await platform.database.run(workspace.id, statement)
+        guess = f"{old[:-1]}{'a' if old[-1] != 'a' else 'b'}"
+    reader = TokenReader(TokenRules(ISSUER, AUDIENCE, 30, SECRET_ALGORITHMS), SecretKey(SECRET))
+    address = f"2001:db8:{['expired', 'revoked', 'token'].index(how)}:{workspace.id.hex[-4:]}::2"
+    async with processes(rate_limit_wrong_keys="2/hour") as running:
+        running.take(reader)
+        sender = await running.client(old, address)
+        answers = [await sender.get("/v1/workspace") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [401] * 4
+        assert await statuses(await running.client(workspace.api_key, address), 1) == [200]
+        guessed = await running.client(guess, address)
+        wrong = [await guessed.get("/v1/workspace") for _ in range(3)]
+        assert [answer.status_code for answer in wrong] == [401, 401, 429]
+        told = [answer.json() | {"request_id": ""} for answer in (answers[0], wrong[0])]
+        assert told[0] == told[1], "that it was right once is not said"
 
 
 @pytest.mark.parametrize("path", ["/hooks/wh_x_y", "/forms/nothing/schema", "/messages/msg_x_y", "/approvals/none"])

@@ -1,6 +1,9 @@
 """A transaction belongs to one workspace, ends whole or not at all, and says when the database is away."""
 
 import asyncio
+import os
+import select
+import socket
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -9,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
-from app.db.engine import Database, DatabaseUnavailable, Statement
+from app.db.engine import LIVENESS, Database, DatabaseUnavailable, Statement
 from app.db.models import Workspace
 from app.settings import Settings
 from tests.conftest import DatabaseUrls
@@ -159,3 +162,45 @@ def test_transactions_need_an_address():
         Database(Settings(database_url=None))
     with pytest.raises(ValueError, match="PostgreSQL is the only database"):
         Database(Settings(database_url="mysql://a/b"))
+
+
+async def test_every_connection_notices_soon_that_the_server_is_silent(
+    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, object]] = []
+    made = psycopg.AsyncConnection.connect
+
+    async def noted(*positional: object, **named: object) -> object:
+        asked.append(named)
+        return await made(*positional, **named)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "connect", noted)
+    database = Database(Settings(database_url=f"{database_urls.app}{_more(database_urls.app)}keepalives_idle=7"))
+    await database.run(uuid7(), Statement("SELECT 1", {}))
+    await database.scalar("SELECT 1")
+    async with database.listening("nothing"):
+        pass
+    await database.close()
+    assert len(asked) == 3, "one of each pool, and one that listens"
+    for named in asked:
+        found = {name: int(named[name]) for name in LIVENESS}
+        assert found == {**LIVENESS, "keepalives_idle": 7}, "what the URL says goes before"
+
+
+def test_the_kernel_is_told_so_for_a_server_at_the_end_of_a_network() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        told = {name: str(value) for name, value in LIVENESS.items()}
+        host, port = server.getsockname()
+        url = psycopg.conninfo.make_conninfo("", host=host, port=port, **told)
+        connection = psycopg.pq.PGconn.connect_start(url.encode())
+        while connection.connect_poll() == psycopg.pq.PollingStatus.WRITING:
+            select.select([], [connection.socket], [])
+        with socket.socket(fileno=os.dup(connection.socket)) as ours:
+            idle = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+            unanswered = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        connection.finish()
+    assert (idle, unanswered) == (LIVENESS["keepalives_idle"], LIVENESS["tcp_user_timeout"])
+
+
+def _more(url: str) -> str:
+    return "&" if "?" in url else "?"
