@@ -132,7 +132,7 @@ def create_app(platform: Platform | None = None, observing: Observing | None = N
     for middleware in (RateLimitHeaders, RequestLimits, CodecCors, Access, RequestIdentity, Cors, SecurityHeaders):
         app.add_middleware(middleware)
     problems.install(app)
-    openapi.install(app)
+    openapi.install(app, permissions.PERMISSION_OF)
     for resource in _RESOURCES:
         permissions.check(resource.router)
         # Who asks, and whether they may, is settled before anything else of the request is looked at.

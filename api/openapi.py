@@ -1,11 +1,14 @@
 """The OpenAPI document: its head, and the request bodies' schemas moved to where the others stand. No routes here."""
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from api.schemas.problems import ProblemDocument
 from app.json import Json, JsonObject
+from app.security.permissions import Role, permissions_of
 
 REFERENCE = "#/components/schemas/"
 
@@ -14,6 +17,8 @@ Workflows, their runs, and the events that start and wake them.
 
 * **Who asks**: every call under `/v1` carries an API key, `Authorization: Bearer hf_...`, or a person's token where the
   installation takes tokens. Whoever is in several workspaces names one in `Holdfast-Workspace`.
+* **Permissions**: each call says which one it takes and which roles have it; `x-permission` says it to programs. Who
+  does not have it is answered with 403 `not_permitted`.
 * **Times** are RFC 3339 in UTC, **ids** UUIDs (version 7), field names `snake_case`. Unknown fields and unknown query
   parameters are refused (422), never ignored.
 * **Lists** answer `{"items": [...], "next_cursor": ...}` and take `limit` and `cursor`.
@@ -90,18 +95,19 @@ def operation_id(route: APIRoute) -> str:
     return f"{str(route.tags[0]).replace('-', '_')}_{route.name}" if route.tags else route.name
 
 
-def install(app: FastAPI) -> None:
-    """Let `app` serve its document with every schema among the components."""
+def install(app: FastAPI, permissions: Mapping[str, str]) -> None:
+    """Let `app` serve its document with every schema among the components, and with each operation the permission it
+    takes; `permissions` has these by the operations' ids."""
 
     def openapi() -> JsonObject:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _document(app, permissions)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI) -> JsonObject:
+def _document(app: FastAPI, permissions: Mapping[str, str]) -> JsonObject:
     document: JsonObject = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=TAGS
     )
@@ -110,11 +116,20 @@ def _document(app: FastAPI) -> JsonObject:
     anywhere = problem_answers(408, *OF_ANY_REQUEST)
     for operations in document["paths"].values():
         for operation in operations.values():
+            if (permission := permissions.get(operation["operationId"])) is not None:
+                _tell(operation, permission)
             for status in (*OF_ANY_REQUEST, *((408,) if "requestBody" in operation else ())):
                 operation["responses"].setdefault(str(status), anywhere[status])
             for media in operation.get("requestBody", {}).get("content", {}).values():
                 media["schema"] = _add(components, media["schema"])
     return document
+
+
+def _tell(operation: JsonObject, permission: str) -> None:
+    roles = ", ".join(f"`{role}`" for role in Role if permission in permissions_of(role))
+    told = f"Takes the permission `{permission}`, which these roles have: {roles}."
+    operation["description"] = f"{operation.get('description', '')}\n\n{told}".strip()
+    operation["x-permission"] = permission
 
 
 def _add(components: JsonObject, schema: Json) -> Json:

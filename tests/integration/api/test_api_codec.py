@@ -2,6 +2,7 @@
 
 import base64
 import zlib
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,19 +10,23 @@ import httpx
 import pytest
 from sqlalchemy import update
 from temporalio.api.common.v1 import Payload
+from temporalio.converter import WorkflowSerializationContext
 
 from api.codec_cors import ui_origin
 from api.routes import codec as codec_routes
 from app.db.models import ApiKey
-from app.services import decoding, payload_keys, workspace_values
+from app.security.permissions import Role
+from app.services import decoding, payload_keys, platform_keys, workspace_values
 from app.services.actors import Actor
 from app.services.platform import Platform
-from app.services.workspaces import create_api_key
+from app.services.workspaces import create_api_key, create_workspace
 from app.settings import Settings
-from app.temporal import codec
+from app.temporal import codec, names
 from app.temporal.codec import COMPRESSED, ENCRYPTED, KEY, WORKSPACE
 from tests.conftest import TestWorkspace
 from tests.integration.api.calls import problem
+from tests.integration.api.operations import a_key
+from tests.integration.services.building import a_run
 
 
 def sent(*payloads: Payload) -> dict[str, Any]:
@@ -68,6 +73,37 @@ async def narrowed(platform: Platform, workspace: TestWorkspace) -> str:
     async with platform.database.transaction(workspace.id) as session:
         await session.execute(update(ApiKey).where(ApiKey.name == "narrow").values(scopes=["runs:read"]))
     return key
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_a_role_that_may_reads_what_is_of_its_own_workspace_and_nobody_writes(
+    anybody: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace, role: Role
+) -> None:
+    other, _ = await create_workspace(platform, "Other")
+    plain = Payload(metadata={"encoding": b"json/plain"}, data=b'"hello"')
+    mine, theirs = [await encrypted(platform, where, plain) for where in (workspace.id, other.workspace_id)]
+    if role is Role.PLATFORM:
+        _, key = await platform_keys.create(platform, "codec")
+    else:
+        key = await a_key(platform, workspace.id, role)
+    signed = {"Authorization": f"Bearer {key}"}
+    answer = await anybody.post("/codec/decode", json=sent(mine, theirs), headers=signed)
+    if role in (Role.VIEWER, Role.PLATFORM):
+        problem(answer, 403, "not_permitted")
+    else:
+        assert answer.json() == sent(plain, theirs)
+    problem(await anybody.post("/codec/encode", json=sent(plain), headers=signed), 403, "codec_only_decodes")
+
+
+async def encrypted(platform: Platform, workspace_id: UUID, payload: Payload) -> Payload:
+    """The payload as a run of the workspace keeps it, by a new key."""
+    encrypting = replace(platform, settings=platform.settings.model_copy(update={"payload_encryption": "on"}))
+    await payload_keys.create(encrypting, workspace_id, created_by="tests")
+    run_id = await a_run(platform, workspace_id)
+    context = WorkflowSerializationContext(namespace="default", workflow_id=names.workflow_id(str(run_id)))
+    [found] = await codec.Codec(platform.payload_keys, encrypts=True).with_context(context).encode([payload])
+    assert found.metadata["encoding"] == ENCRYPTED
+    return found
 
 
 async def test_what_cannot_be_read_comes_back_as_it_was(

@@ -3,62 +3,24 @@ document, so that a new operation cannot be left out: what is not told below how
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
+from uuid import UUID
 
 import httpx
 import pytest
-from uuid_utils.compat import uuid7
 
-from api.main import create_app
 from api.permissions import PERMISSION_OF
-from app.db.models import ApiKey, Approval, Delivery
+from api.schemas.control import Control
 from app.json import Json
-from app.security import api_keys
 from app.security.permissions import WORKSPACE_ROLES, Role, permissions_of
 from app.services import platform_keys, workspaces
+from app.services.children import start_child
 from app.services.platform import Platform
+from app.temporal.child_messages import StartChild
 from tests.conftest import TestWorkspace
-from tests.integration.api.calls import made
-from tests.integration.services.building import a_run, an_event
-
-NOWHERE = "01890000-0000-7000-8000-000000000000"
-STEP: Json = {"id": "one", "type": "set_variable", "variables": {"total": 1}}
-DEFINITION: Json = {
-    "triggers": [{"type": "manual"}, {"type": "schedule", "every": "1d"}, {"type": "webhook"}],
-    "steps": [STEP],
-}
-
-BODIES: Mapping[str, Json] = {
-    "workflows_change": {"name": "Mine"},
-    "workflows_validate": {},
-    "workflows_publish": {},
-    "actions_add": {"type": "stop"},
-    "actions_reorder": {"order": ["one"]},
-    "actions_replace": STEP,
-    "runs_start": {},
-    "runs_cancel": {},
-    "runs_pause": {},
-    "runs_resume": {},
-    "runs_decide": {"step_path": "one", "decision": "retry"},
-    "runs_signal": {"event": "app.thing.happened"},
-    "runs_retry": {},
-    "runs_redrive": {},
-    "approvals_approve": {"decision": "approve"},
-    "events_replay": {},
-    "webhooks_create": {},
-    "webhooks_change": {"enabled": False},
-    "webhooks_rotate": {},
-    "webhooks_replay": {},
-    "schedules_trigger_now": {},
-    "schedules_backfill": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
-    "schedules_pause": {},
-    "schedules_resume": {},
-    "connections_change": {"name": "Mine"},
-    "members_change": {"role": "viewer"},
-    "api_keys_change": {"name": "Mine"},
-    "variables_change": {"description": "Mine"},
-}
-"""A body that fits, for each operation on one thing that takes a body."""
+from tests.integration.api.calls import client_of
+from tests.integration.api.operations import BODIES, Operation, a_key, a_steered_run, operations, things
+from tests.integration.services.building import a_run
 
 NO_ONES = ("catalog_get_action", "catalog_get_event_type")
 """What has an address of its own and belongs to nobody."""
@@ -69,59 +31,28 @@ NEVER_EMPTY = {
     "catalog_list_event_types": "the same for everybody",
 }
 """Lists of a new workspace that hold something, and why."""
-ANSWERED_OTHERWISE = {
-    "runs_stream": "a stream",
-    "runs_input_of": "the workflow takes any input",
-    "connections_show": "no messages come in over this connection",
-}
-"""GETs of one thing of one's own that answer with something else than 200 and JSON here."""
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One operation of the document."""
-
-    id: str
-    method: str
-    path: str
-    parameters: tuple[str, ...]
-
-    @property
-    def permission(self) -> str:
-        return PERMISSION_OF[self.id]
-
-    @property
-    def of_platform(self) -> bool:
-        return self.permission.startswith("platform:")
-
-    def at(self, ids: Mapping[str, str]) -> str:
-        return self.path.format(**{name: ids.get(name, NOWHERE) for name in self.parameters})
-
-
-def operations() -> list[Operation]:
-    """All under `/v1`, as the document has them."""
-    return [
-        Operation(
-            operation["operationId"],
-            method.upper(),
-            path,
-            tuple(one["name"] for one in operation.get("parameters", []) if one["in"] == "path"),
-        )
-        for path, methods in create_app().openapi()["paths"].items()
-        if path.startswith("/v1/")
-        for method, operation in methods.items()
-    ]
+ENDS = {"runs_stream": "a stream"}
+"""GETs of one thing that answer with something else than JSON, and what that is."""
+NOT_NOW = {"runs_redrive": "journal_gone"}
+"""Codes of the 409s with which one's own things answer, which are as they are made here."""
+LAST = ("runs_cancel", "workflows_pause", "workflows_archive", "connections_stop")
+"""After these others would find nothing to do; deletions come after them, that of the workflow as the last."""
 
 
 OPERATIONS = operations()
+IN_ORDER = sorted(
+    OPERATIONS,
+    key=lambda one: (one.id == "workflows_delete", one.method == "DELETE" and one.id not in LAST, one.id in LAST),
+)
 ON_ONE_THING = [one for one in OPERATIONS if one.parameters and not one.of_platform and one.id not in NO_ONES]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """A client, a key for each role, and another workspace full of things with its own key."""
+    """A client, a workspace with a key for each role, and another one full of things with its own key."""
 
     client: httpx.AsyncClient
+    mine: UUID
     keys: Mapping[Role, str]
     theirs: str
     ids: Mapping[str, str]
@@ -134,79 +65,52 @@ class Matrix:
 
 @pytest.fixture
 async def matrix(
-    api_app: Any, api_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace
+    api_app: Any,
+    api_client: httpx.AsyncClient,
+    platform: Platform,
+    workspace: TestWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Matrix]:
+    monkeypatch.setitem(platform.settings.__dict__, "payload_encryption", "on")
     mine, _ = await workspaces.create_workspace(platform, "Mine")
-    keys = {role: await a_key(platform, mine, role) for role in WORKSPACE_ROLES}
+    keys = {role: await a_key(platform, mine.workspace_id, role) for role in WORKSPACE_ROLES}
     _, keys[Role.PLATFORM] = await platform_keys.create(platform, "matrix")
-    ids = await things(api_client, platform, workspace)
+    ids = await things(api_client, platform, workspace.id)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=api_app), base_url="http://holdfast.test", timeout=60
     ) as client:
-        yield Matrix(client, keys, workspace.api_key, ids)
+        yield Matrix(client, mine.workspace_id, keys, workspace.api_key, ids)
 
 
-async def a_key(platform: Platform, workspace: Any, role: Role) -> str:
-    key = api_keys.generate(workspace.workspace_id)
-    read = api_keys.read(key)
-    assert read is not None
-    row = ApiKey(
-        workspace_id=workspace.workspace_id, id=uuid7(), name=role, prefix=read.prefix, hash=read.hash, role=role
-    )
-    async with platform.database.transaction(workspace.workspace_id) as session:
-        session.add(row)
-    return key
+async def own(matrix: Matrix, platform: Platform, role: Role) -> tuple[str, Mapping[str, str]]:
+    """A key of this role and what it may be used on: things of a new workspace, or of the platform."""
+    row, admin = await workspaces.create_workspace(platform, f"Own of {role}")
+    if role is Role.PLATFORM:
+        spare, _ = await platform_keys.create(platform, "spare")
+        return matrix.keys[role], {"workspace_id": str(row.workspace_id), "key_id": str(spare.id)}
+    async with client_of(platform, TestWorkspace(row.workspace_id, admin)) as client:
+        ids = await things(client, platform, row.workspace_id)
+        if "runs:write" in permissions_of(role):
+            ids["steered_run_id"] = await a_steered_run(client)
+        await client.patch("/v1/workspace", json={"settings": {"allow_drafts_beside_active": True}})
+    kinds = {"action_id": "http.request", "event_type": "system.webhook.received"}
+    return await a_key(platform, row.workspace_id, role), {**ids, **kinds}
 
 
-async def things(client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace) -> dict[str, str]:
-    """One of everything that has an address, in this workspace; the ids by the names that addresses have for them."""
-    workflow = await made(client, "/v1/workflows", {"name": "Theirs", "definition": DEFINITION})
-    await made(client, f"/v1/workflows/{workflow['id']}/publish")
-    hook = await made(client, f"/v1/workflows/{workflow['id']}/webhooks", {})
-    to_them = {"kind": "http", "name": "C", "config": {"base_url": "https://api.example.com"}}
-    connection = await made(client, "/v1/connections", to_them)
-    member = await made(client, "/v1/members", {"subject": "them", "role": "viewer"})
-    key = await made(client, "/v1/api-keys", {"name": "theirs", "role": "viewer"})
-    variable = await made(client, "/v1/variables", {"name": "their_variable", "value": "x"})
-    run_id = await a_run(platform, workspace.id, workflow_id=workflow["id"], status="completed", workflow_name="W")
-    await an_event(platform, workspace.id, "app.thing.happened", {})
-    own = {"workspace_id": workspace.id, "id": uuid7()}
-    async with platform.database.transaction(workspace.id) as session:
-        session.add(Delivery(**own, webhook_id=hook["id"], method="POST", status="accepted"))
-        asked = {"path": "one", "generation": 1, "attempt": 1, "title": "T", "message": "M", "approvers": []}
-        session.add(Approval(**own, run_id=run_id, **asked))
-    return {
-        "workflow_id": workflow["id"],
-        "number": "1",
-        "step_id": "one",
-        "run_id": str(run_id),
-        "approval_id": str(own["id"]),
-        "event_id": await first(client, "/v1/events"),
-        "webhook_id": hook["id"],
-        "delivery_id": str(own["id"]),
-        "schedule_id": await first(client, "/v1/schedules"),
-        "connection_id": connection["id"],
-        "member_id": member["id"],
-        "key_id": key["id"],
-        "name": variable["name"],
-    }
-
-
-async def first(client: httpx.AsyncClient, path: str) -> str:
-    items = (await client.get(path)).json()["items"]
-    return str(items[0]["id"])
-
-
-async def test_a_role_may_what_its_permissions_say_and_nothing_else(matrix: Matrix) -> None:
-    """Nothing is changed by it: the things asked for are not there, and the bodies say nothing."""
+@pytest.mark.usefixtures("worker")
+async def test_a_role_may_what_its_permissions_say_and_nothing_else(matrix: Matrix, platform: Platform) -> None:
+    """On things of its own, which are there and which it gets or changes: what refuses a role anywhere is seen."""
     wrong = []
-    for operation in OPERATIONS:
-        for role, key in matrix.keys.items():
-            answer = await matrix.call(operation, key, {}, {})
-            if operation.permission in permissions_of(role):
-                fine = answer.status_code not in (401, 403) and answer.status_code < 500
-            else:
+    for role in Role:
+        key, ids = await own(matrix, platform, role)
+        for operation in IN_ORDER:
+            answer = await matrix.call(operation, key, ids, BODIES.get(operation.id, {}))
+            if operation.permission not in permissions_of(role):
                 fine = answer.status_code == 403 and answer.json()["code"] == "not_permitted"
+            elif operation.id in NOT_NOW:
+                fine = answer.status_code == 409 and answer.json()["code"] == NOT_NOW[operation.id]
+            else:
+                fine = answer.is_success
             if not fine:
                 wrong.append((operation.id, role, answer.status_code, answer.text))
     assert wrong == []
@@ -244,9 +148,72 @@ async def test_lists_of_a_new_workspace_are_empty_whatever_others_have(matrix: M
 async def test_the_same_things_are_there_in_their_own_workspace(matrix: Matrix) -> None:
     """Else that they are not for others would say nothing."""
     for operation in ON_ONE_THING:
-        if operation.method == "GET" and operation.id not in ANSWERED_OTHERWISE:
+        if operation.method == "GET" and operation.id not in ENDS:
             answer = await matrix.call(operation, matrix.theirs, matrix.ids, None)
             assert answer.status_code == 200, (operation.id, answer.text)
+
+
+BODY_IDS = {"workflow_id": "workflow_id", "parent_run_id": "run_id"}
+QUERY_IDS = {**BODY_IDS, "run_id": "run_id", "caused_by": "run_id", "target_id": "workflow_id"}
+"""Which id each parameter of a query, or field of a body, takes that is one."""
+ARGUMENTS: Mapping[str, Json] = {
+    "decide": {"decision": "retry"},
+    "approve": {"decision": "approve"},
+    "signal": {"event": "app.thing.happened"},
+}
+
+
+async def test_a_filter_for_another_workspaces_thing_finds_nothing(matrix: Matrix) -> None:
+    asked = [(one, name) for one in OPERATIONS for name in one.query if name.endswith("_id") or name in QUERY_IDS]
+    assert len(asked) > 6
+    for operation, name in asked:
+        path, wanted = operation.at({}), matrix.ids[QUERY_IDS[name]]
+        # Else only open ones are shown, and the run of this one is over.
+        more = {"status": "cancelled"} if operation.id == "approvals_list_approvals" else {}
+        theirs, mine = [
+            await matrix.client.get(path, params={name: wanted, **more}, headers={"Authorization": f"Bearer {key}"})
+            for key in (matrix.theirs, matrix.keys[Role.ADMIN])
+        ]
+        assert (theirs.status_code, wanted in theirs.text) == (200, True), (operation.id, name)
+        assert (mine.status_code, wanted in mine.text) == (200, False), (operation.id, name)
+        assert "items" not in mine.text or mine.json()["items"] == [], (operation.id, name)
+
+
+async def test_another_workspaces_id_in_a_body_does_nothing_there(matrix: Matrix) -> None:
+    assert {name for one in OPERATIONS for name in one.body if name.endswith("_id")} == set(BODY_IDS)
+    before = await everything_of_theirs(matrix)
+    mine = {"Authorization": f"Bearer {matrix.keys[Role.ADMIN]}"}
+    for control in get_args(Control):
+        for name, id_ in BODY_IDS.items():
+            body = {"control": control, "filter": {name: matrix.ids[id_]}, "arguments": ARGUMENTS.get(control, {})}
+            answer = await matrix.client.post("/v1/runs/control", json=body, headers=mine)
+            assert answer.json() == {"items": [], "next_cursor": None, "matched": 0}, (control, name)
+    sent = {"id": "mine", "source": "/mine", "type": "app.thing.happened"}
+    assert (await matrix.client.post("/v1/events", json=sent, headers=mine)).status_code == 202
+    replay = {"workflow_id": matrix.ids["workflow_id"]}
+    answer = await matrix.client.post("/v1/events/mine/replay", json=replay, headers=mine)
+    assert answer.status_code == 404, answer.text
+    assert await everything_of_theirs(matrix) == before
+
+
+async def test_a_step_runs_no_workflow_of_another_workspace(matrix: Matrix, platform: Platform) -> None:
+    """Whatever its expression yields; where it is plain before, nothing is published: see `test_api_children.py`."""
+    before = await everything_of_theirs(matrix)
+    parent = await a_run(platform, matrix.mine)
+    for workflow in (matrix.ids["workflow_id"], "theirs"):
+        asked = StartChild(
+            workspace_id=str(matrix.mine), run_id=str(parent), path="one", key=f"{parent}/{workflow}", workflow=workflow
+        )
+        started = await start_child(platform, asked)
+        assert (started.run_id, "there is no workflow" in str(started.refused)) == (None, True)
+    assert await everything_of_theirs(matrix) == before
+
+
+async def everything_of_theirs(matrix: Matrix) -> list[str]:
+    """What their lists of runs, events and approvals hold, and their log."""
+    signed = {"Authorization": f"Bearer {matrix.theirs}"}
+    lists = ("/v1/runs", "/v1/events", "/v1/approvals", "/v1/audit-log")
+    return [(await matrix.client.get(path, headers=signed)).text for path in lists]
 
 
 def test_every_operation_is_in_the_table_of_permissions_and_no_other() -> None:
