@@ -114,6 +114,28 @@ async def test_an_api_is_asked_for_something(
     assert "the-token" not in str(result)
 
 
+async def test_a_test_that_cannot_try_the_credentials_takes_nothing_out_of_error(
+    api_client: httpx.AsyncClient, http_stub: HttpStub, platform: Platform, workspace: TestWorkspace
+) -> None:
+    server = AuthorizationServer(http_stub)
+    api = {"kind": "http", "name": "api", "config": {"base_url": http_stub.url}}
+    token = {"type": "bearer", "token": "the-token"}
+    # Each with what a test of it says and leaves: only of the last one does it tell all there is to tell.
+    kinds = [
+        (api | {"credentials": token}, "not known", "test_path", ("error", "refused")),
+        (server.connection("crm", "client_credentials"), "access token", "test_path", ("error", "refused")),
+        (api | {"name": "open"}, "answers", "", ("active", None)),
+    ]
+    for body, said, hint, left in kinds:
+        row, path = await made(api_client, "/v1/connections", body), "/v1/connections"
+        await made(api_client, f"{path}/{row['id']}/test")
+        await connections.note_use(platform, workspace.id, body["name"], error="refused")
+        result = await made(api_client, f"{path}/{row['id']}/test")
+        after = (await api_client.get(f"{path}/{row['id']}")).json()
+        assert (result["ok"], said in result["message"], hint in result["hint"]) == (True, True, True), result
+        assert (after["status"], after["last_error"]) == left
+
+
 async def test_a_test_calls_no_private_address(api_client: httpx.AsyncClient) -> None:
     private = {"kind": "http", "name": "private", "config": {"base_url": "http://10.0.0.1/"}}
     metadata = {"kind": "smtp", "name": "metadata", "config": {"host": "169.254.169.254", "port": 25}}
