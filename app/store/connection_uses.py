@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import cast
 from sqlalchemy.sql.elements import SQLCoreOperations
 
-from app.db.models import Mailbox, MessageAddress, Version, Workflow
+from app.db.models import Mailbox, MessageAddress, Run, Version, Workflow
 from app.json import JsonObject
 
 _NAMES_IT = "$.**.connection ? (@ == $name)"
@@ -18,7 +18,7 @@ _NAMES_IT = "$.**.connection ? (@ == $name)"
 
 @dataclass(frozen=True)
 class Naming:
-    """A workflow that names the connection in its draft, its active version, or both; None where it does not."""
+    """A workflow that names the connection in its draft, a version, or both; None where it does not."""
 
     id: UUID
     name: str
@@ -54,6 +54,37 @@ async def workflows_naming(session: AsyncSession, workspace_id: UUID, name: str)
             draft=row.Workflow.draft if row.in_draft else None,
             version=row.Version.number if row.in_version else None,
             definition=row.Version.definition if row.in_version else None,
+        )
+        for row in await session.execute(statement)
+    ]
+
+
+async def versions_under_way(session: AsyncSession, workspace_id: UUID, name: str) -> Sequence[Naming]:
+    """Other versions that name the connection, of all workflows, which runs that have not ended still use; by the
+    workflows' names. `draft` is None. The open runs of a workspace are an index of their own."""
+    under_way = (
+        select(Run.workflow_id, Run.version)
+        .where(Run.workspace_id == workspace_id, Run.finished_at.is_(None))
+        .distinct()
+        .cte("under_way")
+    )
+    is_active = and_(Workflow.status != "archived", func.coalesce(Version.number == Workflow.active_version, False))
+    statement = (
+        select(Workflow, Version)
+        .join(Version, and_(Version.workspace_id == Workflow.workspace_id, Version.workflow_id == Workflow.id))
+        .join(under_way, and_(under_way.c.workflow_id == Version.workflow_id, under_way.c.version == Version.number))
+        .where(Workflow.workspace_id == workspace_id, not_(is_active), _names(Version.definition, name))
+        .order_by(func.lower(Workflow.name), Workflow.id, Version.number)
+    )
+    return [
+        Naming(
+            id=row.Workflow.id,
+            name=row.Workflow.name,
+            slug=row.Workflow.slug,
+            status=row.Workflow.status,
+            draft=None,
+            version=row.Version.number,
+            definition=row.Version.definition,
         )
         for row in await session.execute(statement)
     ]
