@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.models import Connection
 from app.definition.connection_uses import ConnectionUse, connection_uses
 from app.definition.problems import Problem
+from app.services.definition_usage import problem
 from app.services.errors import Conflict, NotFound
 from app.services.platform import Platform
-from app.store import connection_uses as store
 from app.store import connections
+from app.store import definition_uses as store
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,12 @@ async def usage(platform: Platform, workspace_id: UUID, connection_id: UUID) -> 
 async def usage_of(session: AsyncSession, row: Connection) -> Usage:
     """The same inside a transaction."""
     using: list[UsingWorkflow] = []
-    for each in await store.workflows_naming(session, row.workspace_id, row.name):
+    named = store.naming(row.name)
+    for each in await store.workflows_that(session, row.workspace_id, named):
         for version, document in ((each.version, each.definition), (None, each.draft)):
             if places := connection_uses(document, row.name):
                 using.append(UsingWorkflow(each.id, each.name, each.slug, each.status, version, places))
-    for each in await store.versions_under_way(session, row.workspace_id, row.name):
+    for each in await store.versions_under_way(session, row.workspace_id, named):
         if places := connection_uses(each.definition, row.name):
             using.append(UsingWorkflow(each.id, each.name, each.slug, each.status, each.version, places, True))
     return Usage(using, await store.way_in(session, row.workspace_id, row.id))
@@ -97,18 +99,13 @@ def named_by_workflows(name: str, usage: Usage) -> Conflict | None:
 
 def _problems(usage: Usage) -> list[Problem]:
     return [
-        Problem(
-            f"workflows.{each.slug}." + ("draft" if each.version is None else f"versions[{each.version}]"),
-            f'"{each.name}" uses it at {", ".join(place.path for place in each.places)}'
-            + (", in runs under way" if each.under_way else ""),
-            _way_out(each),
+        problem(
+            each.name,
+            each.slug,
+            each.version,
+            [place.path for place in each.places],
+            under_way=each.under_way,
+            instead="name another connection there",
         )
         for each in usage.workflows
     ]
-
-
-def _way_out(using: UsingWorkflow) -> str:
-    if using.under_way:
-        return f"let the runs of version {using.version} end, or cancel them"
-    published = "" if using.version is None else " and publish, or archive the workflow"
-    return f"name another connection there{published}"

@@ -1,10 +1,10 @@
-"""Queries about what names a connection: definitions of workflows, and what lets messages in over it."""
+"""Queries about what uses a connection or a variable: definitions of workflows, and what lets messages in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, Text, and_, exists, func, not_, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import cast
@@ -15,10 +15,13 @@ from app.json import JsonObject
 
 _NAMES_IT = "$.**.connection ? (@ == $name)"
 
+Test = Callable[[SQLCoreOperations[JsonObject]], ColumnElement[bool]]
+"""What a document is looked for by."""
+
 
 @dataclass(frozen=True)
 class Naming:
-    """A workflow that names the connection in its draft, a version, or both; None where it does not."""
+    """A workflow whose draft, a version of which, or both, were looked for; None where it is not so."""
 
     id: UUID
     name: str
@@ -29,9 +32,24 @@ class Naming:
     definition: JsonObject | None
 
 
-async def workflows_naming(session: AsyncSession, workspace_id: UUID, name: str) -> Sequence[Naming]:
-    """Workflows that are not archived and name the connection, by their own names."""
-    in_draft, in_version = _names(Workflow.draft, name), _names(Version.definition, name)
+def naming(connection: str) -> Test:
+    """Documents that name the connection."""
+
+    def names(document: SQLCoreOperations[JsonObject]) -> ColumnElement[bool]:
+        found = func.jsonb_path_exists(document, cast(_NAMES_IT, JSONPATH), cast({"name": connection}, JSONB))
+        return func.coalesce(found, False)
+
+    return names
+
+
+def saying(word: str) -> Test:
+    """Documents in which the word, of letters, digits and `_`, stands anywhere at all."""
+    return lambda document: func.coalesce(func.strpos(cast(document, Text), word) > 0, False)
+
+
+async def workflows_that(session: AsyncSession, workspace_id: UUID, test: Test) -> Sequence[Naming]:
+    """Workflows that are not archived and whose draft or active version is so, by their names."""
+    in_draft, in_version = test(Workflow.draft), test(Version.definition)
     statement = (
         select(Workflow, Version, in_draft.label("in_draft"), in_version.label("in_version"))
         .outerjoin(
@@ -59,9 +77,9 @@ async def workflows_naming(session: AsyncSession, workspace_id: UUID, name: str)
     ]
 
 
-async def versions_under_way(session: AsyncSession, workspace_id: UUID, name: str) -> Sequence[Naming]:
-    """Other versions that name the connection, of all workflows, which runs that have not ended still use; by the
-    workflows' names. `draft` is None. The open runs of a workspace are an index of their own."""
+async def versions_under_way(session: AsyncSession, workspace_id: UUID, test: Test) -> Sequence[Naming]:
+    """Other versions that are so, of all workflows, which runs that have not ended still use; by the workflows' names.
+    `draft` is None. The open runs of a workspace are an index of their own."""
     under_way = (
         select(Run.workflow_id, Run.version)
         .where(Run.workspace_id == workspace_id, Run.finished_at.is_(None))
@@ -73,7 +91,7 @@ async def versions_under_way(session: AsyncSession, workspace_id: UUID, name: st
         select(Workflow, Version)
         .join(Version, and_(Version.workspace_id == Workflow.workspace_id, Version.workflow_id == Workflow.id))
         .join(under_way, and_(under_way.c.workflow_id == Version.workflow_id, under_way.c.version == Version.number))
-        .where(Workflow.workspace_id == workspace_id, not_(is_active), _names(Version.definition, name))
+        .where(Workflow.workspace_id == workspace_id, not_(is_active), test(Version.definition))
         .order_by(func.lower(Workflow.name), Workflow.id, Version.number)
     )
     return [
@@ -98,9 +116,3 @@ async def way_in(session: AsyncSession, workspace_id: UUID, connection_id: UUID)
     }
     row = (await session.execute(select(*(each.label(way) for way, each in has.items())))).one()
     return next((way for way in has if getattr(row, way)), None)
-
-
-def _names(document: SQLCoreOperations[JsonObject], name: str) -> ColumnElement[bool]:
-    return func.coalesce(
-        func.jsonb_path_exists(document, cast(_NAMES_IT, JSONPATH), cast({"name": name}, JSONB)), False
-    )
