@@ -98,6 +98,11 @@ class ConnectionTester:
         }
         self._probes: dict[str, Probe] = {**own, **provider_probes(addresses)}
 
+    @property
+    def kinds(self) -> set[str]:
+        """Those that can be tested, which must be all."""
+        return {*self._probes, oauth_state.KIND}
+
     async def test(self, workspace_id: UUID, connection_id: UUID) -> TestResult:
         """Test the connection, and say at it how that ended. Raises `NotFound`, `TooMany` and `Unavailable`."""
         with self._places.taken(workspace_id):
@@ -147,7 +152,7 @@ class ConnectionTester:
         token = await self._tokens.access_token(workspace_id, connection.id)
         secrets.add(token)
         if connection.config.get("test_path") is None:
-            return Found("there is an access token", "Name a test_path to have it used as well.")
+            return Found("there is an access token", "Name a test_path to have it used as well.", checked=False)
         try:
             return await http_api(_with(connection, token), http)
         except ActionError as error:

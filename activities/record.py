@@ -43,19 +43,23 @@ class RecordActivities:
     @activity.defn(name=names.OPEN_WAIT_ACTIVITY)
     async def open_wait(self, wait: OpenWait) -> OpenedWait:
         """Register a wait, then look for an event that is there already."""
+        context.note(workspace_id=wait.batch.workspace_id, run_id=wait.batch.run_id, step=wait.path)
         return await records.open_wait(self._platform, wait)
 
     @activity.defn(name=names.OPEN_APPROVAL_ACTIVITY)
     async def open_approval(self, asked: OpenApproval) -> OpenedApproval:
         """Register an approval, so that it can be answered."""
+        context.note(workspace_id=asked.batch.workspace_id, run_id=asked.batch.run_id, step=asked.path)
         return await records.open_approval(self._platform, asked)
 
     @activity.defn(name=names.SET_VARIABLES_ACTIVITY)
     async def set_workflow_variables(self, values: WorkflowVariables) -> None:
         """Keep variables for later runs."""
+        context.note(workspace_id=values.workspace_id, run_id=values.run_id, step=values.path)
         await records.set_workflow_variables(self._platform, values)
 
     @activity.defn(name=names.LOST_EFFECTS_ACTIVITY)
     async def lost_effects(self, asked: LostEffects) -> list[LostEffect]:
         """Effects that are over, in the order they began."""
+        context.note(workspace_id=asked.workspace_id, run_id=asked.run_id)
         return await records.lost_effects(self._platform, asked)

@@ -5,9 +5,10 @@ from api.problem_page import ProblemPage
 CONNECTION_PAGES: dict[str, ProblemPage] = {
     "connection_in_use": ProblemPage(
         "The connection is used",
-        "Workflows name it, or messages come in over it: `errors` lists where, `GET /v1/connections/{id}/usage` as "
-        "well. Name another connection there, archive the workflow, or let no more messages in. An administrator can "
-        "delete it all the same: `?force=true`.",
+        "Workflows name it, runs under way among them, or messages come in over it: `errors` lists where, `GET "
+        "/v1/connections/{id}/usage` as well. To delete it, name another connection there, archive the workflow, let "
+        "the runs end, or let no more messages in. An administrator can delete it all the same: `?force=true`. To give "
+        "it another name, make a connection of the new name, let the workflows name that one, and delete this one.",
     ),
     "connection_needs_no_authorization": ProblemPage(
         "Nobody has to authorize the connection",

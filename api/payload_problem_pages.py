@@ -32,6 +32,12 @@ PAYLOAD_PAGES: dict[str, ProblemPage] = {
     "variable_not_found": ProblemPage(
         "No such variable", "`GET /v1/variables` lists those of the workspace. Names are compared exactly."
     ),
+    "variable_in_use": ProblemPage(
+        "The variable is used",
+        "Drafts or active versions of workflows use it, or runs under way a secret: `errors` lists where. Let them do "
+        "without it, archive the workflow, or let the runs end. An administrator can delete it all the same: "
+        "`?force=true`.",
+    ),
     "variable_name_taken": ProblemPage(
         "There is a variable of this name", "Change it with `PATCH /v1/variables/{name}`, or choose another name."
     ),

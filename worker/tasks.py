@@ -5,7 +5,7 @@ once, also in the moment in which a local activity has ended but the run has not
 into the next task, behind the messages that came meanwhile, and before them in a replay. Such a history may not replay:
 a look at a run could stop it. Left unanswered, the query is asked again by the server once the task is over.
 
-Nothing of a run is decided here.
+Log lines of a run's code get its ids here: the code itself knows no log. Nothing of a run is decided here.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,8 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, Workflo
 from temporalio.workflow import Info
 
 from activities.first_tasks import FirstTasks
-from app.temporal.names import AUTOMATION_WORKFLOW
+from app.observing import context
+from app.temporal import names
 from worker.slots import Slots
 
 FIRST_TASK_EVENTS = 3
@@ -48,7 +49,8 @@ class Watched(WorkflowRunner):
         self._runner.prepare_workflow(defn)
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return _Instance(self._runner.create_instance(det), self._first_tasks, self._slots, self._run_began)
+        instance, facts = self._runner.create_instance(det), _facts_of(det.info)
+        return _Instance(instance, facts, self._first_tasks, self._slots, self._run_began)
 
     def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
         self._runner.set_worker_level_failure_exception_types(types)
@@ -58,9 +60,15 @@ class _Instance(WorkflowInstance):
     """A workflow, and which of its local activities are under way."""
 
     def __init__(
-        self, instance: WorkflowInstance, first_tasks: FirstTasks, slots: Slots, run_began: Callable[[], None]
+        self,
+        instance: WorkflowInstance,
+        facts: context.Facts,
+        first_tasks: FirstTasks,
+        slots: Slots,
+        run_began: Callable[[], None],
     ) -> None:
         self._instance = instance
+        self._facts = facts
         self._first_tasks = first_tasks
         self._slots = slots
         self._run_began = run_began
@@ -69,7 +77,8 @@ class _Instance(WorkflowInstance):
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         self._note_task(act)
         self._slots.goes_on(act.run_id)
-        completion = self._activate(act)
+        with context.bound(**self._facts):
+            completion = self._activate(act)
         if self._local and not any(job.HasField("remove_from_cache") for job in act.jobs):
             self._slots.rests(act.run_id)
         return completion
@@ -111,9 +120,20 @@ class _Instance(WorkflowInstance):
         return self._instance.get_thread_id()
 
 
+def _facts_of(info: Info) -> context.Facts:
+    """The ids that Temporal has an execution under: those of the run, its workspace and its workflow."""
+    attributes, run_id = info.typed_search_attributes, names.run_of(info.workflow_id)
+    found = {
+        "workspace_id": attributes.get(names.WORKSPACE),
+        "workflow": attributes.get(names.WORKFLOW),
+        "run_id": None if run_id is None else str(run_id),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _begins_a_run(job: WorkflowActivationJob) -> bool:
     began = job.initialize_workflow
-    return began.workflow_type == AUTOMATION_WORKFLOW and not began.continued_from_execution_run_id
+    return began.workflow_type == names.AUTOMATION_WORKFLOW and not began.continued_from_execution_run_id
 
 
 def _may_wait(job: WorkflowActivationJob) -> bool:

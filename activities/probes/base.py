@@ -21,7 +21,8 @@ MOST_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Found:
-    """A connection that works, as far as can be told: `checked` says whether its credentials were used at all."""
+    """A connection that works, as far as can be told. `checked`: its credentials, if it has any, were found to be good;
+    otherwise it stays in the status it has."""
 
     message: str
     hint: str = ""

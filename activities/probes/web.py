@@ -35,8 +35,11 @@ async def http_api(connection: ResolvedConnection, http: HttpClient) -> Found:
         return Found(f"GET {config.test_path} answered {answer.status}")
     if answer.status in (401, 403) or (answer.status >= 500 and answer.status not in _NO_HEAD):
         raise refused(method, answer, secrets)
-    hint = "" if credentials.type == "none" else "Name a test_path that only the right credentials may see."
-    return Found(f"the server answers ({answer.status}); whether it takes the credentials is not known", hint)
+    if credentials.type == "none":
+        return Found(f"the server answers ({answer.status})")
+    # The base URL may be open to everybody: that it answers is no word against what the last use found out.
+    told = f"the server answers ({answer.status}); whether it takes the credentials is not known"
+    return Found(told, "Name a test_path that only the right credentials may see.", checked=False)
 
 
 async def webhook(_connection: ResolvedConnection, _http: HttpClient) -> Found:

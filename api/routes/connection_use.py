@@ -62,6 +62,7 @@ async def usage(connection_id: ConnectionId, platform: PlatformDep, actor: Actor
                 slug=each.slug,
                 status=each.status,
                 version=each.version,
+                under_way=each.under_way,
                 steps=[
                     UsingStepAnswer(path=place.path, step_id=place.step_id, step_name=place.step_name)
                     for place in each.places

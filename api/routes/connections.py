@@ -73,7 +73,7 @@ async def change(
     actor: ActorDep,
 ) -> ConnectionAnswer:
     """Changes the fields given; steps use it so from their next attempt on. The server that kept credentials go to
-    changes together with them alone."""
+    changes together with them alone; the name not while workflows have it (409, with what uses it)."""
     changes = body.model_dump(exclude_unset=True)
     return connection_answer(await connections.update(platform, actor.workspace_id, connection_id, changes))
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.bodies import RequestBody
 from api.dependencies import ActorDep, Cursor, Limit, PlatformDep
@@ -68,10 +68,20 @@ async def change(
     return _answer(await variables.update(platform, actor.workspace_id, name, changes))
 
 
-@router.delete("/{name}", status_code=204, summary="Delete a variable", responses=problem_answers(404))
-async def delete(name: VariableName, platform: PlatformDep, actor: ActorDep) -> None:
-    """Deletes it. Steps that send a secret that is gone fail."""
-    await variables.delete(platform, actor.workspace_id, name)
+@router.delete("/{name}", status_code=204, summary="Delete a variable", responses=problem_answers(404, 409))
+async def delete(
+    name: VariableName,
+    platform: PlatformDep,
+    actor: ActorDep,
+    force: Annotated[
+        bool, Query(description="Delete it though it is used: for administrators (permission workspace:write).")
+    ] = False,
+) -> None:
+    """Deletes it. One that workflows use stays (409, with what uses it); deleted all the same with `force`, the steps
+    that send a secret fail from then on."""
+    if force:
+        actor.require("workspace:write")
+    await variables.delete(platform, actor.workspace_id, name, force=force)
 
 
 def _answer(row: Variable) -> VariableAnswer:

@@ -43,7 +43,8 @@ class UsingWorkflowAnswer(Answer):
     name: str
     slug: str
     status: str
-    version: int | None = Field(description="Number of the active version; null: the draft.")
+    version: int | None = Field(description="Number of the version; null: the draft.")
+    under_way: bool = Field(description="It is not the version that new runs take: runs under way use it still.")
     steps: list[UsingStepAnswer]
 
 
@@ -52,6 +53,7 @@ class UsageAnswer(Answer):
 
     in_use: bool
     workflows: list[UsingWorkflowAnswer] = Field(
-        description="Drafts and active versions that name it, of workflows that are not archived."
+        description="Drafts and active versions that name it, of workflows that are not archived, and other versions "
+        "that runs under way use."
     )
     inbound: str | None = Field(description="`address` or `mailbox`, where messages come in over it.")

@@ -98,10 +98,11 @@ class Database:
                 "HOLDFAST_DATABASE_URL is not set: give the postgresql:// URL of the role Holdfast works as"
             )
         self._on_failure = on_failure
+        self._pool_size = pool_size or POOL_SIZE
         self._engine = create_async_engine(
             driver_url(settings.database_url),
             async_creator=self._connect,
-            pool_size=pool_size or POOL_SIZE,
+            pool_size=self._pool_size,
             max_overflow=0,
             # The one used last knows the statements already; those not needed stay idle.
             pool_use_lifo=True,
@@ -109,7 +110,7 @@ class Database:
             json_serializer=dump_json,
         )
         event.listen(self._engine.sync_engine, "checkout", _refuse_closed_connection)
-        self._lean = LeanPool(self._connect, size=pool_size or POOL_SIZE, wait_seconds=POOL_TIMEOUT_SECONDS)
+        self._lean = LeanPool(self._connect, size=self._pool_size, wait_seconds=POOL_TIMEOUT_SECONDS)
 
     @asynccontextmanager
     async def transaction(self, workspace_id: UUID) -> AsyncIterator[AsyncSession]:
@@ -180,10 +181,14 @@ class Database:
             async with self._engine.connect() as connection:
                 return (await connection.execute(text(statement))).scalar()
 
-    def usage(self) -> dict[str, tuple[int, int]]:
-        """How many connections of each pool are `(in use, idle)`: `lean` is that of `run`, `session` the other."""
+    def usage(self) -> dict[str, tuple[int, int, int]]:
+        """How many connections of each pool are `(in use, idle)`, and how many it may have at most: `lean` is that of
+        `run`, `session` the other."""
         pool: Any = self._engine.sync_engine.pool
-        return {"lean": (self._lean.lent, self._lean.idle), "session": (pool.checkedout(), pool.checkedin())}
+        return {
+            "lean": (self._lean.lent, self._lean.idle, self._pool_size),
+            "session": (pool.checkedout(), pool.checkedin(), self._pool_size),
+        }
 
     async def close(self) -> None:
         """Close every connection."""

@@ -115,10 +115,14 @@ class Metrics:
             ["pool", "state"],
             registry=registry,
         )
+        self._pool_sizes = Gauge(
+            "holdfast_database_pool_size", "Connections that a pool may have at most.", ["pool"], registry=registry
+        )
 
-    def watch_pools(self, usage: Callable[[], Mapping[str, tuple[int, int]]]) -> None:
-        """Ask for the connections when somebody looks: `usage` gives `(in use, idle)` by pool."""
-        for pool in usage():
+    def watch_pools(self, usage: Callable[[], Mapping[str, tuple[int, int, int]]]) -> None:
+        """Ask for the connections when somebody looks: `usage` gives `(in use, idle, at most)` by pool."""
+        for pool, (_, _, most) in usage().items():
+            self._pool_sizes.labels(pool).set(most)
             for place, state in enumerate(("in_use", "idle")):
                 gauge = self._connections.labels(pool, state)
                 gauge.set_function(lambda pool=pool, place=place: usage()[pool][place])  # type: ignore[misc]

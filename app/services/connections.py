@@ -22,7 +22,7 @@ from app.json import JsonObject
 from app.security.credentials import CredentialsError, NoEncryptionKey
 from app.services import audit, oauth_state, plans
 from app.services.audit_facts import of_connection
-from app.services.connection_usage import in_use, usage_of
+from app.services.connection_usage import in_use, named_by_workflows, usage_of
 from app.services.errors import Conflict, Invalid, NotFound, Unavailable
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
@@ -126,12 +126,14 @@ async def update(platform: Platform, workspace_id: UUID, connection_id: UUID, ch
     """Change the fields named: `name`, `description`, `config`, `credentials`.
 
     `config` is merged (RFC 7396: null removes a key); `credentials` are replaced as a whole, null removes them. Where
-    credentials are sent changes together with them alone. Raises as `create` does, or `NotFound`.
+    credentials are sent changes together with them alone, and the name while no workflow has it (`Conflict`,
+    `connection_in_use`). Raises as `create` does, or `NotFound`.
     """
     change = validated(_Changes, changes, code="invalid_connection", subject="the connection")
     try:
         async with platform.database.transaction(workspace_id) as session:
             row = await _found(session, workspace_id, connection_id, lock=True)
+            await _keep_name(session, row, change)
             before, config = of_connection(row), row.config
             _change(platform, row, change)
             if oauth_state.is_other(row, config):
@@ -203,6 +205,15 @@ async def note_test(platform: Platform, workspace_id: UUID, connection_id: UUID,
         if row is not None:
             status = "active" if error is None else row.status if row.status in connections.AWAITING else "error"
             await connections.set_status(session, workspace_id, connection_id, status=status, error=error)
+
+
+async def _keep_name(session: AsyncSession, row: Connection, change: _Changes) -> None:
+    """Steps find it by its name: under another one they would fail."""
+    if "name" not in change.model_fields_set or change.name == row.name:
+        return
+    refusal = named_by_workflows(row.name, await usage_of(session, row))
+    if refusal is not None:
+        raise refusal
 
 
 def _change(platform: Platform, row: Connection, change: _Changes) -> None:

@@ -112,6 +112,7 @@ async def open_platform(settings: Settings, observing: Observing | None = None) 
     sweeps = Sweeps.open(settings, lambda detail: Unavailable("database_unavailable", detail))
     observing = observing or Observing()
     observing.metrics.watch_pools(database.usage)
+    observing.metrics.watch_pools(sweeps.usage)
     keyring = KeyRing(settings.encryption_keys)
     payload_keys = PayloadKeyring(database, sweeps, keyring)
     temporal = TemporalConnection(

@@ -20,6 +20,7 @@ from app.services.errors import Conflict, Invalid, NotFound, Unavailable
 from app.services.paging import Page, decode_cursor, page_of, plain_text
 from app.services.platform import Platform
 from app.services.validation import validated
+from app.services.variable_usage import in_use
 from app.services.workspace_values import NAME, context
 from app.store import variables as store
 from app.temporal.payloads import json_size
@@ -107,10 +108,14 @@ async def update(platform: Platform, workspace_id: UUID, name: str, changes: Jso
         return row
 
 
-async def delete(platform: Platform, workspace_id: UUID, name: str) -> None:
-    """Delete it; steps that use a secret fail from their next attempt on. Raises `NotFound`."""
+async def delete(platform: Platform, workspace_id: UUID, name: str, *, force: bool = False) -> None:
+    """Delete it. Raises `NotFound`, and `Conflict` (`variable_in_use`) while workflows use it; with `force` that is no
+    hindrance, and steps that use a secret fail from their next attempt on."""
     async with platform.database.transaction(workspace_id) as session:
         row = await _found(session, workspace_id, name, lock=True)
+        refusal = None if force else await in_use(session, row)
+        if refusal is not None:
+            raise refusal
         await session.delete(row)
         await audit.note(session, "variable.delete", name, name, before=of_variable(row))
 

@@ -63,6 +63,10 @@ class Sweeps:
             )
         )
 
+    def usage(self) -> dict[str, tuple[int, int, int]]:
+        """As that of `Database`, of the one pool that is used here."""
+        return {"platform": self._database.usage()["lean"]}
+
     async def close(self) -> None:
         """Close every connection."""
         await self._database.close()

@@ -1,20 +1,36 @@
-"""Tests of connections ask providers for what their published descriptions know, and read what they answer."""
+"""Tests of connections ask providers for what their published descriptions know, and read what they answer.
+
+Refused credentials are looked for in every kind of connection that anybody can refuse, up to what people are told.
+"""
 
 import base64
 import json
 import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from activities.base import ActionError
+from activities.connection_tests import ConnectionTester
 from activities.http_client import HttpClient
-from activities.probes.providers import GRAPH_VERSION, provider_probes
+from activities.probes.providers import ADDRESSES, GRAPH_VERSION, provider_probes
+from activities.token_client import HttpTokenClient
+from app.catalog.connections import CONNECTION_KINDS
 from app.catalog.errors import ErrorType
+from app.json import JsonObject
+from app.services import connections
 from app.services.connections import ResolvedConnection
+from app.services.oauth_tokens import OAuthTokens
+from app.services.platform import Platform
+from tests.conftest import TestWorkspace
+from tests.support.authorization_server import AuthorizationServer
 from tests.support.http_stub import Answer, HttpStub
+from tests.support.imap_server import open_imap_server
 from tests.support.invocations import ActionCaller, connection_of
 from tests.support.providers import AUTH_TOKEN, MESSENGER, NUMBER_ID, TWILIO, WHATSAPP
+from tests.support.smtp_catcher import open_smtp_catcher
 
 CONTRACTS = Path(__file__).resolve().parents[3] / "shared" / "contracts"
 WHATSAPP_CONTRACT = "whatsapp_cloud_v23.yaml"
@@ -106,3 +122,88 @@ async def test_metas_400_for_an_old_token_is_one_about_credentials(http: HttpCli
     with pytest.raises(ActionError) as caught:
         await probe(http, http_stub, whatsapp(access_token="EAA-old"))
     assert caught.value.type is ErrorType.PROVIDER_AUTH
+
+
+@dataclass(frozen=True)
+class Refusing:
+    """Every provider there is, on loopback. None of them knows the credentials they are sent."""
+
+    stub: HttpStub
+    smtp_port: int
+    imap_port: int
+
+    def connection(self, kind: str) -> JsonObject:
+        """A connection of the kind, with credentials that look right and say `WRONG` somewhere."""
+        made = {
+            "smtp": ({"host": "127.0.0.1", "port": self.smtp_port, "security": "none"}, LOGIN),
+            "imap": ({"host": "127.0.0.1", "port": self.imap_port, "security": "none"}, LOGIN),
+            "http": ({"base_url": self.stub.url, "test_path": "/me"}, {"type": "bearer", "token": WRONG}),
+            "twilio": (TWILIO["config"], {"auth_token": WRONG}),
+            "sendgrid": ({}, {"api_key": WRONG}),
+            "messenger": (MESSENGER["config"], MESSENGER["credentials"] | {"page_access_token": WRONG}),
+            "whatsapp": (WHATSAPP["config"], WHATSAPP["credentials"] | {"access_token": WRONG}),
+        }
+        if kind == "oauth2":
+            server = AuthorizationServer(self.stub)
+            return server.connection(kind, "client_credentials") | {"credentials": {"client_secret": WRONG}}
+        config, credentials = made[kind]
+        return {"kind": kind, "name": kind, "config": config, "credentials": credentials}
+
+
+WRONG = "nobody-knows-this"
+LOGIN = {"username": "shop", "password": WRONG}
+META = Answer(401, json={"error": {"type": "OAuthException", "code": 190, "message": f"Bad signature: {WRONG}"}})
+ANEW = "Enter the credentials anew: PATCH /v1/connections/{id}."
+MAIL = "Enter the user name and password anew."
+REFUSALS: dict[str, tuple[Answer, str, str]] = {
+    "smtp": (Answer(), "refused the user name or password", MAIL),
+    "imap": (Answer(), "refused the user name or password", MAIL),
+    "http": (Answer(401, json={"error": f"who is {WRONG}?"}), "/me answered 401 Unauthorized: ", ANEW),
+    "oauth2": (Answer(), "invalid_client", "a refused client is mended in client_id and client_secret."),
+    "twilio": (
+        Answer(401, json={"code": 20003, "message": f"Authenticate {WRONG}"}),
+        f"/2010-04-01/Accounts/{SID}.json answered 401 Unauthorized: ",
+        "Is account_sid the one the auth token is of?",
+    ),
+    "sendgrid": (
+        Answer(401, json={"errors": [{"field": None, "message": f"authorization required, not {WRONG}"}]}),
+        "/v3/scopes answered 401 Unauthorized: ",
+        ANEW,
+    ),
+    "messenger": (META, f"/{GRAPH_VERSION}/{NUMBER_ID} answered 401 Unauthorized: ", ANEW),
+    "whatsapp": (META, f"/{GRAPH_VERSION}/{NUMBER_ID} answered 401 Unauthorized: ", ANEW),
+}
+"""By kind: what its provider answers, what the message then says, and the hint."""
+
+
+def trying(platform: Platform, http: HttpClient, stub: HttpStub) -> ConnectionTester:
+    tokens = OAuthTokens(platform, HttpTokenClient(platform, http))
+    return ConnectionTester(platform, http, tokens, dict.fromkeys(ADDRESSES, stub.url))
+
+
+def test_every_kind_has_a_test_and_every_one_that_can_be_refused_is_refused_below(
+    platform: Platform, http: HttpClient, http_stub: HttpStub
+) -> None:
+    assert trying(platform, http, http_stub).kinds == set(CONNECTION_KINDS)
+    assert set(REFUSALS) == set(CONNECTION_KINDS) - {"webhook"}, "what is only signed for is refused by nobody"
+
+
+@pytest.fixture
+async def refusing(http_stub: HttpStub) -> AsyncIterator[Refusing]:
+    async with open_smtp_catcher(credentials=("shop", "right")) as smtp, open_imap_server() as imap:
+        yield Refusing(http_stub, smtp.port, imap.port)
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+async def test_credentials_that_are_refused_are_told_with_the_way_out(
+    platform: Platform, workspace: TestWorkspace, http: HttpClient, refusing: Refusing, kind: str
+) -> None:
+    answer, said, hint = REFUSALS[kind]
+    refusing.stub.otherwise(answer)
+    row = await connections.create(platform, workspace.id, **refusing.connection(kind))
+    told = await trying(platform, http, refusing.stub).test(workspace.id, row.id)
+    after = await connections.get(platform, workspace.id, row.id)
+    assert (told.ok, after.status) == (False, "error")
+    assert said in told.message
+    assert hint.replace("{id}", str(row.id)) in told.hint
+    assert WRONG not in f"{told.message} {told.hint} {after.last_error}"

@@ -18,7 +18,7 @@ _WORKFLOW = {
     "execution_date": "run.started_at",
     "started_at": "run.started_at",
 }
-_OURS = frozenset({"trigger", "event", "run", "workspace", "now", "vars"})
+_OURS = frozenset({"trigger", "event", "run", "workspace", "secrets", "now", "vars"})
 
 
 class Reader:

@@ -324,9 +324,9 @@ def variables(made: Made, document: Source) -> None:
     found = Made(document.at("variables"))
     if isinstance(document.any("variables"), list):
         for each in document.objects("variables"):
-            if each.flag("is_secret", False):
-                each.error("is_secret", "a secret has no place in a definition", "keep it in a connection")
             name = each.text("key", "name")
+            if each.flag("is_secret", False):
+                each.error("is_secret", "a secret has no place in a definition", _secret_hint(name))
             if not name:
                 each.error("key", "the variable has no key", "give it one")
             kinds.variable(found, name, each.any("value"), each, "value")
@@ -337,6 +337,14 @@ def variables(made: Made, document: Source) -> None:
         for key, value in several.rest():
             kinds.variable(found, key, value, several, key)
     made.make("variables", found or None, document.at("variables"))
+
+
+def _secret_hint(name: str) -> str:
+    ours = kinds.variable_name(name) if name else "<name>"
+    return (
+        f"take the variable out, make it one of the workspace (POST /v1/variables with name {ours}, its value and "
+        f"is_secret), and write {{{{ secrets.{ours} }}}} in the inputs of actions"
+    )
 
 
 def _inner(source: Source) -> list[list[Source]]:

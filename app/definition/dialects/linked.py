@@ -38,7 +38,7 @@ OUTPUTS: dict[str, dict[str, str]] = {
 STEP_TYPES = ("trigger", "agent", "action", "utility")
 
 _KIND_KEYS = {"agent": "agentType", "action": "actionType", "utility": "utilityType"}
-_OURS = frozenset({"trigger", "event", "run", "workspace", "vars", "steps"})
+_OURS = frozenset({"trigger", "event", "run", "workspace", "secrets", "vars", "steps"})
 _HEAD_LEFT_OUT = (
     "_id", "id", "__v", "orgId", "userId", "workflowId", "isActive", "status", "createdAt", "updatedAt", "createdBy",
 )  # fmt: skip

@@ -39,6 +39,7 @@ _ACTION_LEFT_OUT = (
     "event_id", "is_async", "loading_message", "show_loading_spinner", "created_at", "updated_at",
 )  # fmt: skip
 _POLICIES = {"continue": "continue", "stop": "stop", "retry": "retry"}
+_OURS = frozenset({"trigger", "event", "run", "secrets", "now", "vars"})
 
 
 class Reader:
@@ -56,7 +57,7 @@ class Reader:
             inner = self.mapped[parts[0]]
             inside = dotted(["x", *parts[1:]])[1:]
             return f"{inner}{inside}" if " " not in inner or not inside else f"({inner}){inside}"
-        return None if parts[0] in ("trigger", "event", "run", "now", "vars") else dotted(["trigger", *parts])
+        return None if parts[0] in _OURS else dotted(["trigger", *parts])
 
     def steps(self, sources: Sequence[Source]) -> list[Made]:
         """The actions by `execution_order`; those of the same number as they stand."""

@@ -1,18 +1,20 @@
 """Does a connection work, who would miss it, and what its status says."""
 
 import asyncio
+from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, update
 
 from activities.probes.places import OF_A_WORKSPACE
-from app.db.models import ApiKey
+from app.db.models import ApiKey, Run
 from app.json import JsonObject
 from app.services import connections, workspaces
 from app.services.platform import Platform
 from tests.conftest import TestWorkspace
 from tests.integration.api.calls import a_workflow, made, paths, problem
+from tests.integration.services.building import a_run
 from tests.support.authorization_server import AuthorizationServer
 from tests.support.http_stub import Answer, HttpStub
 from tests.support.imap_server import PASSWORD, USER, open_imap_server
@@ -113,6 +115,28 @@ async def test_an_api_is_asked_for_something(
     assert (asked.method, asked.path) == (("GET", "/v2/me") if config else ("HEAD", "/v2"))
     assert asked.headers["Authorization"] == "Bearer the-token"
     assert "the-token" not in str(result)
+
+
+async def test_a_test_that_cannot_try_the_credentials_takes_nothing_out_of_error(
+    api_client: httpx.AsyncClient, http_stub: HttpStub, platform: Platform, workspace: TestWorkspace
+) -> None:
+    server = AuthorizationServer(http_stub)
+    api = {"kind": "http", "name": "api", "config": {"base_url": http_stub.url}}
+    token = {"type": "bearer", "token": "the-token"}
+    # Each with what a test of it says and leaves: only of the last one does it tell all there is to tell.
+    kinds = [
+        (api | {"credentials": token}, "not known", "test_path", ("error", "refused")),
+        (server.connection("crm", "client_credentials"), "access token", "test_path", ("error", "refused")),
+        (api | {"name": "open"}, "answers", "", ("active", None)),
+    ]
+    for body, said, hint, left in kinds:
+        row, path = await made(api_client, "/v1/connections", body), "/v1/connections"
+        await made(api_client, f"{path}/{row['id']}/test")
+        await connections.note_use(platform, workspace.id, body["name"], error="refused")
+        result = await made(api_client, f"{path}/{row['id']}/test")
+        after = (await api_client.get(f"{path}/{row['id']}")).json()
+        assert (result["ok"], said in result["message"], hint in result["hint"]) == (True, True, True), result
+        assert (after["status"], after["last_error"]) == left
 
 
 async def test_a_test_calls_no_private_address(api_client: httpx.AsyncClient) -> None:
@@ -227,6 +251,55 @@ async def test_who_names_a_connection_keeps_it_from_being_deleted(api_client: ht
     await made(api_client, f"/v1/workflows/{workflow_id}/archive")
     assert (await api_client.get(f"{main}/usage")).json() == {"in_use": False, "workflows": [], "inbound": None}
     assert (await api_client.delete(main)).status_code == 204
+
+
+async def test_an_older_version_counts_while_runs_use_it(
+    api_client: httpx.AsyncClient, main: str, platform: Platform, workspace: TestWorkspace
+) -> None:
+    inputs = {"to": "a@example.com", "subject": "s", "text": "t"}
+    other = {"id": "set", "type": "set_variable", "variables": {"a": 1}}
+    workflow_id = await a_workflow(api_client, {**HALF, "inputs": inputs}, name="Mails")
+    await made(api_client, f"/v1/workflows/{workflow_id}/publish")
+    await made(api_client, f"/v1/workflows/{workflow_id}/pause")
+    draft = {"definition": {"name": "Mails", "steps": [other]}}
+    changed = await api_client.patch(f"/v1/workflows/{workflow_id}", json=draft)
+    assert changed.status_code == 200, changed.text
+    await made(api_client, f"/v1/workflows/{workflow_id}/publish")
+    assert not (await api_client.get(f"{main}/usage")).json()["in_use"]
+
+    for version in (1, 2):
+        await a_run(platform, workspace.id, workflow_id=UUID(workflow_id), version=version, status="waiting")
+    [found] = (await api_client.get(f"{main}/usage")).json()["workflows"]
+    assert (found["version"], found["under_way"], found["steps"][0]["path"]) == (1, True, "steps[0]")
+    kept = problem(await api_client.delete(main), 409, "connection_in_use")
+    assert paths(kept) == ["workflows.mails.versions[1]"]
+    assert "runs of version 1" in kept["errors"][0]["hint"]
+    # An archived workflow starts no more runs; those under way go on.
+    await made(api_client, f"/v1/workflows/{workflow_id}/archive")
+    problem(await api_client.delete(main), 409, "connection_in_use")
+
+    async with platform.database.transaction(workspace.id) as session:
+        await session.execute(update(Run).values(status="completed", finished_at=func.now()))
+    assert (await api_client.delete(main)).status_code == 204
+
+
+async def test_a_connection_keeps_the_name_that_workflows_know(api_client: httpx.AsyncClient, main: str) -> None:
+    assert (await api_client.patch(main, json={"name": "first"})).status_code == 200
+    assert (await api_client.patch(main, json={"name": "main"})).status_code == 200
+    workflow_id = await a_workflow(api_client, HALF, name="Half done")
+    kept = problem(await api_client.patch(main, json={"name": "other"}), 409, "connection_in_use")
+    assert paths(kept) == ["workflows.half-done.draft"]
+    assert "'main'" in kept["detail"]
+    same = await api_client.patch(main, json={"name": "main", "description": "Ours"})
+    assert (same.status_code, same.json()["description"]) == (200, "Ours")
+    await made(api_client, f"/v1/workflows/{workflow_id}/archive")
+    assert (await api_client.patch(main, json={"name": "other"})).json()["name"] == "other"
+
+
+async def test_messages_come_in_under_any_name(api_client: httpx.AsyncClient) -> None:
+    line = f"/v1/connections/{(await made(api_client, '/v1/connections', TWILIO))['id']}"
+    await made(api_client, f"{line}/inbound")
+    assert (await api_client.patch(line, json={"name": "other-line"})).status_code == 200
 
 
 async def test_a_draft_alone_counts_and_an_administrator_deletes_all_the_same(

@@ -225,7 +225,7 @@ async def test_a_mark_of_somebody_else_stays_what_it_is_and_a_secret_that_is_gon
     forged = "holdfast-secret.api_key." + "A" * 32
     sent = (await engine.run(workflow, input={"text": forged})).output
     assert sent == f"{forged} ***"
-    await variables.delete(engine.platform, engine.workspace_id, "api_key")
+    await variables.delete(engine.platform, engine.workspace_id, "api_key", force=True)
     gone = await engine.run(workflow, input={"text": ""})
     assert gone.error["type"] == "secret_missing"
     assert "no secret variable 'api_key'" in gone.error["message"]

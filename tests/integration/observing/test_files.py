@@ -88,6 +88,18 @@ def test_an_alert_says_how_bad_it_is_and_what_to_do(rule: JsonObject) -> None:
     assert f"`{rule['alert']}`" in (ROOT / page).read_text()
 
 
+def test_the_alert_on_connections_knows_the_size_of_a_pool_from_the_process() -> None:
+    [rule] = [rule for rule in ALERTS if rule["alert"] == "HoldfastDatabaseConnections"]
+    used, _, most = rule["expr"].partition(" >= ")
+    by = "max by (job, instance, pool) "
+
+    # Both sides have the same labels, so that each pool is compared with itself.
+    assert (used, most) == (
+        f'{by}(holdfast_database_connections{{state="in_use"}})',
+        f"{by}(holdfast_database_pool_size)",
+    )
+
+
 def test_the_page_lists_every_number_with_its_labels() -> None:
     told = {quoted(row[0])[0]: (set(quoted(row[1])), row[2]) for row in table("monitoring.md", "metric")}
     families = [family for family in Metrics().registry.collect() if family.name.startswith("holdfast_")]

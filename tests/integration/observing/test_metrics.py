@@ -8,10 +8,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
 
 from api.codec_cors import ui_origin
+from app.db.engine import POOL_SIZE
 from app.db.models import Event, Run
 from app.observing.process import observed
 from app.services import backlog
 from app.settings import Settings
+from app.store import sweeps
 from tests.integration.api.calls import PROBLEM
 from tests.integration.observing.conftest import STRANGE, Watched
 from tests.integration.services.building import a_run, an_event
@@ -94,6 +96,17 @@ async def test_connections_to_the_database_are_seen(watched: Watched) -> None:
     assert await value(watched, "holdfast_database_connections", pool="lean", state="idle") > 0
     assert await value(watched, "holdfast_database_connections", pool="lean", state="in_use") == 0
     assert await value(watched, "holdfast_database_connections", pool="session", state="idle") > 0
+
+
+async def test_how_many_connections_a_pool_may_have_is_as_it_was_opened(watched: Watched) -> None:
+    for pool, size in (("lean", POOL_SIZE), ("session", POOL_SIZE), ("platform", sweeps._CONNECTIONS)):
+        assert await value(watched, "holdfast_database_pool_size", pool=pool) == size
+
+
+async def test_the_platforms_own_connections_are_seen(watched: Watched) -> None:
+    await watched.platform.sweeps.states_after(None, 1)
+
+    assert await value(watched, "holdfast_database_connections", pool="platform", state="idle") > 0
 
 
 async def test_the_numbers_of_temporals_sdk_stand_beside_ours(watched: Watched) -> None:

@@ -2,13 +2,11 @@
 
 import asyncio
 import io
-import json
 import logging
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 import structlog
@@ -18,6 +16,7 @@ from pydantic import BaseModel, SecretStr
 from app.observing import context, logs
 from app.security.credentials import KeyRing
 from app.settings import Settings
+from tests.support.logged import lines, logged
 
 API_KEY = "hf_AZxkZ3J0cXl6YWJjZGVmZw_kJ2mN4pQ7rS9tV1wX3yZ5aB8cD0eF2gH"
 PASSWORD = "correct horse battery"
@@ -33,25 +32,9 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
-    """What the process logs, as JSON or as the test's parameter says; as it was before after the test."""
-    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook, sys.unraisablehook)
-    handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in logs._QUIET}
-    stream = io.StringIO()
-    logs.configure(Settings(log_format=getattr(request, "param", "json"), log_level="DEBUG"), stream=stream)
-    with context.bound():
+    """What the process logs, as JSON or as the test's parameter says."""
+    with logged(getattr(request, "param", "json")) as stream:
         yield stream
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, before in levels.items():
-        logging.getLogger(name).setLevel(before)
-
-
-def lines(written: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in written.getvalue().splitlines()]
 
 
 def test_a_line_is_json_with_what_is_worked_on(written: io.StringIO) -> None:

@@ -1,13 +1,16 @@
 """Which activations of a workflow are held back: queries alone, and only while a local activity is under way."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance
 
 from activities.first_tasks import FirstTasks
+from app.temporal import names
 from worker.slots import Slots
 from worker.tasks import LEGACY_QUERY, Watched
 
@@ -34,6 +37,15 @@ class Walk:
         return completion
 
 
+RUN = "018f3c2e-7b1a-7c3d-9e4f-0a1b2c3d4e5f"
+ATTRIBUTES = TypedSearchAttributes(
+    [SearchAttributePair(names.WORKSPACE, "w"), SearchAttributePair(names.WORKFLOW, "f")]
+)
+DETAILS: Any = SimpleNamespace(
+    info=SimpleNamespace(workflow_id=names.workflow_id(RUN), typed_search_attributes=ATTRIBUTES)
+)
+
+
 class Runner(UnsandboxedWorkflowRunner):
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
@@ -50,8 +62,7 @@ def walk() -> Walk:
 
 @pytest.fixture
 def instance(walk: Walk) -> WorkflowInstance:
-    details: Any = None
-    return Watched(Runner(walk), FirstTasks(), Slots()).create_instance(details)
+    return Watched(Runner(walk), FirstTasks(), Slots()).create_instance(DETAILS)
 
 
 def started() -> WorkflowActivation:
@@ -114,8 +125,7 @@ class TestFirstTasks:
 
     @pytest.fixture
     def watched(self, walk: Walk, first_tasks: FirstTasks) -> WorkflowInstance:
-        details: Any = None
-        return Watched(Runner(walk), first_tasks, Slots()).create_instance(details)
+        return Watched(Runner(walk), first_tasks, Slots()).create_instance(DETAILS)
 
     @staticmethod
     def at(act: WorkflowActivation, length: int) -> WorkflowActivation:
@@ -158,8 +168,7 @@ class TestRunsThatBegin:
 
     @pytest.fixture
     def watched(self, walk: Walk, begun: list[str]) -> WorkflowInstance:
-        details: Any = None
-        return Watched(Runner(walk), FirstTasks(), Slots(), lambda: begun.append("run")).create_instance(details)
+        return Watched(Runner(walk), FirstTasks(), Slots(), lambda: begun.append("run")).create_instance(DETAILS)
 
     @staticmethod
     def first_task(*, workflow: str = "Automation", after: str = "", replaying: bool = False) -> WorkflowActivation:

@@ -1,12 +1,15 @@
 """Whole documents of each dialect: all become definitions that publishing finds nothing wrong with."""
 
+import json
+import re
+
 import pytest
 
 from app.definition import dialects
 from app.definition.dialects.detect import DIALECTS
 from app.definition.parse import dump, parse
 from app.json import Json
-from tests.support.dialects import ACTIONS, DOCUMENTS, FLAT, LINKED, WIZARD, errors, published, read
+from tests.support.dialects import ACTIONS, DOCUMENTS, FLAT, LINKED, WIZARD, canonical, errors, published, read
 from tests.support.documents import EXAMPLES, Block, blocks
 
 CANONICAL = [Block(path, 1, "yaml", "", path.read_text()) for path in sorted(EXAMPLES.glob("*.yaml"))]
@@ -117,10 +120,20 @@ def test_a_trigger_of_a_later_kind_is_told_at_its_place() -> None:
     assert reading.document["trigger"] == {"type": "webhook", "methods": ["POST"]}
 
 
-def test_secrets_have_no_place_in_a_definition() -> None:
+def test_secrets_have_no_place_in_a_definition_and_the_way_out_is_a_variable_of_the_workspace() -> None:
     document = {
         "trigger_type": "manual",
-        "variables": [{"key": "token", "value": "x", "is_secret": True}],
+        "variables": [{"key": "crm token", "value": "x", "is_secret": True}],
         "steps": [{"step_type": "stop"}],
     }
-    assert errors(document) == [("variables[0].is_secret", "a secret has no place in a definition")]
+    [problem] = read(document).errors
+    assert (problem.path, problem.message) == ("variables[0].is_secret", "a secret has no place in a definition")
+    assert "POST /v1/variables with name crm_token" in problem.hint
+    assert "{{ secrets.crm_token }}" in problem.hint
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_secrets_of_the_workspace_are_written_alike_in_every_dialect(name: str) -> None:
+    text, count = re.subn(r"\{\{[^}]*\}\}(?=/\w)", "{{ secrets.crm_token }}", json.dumps(DOCUMENTS[name]))
+    made = json.dumps(canonical(json.loads(text)))
+    assert made.count("{{ secrets.crm_token }}") == count > 0
