@@ -97,8 +97,10 @@ class ErrorType(StrEnum):
     LIMIT_EXCEEDED = (
         "limit_exceeded",
         False,
-        "There are more items, iterations or data than the limits allow.",
-        "Split the work, raise `max_iterations`, or let a repeat go on with `on_exhausted: continue`.",
+        "There are more items, iterations or data than the limits allow, or a delay is longer than the workspace's "
+        "plan has it.",
+        "Split the work, raise `max_iterations`, let a repeat go on with `on_exhausted: continue`, or make the delay "
+        "shorter.",
     )
     # What the other side answered.
     PROVIDER_REJECTED = (
