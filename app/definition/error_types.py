@@ -169,8 +169,9 @@ class ErrorType(StrEnum):
         "child_not_started",
         False,
         "`run_workflow` could start no run: no such workflow, not active, the inputs do not fit, runs are nested too "
-        "deep, or a limit of the workflow refused it.",
-        "The message says which: mend the step or the workflow. What a limit refused a `retry` tries again.",
+        "deep, or a limit of the workflow, or the workspace's plan, refused it.",
+        "The message says which: mend the step or the workflow. What a limit of the workflow refused a `retry` tries "
+        "again.",
     )
     CHILD_FAILED = (
         "child_failed",
@@ -226,7 +227,7 @@ class ErrorType(StrEnum):
     LIMIT_REACHED = (
         "limit_reached",
         False,
-        "An event was to start the run, and a limit of the workflow refused it.",
+        "An event was to start the run, and a limit of the workflow, or the workspace's plan, refused it.",
         "Raise the limit, or let runs beyond it wait: `excess` in `settings`. A retry asks again.",
     )
     # What happened to the run from outside.
