@@ -55,8 +55,8 @@ WEBHOOK_PAGES: dict[str, ProblemPage] = {
     ),
     "no_run_began": ProblemPage(
         "The delivery began no run",
-        "It is kept; a limit of the workflow refused its run, or the workflow was paused at that very moment. Its "
-        "owner can replay it.",
+        "It is kept; a limit of the workflow or the workspace refused its run, or the workflow was paused at that very "
+        "moment. Its owner can replay it.",
     ),
     "answer_timed_out": ProblemPage(
         "The run has not answered in time",

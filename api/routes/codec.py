@@ -1,7 +1,8 @@
 """The codec that Temporal's UI asks for readable payloads (its remote codec protocol), behind our own sign-in.
 
 Who asks is told by `Authorization: Bearer`, or by a cookie that the sign-in page here gives a browser: Temporal's UI
-can only send a token where it has a sign-in of its own. What may be read is `app.services.decoding`'s to say.
+can only send a token where it has a sign-in of its own. Requests count as others with that key or token do. What may be
+read is `app.services.decoding`'s to say.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from google.protobuf import json_format
 from starlette.responses import HTMLResponse, Response
 from temporalio.api.common.v1 import Payloads
 
+from api import auditing, rate_limiting
 from api.codec_cors import ui_origin
 from api.dependencies import PlatformDep, actor_of
 from api.forms.pages import last, page, posted, rendered
@@ -23,10 +25,10 @@ from api.reading import read_body
 from app.security.credentials import CredentialsError
 from app.services import decoding, standing
 from app.services.actors import Actor
-from app.services.errors import Forbidden, ServiceError, Unauthenticated
+from app.services.errors import Forbidden, ServiceError, TooMany, Unauthenticated
 from app.services.platform import Platform
 
-router = APIRouter(prefix="/codec", include_in_schema=False)
+router = APIRouter(prefix="/codec", tags=["codec"], include_in_schema=False)
 
 LARGEST_BODY = 8 * 1024 * 1024
 COOKIE = "holdfast_codec"
@@ -41,7 +43,7 @@ async def decode(
 ) -> Response:
     """The payloads, readable where the caller may read them."""
     actor = await _actor(request, platform)
-    actor.require("payloads:read")
+    await _permitted(request, platform, actor)
     namespace = platform.settings.temporal_namespace
     if x_namespace is not None and x_namespace != namespace:
         raise Refused(404, "wrong_namespace", f"Payloads here are of the namespace {namespace!r}.")
@@ -71,8 +73,7 @@ async def signed_in(request: Request, platform: PlatformDep) -> HTMLResponse:
         return _form(403, "The form was sent from another website: enter the key here.")
     try:
         token = last(await posted(request, _LARGEST_FORM), "key").strip()
-        actor = await _of_token(request, token)
-        actor.require("payloads:read")
+        await _permitted(request, platform, await _of_token(request, token))
         session = {"token": token, "until": int(time.time()) + SESSION_SECONDS}
         sealed = platform.keyring.encrypt(session, context=_SESSION)
     except Unauthenticated:
@@ -80,7 +81,7 @@ async def signed_in(request: Request, platform: PlatformDep) -> HTMLResponse:
     except Forbidden as error:
         return _form(403, error.detail)
     except (Refused, ServiceError) as error:
-        return _form(400, error.detail)
+        return _refusal(error)
     except CredentialsError as error:
         return _form(503, f"Nobody can sign in: {error}.")
     answer = page(200, "You are signed in", ["Temporal's UI shows the payloads of your workspace in this browser now."])
@@ -115,9 +116,20 @@ async def _actor(request: Request, platform: Platform) -> Actor:
 
 
 async def _of_token(request: Request, token: str) -> Actor:
+    platform: Platform = request.app.state.platform
     actor = await actor_of(request, HTTPAuthorizationCredentials(scheme="Bearer", credentials=token))
-    await standing.require_usable(request.app.state.platform, actor.workspace_id)
+    await rate_limiting.count(request, platform, actor)
+    await standing.require_usable(platform, actor.workspace_id)
     return actor
+
+
+async def _permitted(request: Request, platform: Platform, actor: Actor) -> None:
+    """Raises `Forbidden`, and says so in the audit log, where the actor may not read payloads."""
+    try:
+        actor.require("payloads:read")
+    except Forbidden:
+        await auditing.refused(request, platform, actor, "payloads:read")
+        raise
 
 
 def _read(body: bytes) -> Payloads:
@@ -131,6 +143,14 @@ def _read(body: bytes) -> Payloads:
 def _written(payloads: Payloads) -> bytes:
     found = json_format.MessageToDict(payloads)
     return json.dumps({"payloads": found.get("payloads", [])}).encode()
+
+
+def _refusal(error: Refused | ServiceError) -> HTMLResponse:
+    if not isinstance(error, TooMany):
+        return _form(400, error.detail)
+    answer = _form(429, error.detail)
+    answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
 
 
 def _form(status: int, error: str) -> HTMLResponse:

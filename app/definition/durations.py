@@ -27,6 +27,7 @@ _LONGEST = 1_000
 _DURATION_HINT = "write 90s, 1h30m, 2d or ISO 8601 such as PT5M"
 _MOMENT_HINT = "write 2030-01-31T09:00:00Z or with an offset, 2030-01-31T09:00:00+01:00"
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_WORDS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _PART = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s?(ms|s|m|h|d|w)\s*", re.ASCII)
 _ISO = re.compile(
     r"P(?=[\dT])(?:(?P<w>\d{1,9}(?:\.\d+)?)W)?(?:(?P<d>\d{1,9}(?:\.\d+)?)D)?"
@@ -91,6 +92,13 @@ def parse_moment(value: Json) -> datetime:
         return datetime.fromisoformat(trimmed).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise DurationError(f"'{text}' is no moment: {error}", hint=_MOMENT_HINT) from None
+
+
+def in_words(seconds: int) -> str:
+    """`1 hour`, `30 days`: in the largest unit in which it is a whole number."""
+    unit, length = next(each for each in _WORDS if seconds % each[1] == 0)
+    count = seconds // length
+    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"
 
 
 def format_moment(moment: datetime) -> str:

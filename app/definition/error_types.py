@@ -97,8 +97,10 @@ class ErrorType(StrEnum):
     LIMIT_EXCEEDED = (
         "limit_exceeded",
         False,
-        "There are more items, iterations or data than the limits allow.",
-        "Split the work, raise `max_iterations`, or let a repeat go on with `on_exhausted: continue`.",
+        "There are more items, iterations or data than the limits allow, or a delay is longer than the workspace's "
+        "plan has it.",
+        "Split the work, raise `max_iterations`, let a repeat go on with `on_exhausted: continue`, or make the delay "
+        "shorter.",
     )
     # What the other side answered.
     PROVIDER_REJECTED = (
@@ -167,8 +169,9 @@ class ErrorType(StrEnum):
         "child_not_started",
         False,
         "`run_workflow` could start no run: no such workflow, not active, the inputs do not fit, runs are nested too "
-        "deep, or a limit of the workflow refused it.",
-        "The message says which: mend the step or the workflow. What a limit refused a `retry` tries again.",
+        "deep, or a limit of the workflow, or the workspace's plan, refused it.",
+        "The message says which: mend the step or the workflow. What a limit of the workflow refused a `retry` tries "
+        "again.",
     )
     CHILD_FAILED = (
         "child_failed",
@@ -224,7 +227,7 @@ class ErrorType(StrEnum):
     LIMIT_REACHED = (
         "limit_reached",
         False,
-        "An event was to start the run, and a limit of the workflow refused it.",
+        "An event was to start the run, and a limit of the workflow, or the workspace's plan, refused it.",
         "Raise the limit, or let runs beyond it wait: `excess` in `settings`. A retry asks again.",
     )
     # What happened to the run from outside.

@@ -17,12 +17,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from app.db.models import Run, Version
 from app.json import Json
-from app.services import workspace_values
+from app.services import plans, workspace_values
 from app.services.errors import Unavailable
 from app.services.platform import Platform
+from app.services.published import published
 from app.store import journals, limits, run_state, runs, versions, workspaces
 from app.temporal import names
-from app.temporal.messages import WALK, Carry, DataLimits, JournalState, RunInput, RunResult, TriggerInfo
+from app.temporal.messages import WALK, Carry, DataLimits, DelayLimit, JournalState, RunInput, RunResult, TriggerInfo
 from app.temporal.plain import as_plain
 
 START_SECONDS = 5.0
@@ -145,10 +146,11 @@ async def _start(
 ) -> str | None:
     client = await platform.temporal.client()
     values = await workspace_values.of_run(platform, run.workspace_id, run.id, version)
+    delay_limit = await _delay_limit(platform, run.workspace_id, version)
     try:
         handle = await client.start_workflow(
             names.AUTOMATION_WORKFLOW,
-            replace(_input(platform, run, version, workspace_name, journal), **values),
+            replace(_input(platform, run, version, workspace_name, journal), delay_limit=delay_limit, **values),
             id=names.workflow_id(str(run.id)),
             task_queue=names.TASK_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -196,6 +198,14 @@ def _input(
         carry=None if journal is None else as_plain(Carry(journal=journal)),
         parent_run_id=str(run.parent_run_id) if run.parent_waits else None,
     )
+
+
+async def _delay_limit(platform: Platform, workspace_id: UUID, version: Version) -> DelayLimit | None:
+    """How long a delay of the run may last; nothing is asked where the version has none."""
+    if not published(version).delays:
+        return None
+    plan = await plans.lately(platform, workspace_id)
+    return None if plan.delay_seconds is None else DelayLimit(plan=plan.name, seconds=plan.delay_seconds)
 
 
 def _summary(name: str) -> str:

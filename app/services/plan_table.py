@@ -6,7 +6,6 @@ nothing limits; it is what a workspace has unless the platform's administrator s
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from types import MappingProxyType
 
 from app.definition import durations
@@ -91,7 +90,7 @@ PLANS = MappingProxyType(
 
 def beyond(definition: Definition, plan: Plan) -> list[Problem]:
     """What of the definition the plan does not allow. How long a delay lasts that is worked out when its step is
-    reached, nobody knows here."""
+    reached, is for the run to see, which takes the limit along."""
     return [*_steps(definition, plan), *_kinds(definition, plan)]
 
 
@@ -113,7 +112,7 @@ def _kinds(definition: Definition, plan: Plan) -> Iterator[Problem]:
         elif isinstance(step, LoopStep) and step.concurrency > 1 and not plan.parallel:
             yield Problem(f"{path}.concurrency", f"the plan {plan.name} has no parallel execution", "leave it out")
         elif isinstance(step, DelayStep) and plan.delay_seconds is not None and _is_longer(step, plan.delay_seconds):
-            longest = readable(plan.delay_seconds)
+            longest = durations.in_words(plan.delay_seconds)
             message = f"{step.duration} is longer than the {longest} that the plan {plan.name} allows"
             yield Problem(f"{path}.duration", message, "make it shorter")
 
@@ -123,13 +122,6 @@ def _is_longer(step: DelayStep, seconds: int) -> bool:
     if step.duration is None or not is_constant(step.duration):
         return False
     try:
-        return durations.parse(step.duration) > timedelta(seconds=seconds)
+        return durations.parse(step.duration).total_seconds() > seconds
     except DurationError:
         return False
-
-
-def readable(seconds: int) -> str:
-    """`1 hour`, `30 days`."""
-    unit, length = next((each for each in (("day", DAY), ("hour", HOUR)) if seconds % each[1] == 0), ("second", 1))
-    count = seconds // length
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

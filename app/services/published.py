@@ -11,7 +11,7 @@ from app.definition.expressions import is_template
 from app.definition.model import Definition
 from app.definition.parse import parse
 from app.definition.run_limits import RunLimits
-from app.definition.steps import RunWorkflowStep
+from app.definition.steps import DelayStep, RunWorkflowStep
 from app.definition.tree import walk, walk_paths
 from app.definition.triggers import EventTrigger, FormTrigger, ManualTrigger
 from app.json import JsonObject
@@ -30,6 +30,8 @@ class Published:
     runs: tuple[str, ...]
     """Workflows that its steps run by names that are written out."""
     forms: tuple[tuple[int, FormTrigger], ...] = ()
+    delays: bool = False
+    """Whether any of its steps is a `delay`."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def _read(version: _ByDigest) -> Published:
             for place, trigger in enumerate(definition.all_triggers)
             if isinstance(trigger, FormTrigger)
         ),
+        delays=any(isinstance(step, DelayStep) for _place, step in walk(definition)),
     )
 
 

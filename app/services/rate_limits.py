@@ -167,7 +167,8 @@ async def of_actor(limits: RateLimits, settings: Settings, plan: Plan, actor: Ac
 async def at_door(
     limits: RateLimits, settings: Settings, address: str | None, workspace_id: UUID | None
 ) -> list[Standing]:
-    """Count a request that needs no key, by the address it comes from and the workspace it says it is for."""
+    """Count a request that needs no key, by the address it comes from and the workspace it says it is for. The rate of
+    the workspace's plan is for who asks with a key: many who deliver never send again what was refused."""
     wanted: list[tuple[str, RateLimitItem, UUID, str]] = []
     if settings.rate_limit_address and address is not None:
         wanted.append(("address", parsed(settings.rate_limit_address), NO_WORKSPACE, _whose(address)))

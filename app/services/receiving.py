@@ -194,8 +194,8 @@ async def answer_of(platform: Platform, received: Received) -> Run | None:
     if run is None:
         raise Conflict(
             "no_run_began",
-            f"The delivery is kept as {received.delivery_id} and began no run: a limit of the workflow refused it, or "
-            "the workflow was paused just then.",
+            f"The delivery is kept as {received.delivery_id} and began no run: a limit of the workflow or the "
+            "workspace refused it, or the workflow was paused just then.",
         )
     return await answering.wait_for_answer(platform, run, until - clock.time())
 

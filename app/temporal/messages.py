@@ -50,6 +50,14 @@ class DataLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DelayLimit:
+    """How long one delay may last, as the workspace's plan had it when the run was handed over."""
+
+    plan: str
+    seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunInput:
     """The whole input of a run. The definition itself travels along, so a run never reads "latest"."""
 
@@ -78,6 +86,8 @@ class RunInput:
     """By the names of the secret variables the definition uses: marks, in whose place actions send the values."""
     workspace_variables: JsonObject = field(default_factory=dict)
     """Those plain variables of the workspace that the definition uses, as they stood when the run was begun."""
+    delay_limit: DelayLimit | None = None
+    """None where the plan has none, and for runs from before it was told."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,12 +26,27 @@ async def run(scope: Scope, step: DelayStep, record: StepRecord) -> Json:
 
 
 def _deadline(scope: Scope, step: DelayStep) -> datetime:
+    """When the wait is over: at most as long from now as the plan allowed when the run was started."""
+    field, until = _wanted(scope, step)
+    limit = scope.state.input.delay_limit
+    if limit is not None and (until - workflow.now()).total_seconds() > limit.seconds:
+        fail(
+            ErrorType.LIMIT_EXCEEDED,
+            f"{field}: {moment(until)} is further away than the {durations.in_words(limit.seconds)} that the plan "
+            f"{limit.plan} allows: make the delay shorter, or have the platform's administrator give the workspace a "
+            "larger plan and redrive the run",
+        )
+    return until
+
+
+def _wanted(scope: Scope, step: DelayStep) -> tuple[str, datetime]:
+    """The field that says it, and until when."""
     if step.duration is not None:
-        return workflow.now() + scope.duration(step.duration, "duration")
+        return "duration", workflow.now() + scope.duration(step.duration, "duration")
     if step.until is not None:
         until = scope.moment(step.until, "until")
         if until - workflow.now() > durations.MAX_DURATION:
             fail(ErrorType.EXPRESSION, f"until: {moment(until)} is more than a hundred years away")
-        return until
+        return "until", until
     assert step.at is not None, "publishing lets no delay through that names none of the three"
-    return guarded("at", durations.next_time_of_day, step.at, workflow.now())
+    return "at", guarded("at", durations.next_time_of_day, step.at, workflow.now())

@@ -16,7 +16,7 @@ from api.codec_cors import ui_origin
 from api.routes import codec as codec_routes
 from app.db.models import ApiKey
 from app.security.permissions import Role
-from app.services import decoding, payload_keys, platform_keys, workspace_values
+from app.services import decoding, payload_keys, plans, platform_keys, workspace_values
 from app.services.actors import Actor
 from app.services.platform import Platform
 from app.services.workspaces import create_api_key, create_workspace
@@ -65,6 +65,35 @@ async def test_nobody_reads_without_a_key_or_with_one_that_may_not(
     narrow = await narrowed(platform, workspace)
     only_runs = {"Authorization": f"Bearer {narrow}"}
     problem(await anybody.post("/codec/decode", json=sent(), headers=only_runs), 403, "not_permitted")
+    [refusal] = (await api_client.get("/v1/audit-log?outcome=refused")).json()["items"]
+    assert (refusal["action"], refusal["actor"]["name"]) == ("permission.refuse", "narrow")
+    assert refusal["after"] == {"permission": "payloads:read"}
+
+
+@pytest.mark.parametrize("signed_in", [False, True], ids=["key", "cookie"])
+async def test_what_is_asked_counts_as_other_requests_with_the_key_do(
+    anybody: httpx.AsyncClient, workspace: TestWorkspace, platform: Platform, signed_in: bool
+) -> None:
+    if signed_in:
+        anybody.headers["Origin"] = ui_origin(platform.settings)
+        assert (await anybody.post("/codec/sign-in", data={"key": workspace.api_key})).status_code == 200
+    else:
+        anybody.headers["Authorization"] = f"Bearer {workspace.api_key}"
+    await plans.set_plan(platform, workspace.id, "free", {"rate_limit": "3/hour"})
+    first = await anybody.post("/codec/decode", json=sent(compressed(5)))
+    assert first.headers["ratelimit-policy"].endswith('"workspace";q=3;w=3600')
+    assert first.headers["ratelimit"].partition(", ")[2].startswith('"workspace";r=2;')
+    problem(await anybody.post("/codec/encode", json=sent()), 403, "codec_only_decodes")
+    known = {"Authorization": f"Bearer {workspace.api_key}"}
+    assert (await anybody.get("/v1/workspace", headers=known)).status_code == 200
+    refused = await anybody.post("/codec/decode", json=sent())
+    assert "3 requests in 3,600 seconds are taken (workspace)" in problem(refused, 429, "rate_limited")["detail"]
+    assert 0 < int(refused.headers["retry-after"]) <= 7200
+    assert '"workspace";r=0' in refused.headers["ratelimit"]
+    page = await anybody.post("/codec/sign-in", data={"key": workspace.api_key})
+    assert page.status_code == 429
+    assert 0 < int(page.headers["retry-after"]) <= 7200
+    assert "set-cookie" not in page.headers
 
 
 async def narrowed(platform: Platform, workspace: TestWorkspace) -> str:

@@ -218,6 +218,14 @@ async def test_the_doors_of_a_workspace_take_so_much_of_everybody(processes, pla
         assert found == [404, 404, 429]
 
 
+async def test_a_plan_with_a_lower_rate_loses_no_delivery(processes, platform, workspace):
+    await plans.set_plan(platform, workspace.id, "free", {"rate_limit": "1/hour"})
+    path = f"/hooks/{webhook_tokens.generate(workspace.id)}"
+    async with processes(rate_limit_workspace="3/hour") as running:
+        assert await statuses(await running.client(workspace.api_key), 2) == [200, 429]
+        assert await statuses(await running.client(None), 4, path) == [404, 404, 404, 429]
+
+
 async def test_nobody_is_locked_out_while_the_database_is_away(processes, platform, workspace):
     class Away:
         async def run(self, *_: Any) -> Any:

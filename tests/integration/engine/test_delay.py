@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.json import JsonObject
+from app.services import plans, redriving
 from tests.support.engine import Engine
 
 
@@ -76,3 +77,47 @@ async def test_what_is_no_duration_and_no_moment_is_an_error(
     done = await engine.steps(delay(**how), input={"value": value})
     assert done.error["type"] == "expression"
     assert done.error["message"].startswith(f"{names}:")
+
+
+def in_minutes(minutes: float) -> JsonObject:
+    """The three ways to wait so long, by the field that says it."""
+    moment = datetime.now(UTC) + timedelta(minutes=minutes)
+    at = {"time": f"{moment:%H:%M:%S}", "days": [f"{moment:%a}".lower()]}
+    return {"duration": f"{{{{ '{minutes}m' }}}}", "until": f"{{{{ '{moment.isoformat()}' }}}}", "at": at}
+
+
+@pytest.mark.parametrize("field", ["duration", "until", "at"])
+async def test_a_delay_beyond_the_plan_fails_whatever_says_how_long_it_is(engine: Engine, field: str) -> None:
+    await plans.set_plan(engine.platform, engine.workspace_id, "free")
+    done = await engine.steps(delay(**{field: in_minutes(62)[field]}))
+    assert (done.error["type"], done.error["step_id"]) == ("limit_exceeded", "pause")
+    assert done.error["message"].startswith(f"{field}: ")
+    for words in ("1 hour that the plan free allows", "shorter", "larger plan", "redrive"):
+        assert words in done.error["message"]
+    assert done.history["TIMER_STARTED"] == 0
+
+
+@pytest.mark.parametrize("field", ["duration", "until", "at"])
+async def test_a_delay_within_the_plan_is_waited_for(engine: Engine, field: str) -> None:
+    await plans.set_plan(engine.platform, engine.workspace_id, "free")
+    run = await engine.start({"steps": [delay(**{field: in_minutes(60 if field == "duration" else 59)[field]})]})
+    await engine.at(run, "pause")
+    await engine.cancel(run)
+
+
+async def test_a_larger_plan_counts_for_a_redrive(engine: Engine) -> None:
+    await plans.set_plan(engine.platform, engine.workspace_id, "free", {"delay_seconds": 90})
+    failed = await engine.steps(delay(duration="{{ '2m' }}"))
+    assert "the 90 seconds that the plan free allows" in failed.error["message"]
+    await plans.set_plan(engine.platform, engine.workspace_id, "pro", {})
+    again = await redriving.redrive(engine.platform, engine.workspace_id, failed.run.id)
+    await engine.at(again, "pause")
+    await engine.cancel(again)
+
+
+async def test_a_run_that_a_step_starts_has_the_plans_limit(engine: Engine) -> None:
+    await plans.set_plan(engine.platform, engine.workspace_id, "free")
+    await engine.publish({"steps": [delay(duration="{{ '2h' }}")]}, name="Inner")
+    failed = await engine.steps({"id": "inner", "type": "run_workflow", "workflow": "inner"})
+    assert failed.error["type"] == "child_failed"
+    assert "1 hour that the plan free allows" in failed.error["message"]

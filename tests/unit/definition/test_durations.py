@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from app.definition.durations import Duration, format_moment, next_time_of_day, parse, parse_moment, zone
+from app.definition.durations import Duration, format_moment, in_words, next_time_of_day, parse, parse_moment, zone
 from app.definition.errors import DurationError
 from app.json import Json
 
@@ -151,3 +151,20 @@ def test_an_unknown_time_zone_is_an_error() -> None:
     for name in ("Mars/Base", "", "../../etc/passwd", "Europe", "x" * 500):
         with pytest.raises(DurationError, match="there is no time zone"):
             zone(name)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "1 second"),
+        (90, "90 seconds"),
+        (60, "1 minute"),
+        (5_400, "90 minutes"),
+        (3_600, "1 hour"),
+        (86_400, "1 day"),
+        (604_800, "7 days"),
+        (86_400_000, "1,000 days"),
+    ],
+)
+def test_a_length_is_told_in_the_largest_unit_that_fits(seconds: int, words: str) -> None:
+    assert in_words(seconds) == words
