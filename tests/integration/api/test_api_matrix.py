@@ -20,8 +20,8 @@ from app.services.platform import Platform
 from tests.conftest import TestWorkspace
 from tests.integration.api.calls import made
 from tests.integration.services.building import a_run, an_event
+from tests.support.operations import Operation, operations
 
-NOWHERE = "01890000-0000-7000-8000-000000000000"
 STEP: Json = {"id": "one", "type": "set_variable", "variables": {"total": 1}}
 DEFINITION: Json = {
     "triggers": [{"type": "manual"}, {"type": "schedule", "every": "1d"}, {"type": "webhook"}],
@@ -77,43 +77,7 @@ ANSWERED_OTHERWISE = {
 """GETs of one thing of one's own that answer with something else than 200 and JSON here."""
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One operation of the document."""
-
-    id: str
-    method: str
-    path: str
-    parameters: tuple[str, ...]
-
-    @property
-    def permission(self) -> str:
-        return PERMISSION_OF[self.id]
-
-    @property
-    def of_platform(self) -> bool:
-        return self.permission.startswith("platform:")
-
-    def at(self, ids: Mapping[str, str]) -> str:
-        return self.path.format(**{name: ids.get(name, NOWHERE) for name in self.parameters})
-
-
-def operations() -> list[Operation]:
-    """All under `/v1`, as the document has them."""
-    return [
-        Operation(
-            operation["operationId"],
-            method.upper(),
-            path,
-            tuple(one["name"] for one in operation.get("parameters", []) if one["in"] == "path"),
-        )
-        for path, methods in create_app().openapi()["paths"].items()
-        if path.startswith("/v1/")
-        for method, operation in methods.items()
-    ]
-
-
-OPERATIONS = operations()
+OPERATIONS = operations(create_app())
 ON_ONE_THING = [one for one in OPERATIONS if one.parameters and not one.of_platform and one.id not in NO_ONES]
 
 
