@@ -20,6 +20,7 @@ from app.services.approval_links import Links
 from app.services.connections import ResolvedConnection
 from app.services.errors import NotFound
 from app.services.platform import Platform
+from app.temporal.messages import ActionCall
 
 
 def secrets_in(connection: ResolvedConnection) -> Iterator[str]:
@@ -44,16 +45,17 @@ class Confidential:
         self._links = Links(platform.settings, workspace_id)
         self._mask = Mask()
 
-    async def revealed(self, inputs: JsonObject, step: str) -> JsonObject:
-        """The inputs as the action gets them. Raises ActionError for a secret that is not there."""
+    async def revealed(self, call: ActionCall) -> JsonObject:
+        """The call's inputs as the action gets them. Raises ActionError for a secret that is not there."""
 
         async def ask() -> Json:
-            return await workspace_values.revealed(self._platform, self._workspace_id, inputs, self._mask)
+            marks = frozenset(call.marks)
+            return await workspace_values.revealed(self._platform, self._workspace_id, call.inputs, self._mask, marks)
 
         try:
             found: JsonObject = self._links.linked(await until_available(ask))
         except NotFound as error:
-            raise ActionError(ErrorType.SECRET_MISSING, f"{step}: {error.detail}") from None
+            raise ActionError(ErrorType.SECRET_MISSING, f"{call.name}: {error.detail}") from None
         return found
 
     def learn(self, connection: ResolvedConnection | None) -> None:

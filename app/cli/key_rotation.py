@@ -77,7 +77,10 @@ def _show(rotation: "Rotation", *, check: bool) -> None:
     for where, number in sorted(rotation.unreadable.items()):
         note(f"[yellow]{number} unreadable[/] in {where}")
     if any(rotation.is_removable(use) for use in rotation.keys):
-        note("[dim]links in forms and approvals that were signed with a removed key stop working[/]")
+        note(
+            "[dim]what was signed with a removed key stops working: links in forms and approvals, and the secrets of "
+            "runs that began with it, whose steps fail (secret_missing): let those end first[/]"
+        )
 
 
 def _place(use: "KeyUse") -> str:

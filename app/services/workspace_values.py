@@ -29,6 +29,10 @@ _MARK = "holdfast-secret."
 _MARKED = re.compile(rf"{re.escape(_MARK)}({NAME})\.([A-Za-z0-9_-]{{32}})")
 _MARKED_BYTES = re.compile(_MARKED.pattern.encode())
 _MOST_KNOWN = 1000
+KEY_IS_GONE = (
+    "cannot be told: the run began with a key that has left HOLDFAST_ENCRYPTION_KEYS. Put that key back, or start "
+    "another run."
+)
 
 _known: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
 """What published definitions use, by their digests."""
@@ -76,12 +80,20 @@ def without_marks_in(data: bytes) -> bytes:
     return _MARKED_BYTES.sub(HIDDEN.encode(), data)
 
 
-async def revealed(platform: Platform, workspace_id: UUID, value: Json, mask: Mask) -> Json:
-    """The value with the secrets in place of their marks, which the mask hides from now on.
+async def revealed(
+    platform: Platform, workspace_id: UUID, value: Json, mask: Mask, given: frozenset[str] = frozenset()
+) -> Json:
+    """The value with the secrets in place of their marks, which the mask hides from now on. `given` are the run's own
+    marks: of all texts of that form that nobody of this ring has signed, those alone were meant for secrets.
 
     Raises `NotFound` (`secret_missing`) for one that is not there or cannot be read, and `Unavailable`.
     """
-    names = set(_marked_names(platform, workspace_id, value))
+    names: set[str] = set()
+    for each in _marks_in(value):
+        if _is_ours(platform, workspace_id, each):
+            names.add(each[1])
+        elif each[0] in given:
+            raise NotFound("secret_missing", f"The secret {each[1]!r} {KEY_IS_GONE}")
     if not names:
         return value
     (rows,) = await platform.database.run(workspace_id, store.secrets(workspace_id, names))
@@ -111,13 +123,12 @@ def _used(version: Version) -> tuple[frozenset[str], frozenset[str]]:
     return found
 
 
-def _marked_names(platform: Platform, workspace_id: UUID, value: Json) -> list[str]:
+def _marks_in(value: Json) -> list[re.Match[str]]:
+    """All that has the form of a mark, whoever wrote it."""
     if isinstance(value, str):
-        if _MARK not in value:
-            return []
-        return [found[1] for found in _MARKED.finditer(value) if _is_ours(platform, workspace_id, found)]
+        return list(_MARKED.finditer(value)) if _MARK in value else []
     parts = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
-    return [name for part in parts for name in _marked_names(platform, workspace_id, part)]
+    return [found for part in parts for found in _marks_in(part)]
 
 
 def _replaced(platform: Platform, workspace_id: UUID, value: Json, secrets: dict[str, str]) -> Json:

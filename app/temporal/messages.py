@@ -179,6 +179,8 @@ class ActionCall:
     """Seconds up to which Temporal makes the pause before the next attempt; a longer one is the run's. None: any."""
     largest_output: int | None = None
     """Bytes of JSON the action may hand on; None: what Temporal takes."""
+    marks: list[str] = field(default_factory=list)
+    """What stands for secrets in this run, so that one whose key is gone is told from what somebody else wrote."""
 
 
 @dataclass(frozen=True, kw_only=True)

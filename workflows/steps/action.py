@@ -245,6 +245,7 @@ def _call(scope: Scope, step: ActionStep, entry: Action, record: StepRecord) -> 
         decision=record.decision,
         largest_output=run.limits.step_output if run.limits else None,
         longest_pause=LONGEST_PAUSE_BESIDE if scope.state.walks(4) and not scope.state.alone else None,
+        marks=list(run.secrets.values()),
     )
 
 

@@ -13,11 +13,14 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from app.db.models import Run
 from app.json import JsonObject
 from app.observing import logs
-from app.services import connections, platform_keys, variables
+from app.security.credentials import KeyRing
+from app.security.signing import Signer
+from app.services import connections, platform_keys, variables, workspace_values
 from app.services.errors import Invalid
 from app.services.platform import Platform
 from tests.conftest import DatabaseUrls
@@ -324,3 +327,22 @@ async def test_a_mark_of_somebody_else_stays_what_it_is_and_a_secret_that_is_gon
     gone = await engine.run(workflow, input={"text": ""})
     assert gone.error["type"] == "secret_missing"
     assert "no secret variable 'api_key'" in gone.error["message"]
+
+
+async def test_a_run_whose_key_has_left_the_ring_fails_its_step_and_sends_no_mark(
+    engine: Engine, planted: list[str], http_stub: HttpStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = call(body="{{ trigger.text }} {{ secrets.api_key }}", url=http_stub.url)
+    forged = {"id": "forged", **call(body="{{ trigger.text }}", url=f"{http_stub.url}/forged")}
+    wait = {"id": "wait", "type": "wait_for_event", "event": "test.go"}
+    mark = "holdfast-secret.api_key." + "A" * 32
+    run = await engine.start({"steps": [wait, forged, {"id": "a", **step}]}, input={"text": mark})
+    await engine.at(run, "wait")
+    other = Signer((SecretStr(KeyRing.generate_key()),), "secret mark")
+    monkeypatch.setattr(workspace_values, "_signer", lambda _keys: other)
+    await engine.send("test.go")
+    error = (await engine.end(run)).error
+    assert (error["type"], error["step_id"]) == ("secret_missing", "a")
+    assert "'api_key'" in error["message"]
+    assert "HOLDFAST_ENCRYPTION_KEYS" in error["message"]
+    assert [asked.body.decode() for asked in http_stub.requests] == [mark]
