@@ -61,10 +61,13 @@ def rotate(
 
 async def _rotated(settings: Settings, *, check: bool) -> "Rotation":
     from app.services import key_rotation  # noqa: PLC0415 - loads the database's client
+    from app.services.audit import Asking, asking  # noqa: PLC0415
     from app.services.platform import open_platform  # noqa: PLC0415
 
     async with open_platform(settings) as platform:
-        return await (key_rotation.progress(platform) if check else key_rotation.rotate(platform))
+        # Nobody signed in: whoever rotates has the server's database.
+        with asking(Asking("system", None, "holdfast keys rotate")):
+            return await (key_rotation.progress(platform) if check else key_rotation.rotate(platform))
 
 
 def _show(rotation: "Rotation", *, check: bool) -> None:
