@@ -46,18 +46,20 @@ class Confidential:
         self._links = Links(platform.settings, self._workspace_id)
         self._mask = Mask()
 
-    async def revealed(self, inputs: JsonObject, step: str) -> JsonObject:
-        """The inputs as the action gets them. Raises ActionError for a secret that is not there."""
+    async def revealed(self, call: ActionCall) -> JsonObject:
+        """The call's inputs as the action gets them. Raises ActionError for a secret that is not there."""
 
         async def ask() -> Json:
             if not self._secrets:
-                return inputs
-            return await workspace_values.revealed(self._platform, self._workspace_id, self._run_id, inputs, self._mask)
+                return call.inputs
+            return await workspace_values.revealed(
+                self._platform, self._workspace_id, self._run_id, call.inputs, self._mask
+            )
 
         try:
             found: JsonObject = self._links.linked(await until_available(ask))
         except NotFound as error:
-            raise ActionError(ErrorType.SECRET_MISSING, f"{step}: {error.detail}") from None
+            raise ActionError(ErrorType.SECRET_MISSING, f"{call.name}: {error.detail}") from None
         return found
 
     def learn(self, connection: ResolvedConnection | None) -> None:

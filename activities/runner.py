@@ -247,7 +247,7 @@ class ActionRunner:
         # What is kept and shown, of the call and of its answer, has marks where the provider gets links and secrets.
         confidential = Confidential(self._platform, call)
         async with confidential.cleaned():
-            inputs = _validated(registered, replace(call, inputs=await confidential.revealed(call.inputs, call.name)))
+            inputs = _validated(registered, replace(call, inputs=await confidential.revealed(call)))
         connection, renew = await self._resolver.connection(registered, call)
         confidential.learn(connection)
         invocation = Invocation(

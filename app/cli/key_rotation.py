@@ -61,10 +61,13 @@ def rotate(
 
 async def _rotated(settings: Settings, *, check: bool) -> "Rotation":
     from app.services import key_rotation  # noqa: PLC0415 - loads the database's client
+    from app.services.audit import Asking, asking  # noqa: PLC0415
     from app.services.platform import open_platform  # noqa: PLC0415
 
     async with open_platform(settings) as platform:
-        return await (key_rotation.progress(platform) if check else key_rotation.rotate(platform))
+        # Nobody signed in: whoever rotates has the server's database.
+        with asking(Asking("system", None, "holdfast keys rotate")):
+            return await (key_rotation.progress(platform) if check else key_rotation.rotate(platform))
 
 
 def _show(rotation: "Rotation", *, check: bool) -> None:
@@ -77,7 +80,10 @@ def _show(rotation: "Rotation", *, check: bool) -> None:
     for where, number in sorted(rotation.unreadable.items()):
         note(f"[yellow]{number} unreadable[/] in {where}")
     if any(rotation.is_removable(use) for use in rotation.keys):
-        note("[dim]links in forms and approvals that were signed with a removed key stop working[/]")
+        note(
+            "[dim]what was signed with a removed key stops working: links in forms and approvals, and the secrets of "
+            "runs that began with it, whose steps fail (secret_missing): let those end first[/]"
+        )
 
 
 def _place(use: "KeyUse") -> str:

@@ -52,6 +52,7 @@ _ACTIONS_OF: Mapping[str, Sequence[str]] = {
     "api_key": ("create", "update", "rotate", "revoke"),
     "payload_key": ("create", "delete"),
     "platform_key": ("create", "revoke"),
+    "encryption_key": ("rotate",),
     "permission": ("refuse",),
 }  # fmt: skip
 ACTIONS: Mapping[str, str] = MappingProxyType(

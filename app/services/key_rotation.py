@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from app.json import JsonObject
 from app.security.credentials import CredentialsError
+from app.services import audit
+from app.services.actors import NO_WORKSPACE
 from app.services.platform import Platform
 from app.store import sealed
 from app.store.sealed import Sealed
@@ -52,12 +55,16 @@ class Rotation:
 
 
 async def rotate(platform: Platform, *, batch: int = BATCH) -> Rotation:
-    """Give everything the newest key. Raises `NoEncryptionKey` and `Unavailable`; what was done by then stays done."""
+    """Give everything the newest key, and note it in the platform's audit log. Raises `NoEncryptionKey` and
+    `Unavailable`; what was done by then stays done."""
     rotation = Rotation(platform.keyring.newest)
     async for workspace_id in _all_workspaces(platform):
         for column in sealed.SEALED:
             await _renew(platform, workspace_id, column, rotation, batch)
     rotation.keys = await _uses(platform)
+    told: JsonObject = {"renewed": rotation.renewed, "left": rotation.left}
+    newest = rotation.newest
+    await audit.note_done(platform.database, NO_WORKSPACE, "encryption_key.rotate", newest, newest, after=told)
     return rotation
 
 

@@ -30,6 +30,10 @@ _MARK = "holdfast-secret."
 _MARKED = re.compile(rf"{re.escape(_MARK)}([0-9a-f]{{32}})\.({NAME})\.([A-Za-z0-9_-]{{32}})")
 _MARKED_BYTES = re.compile(_MARKED.pattern.encode())
 _MOST_KNOWN = 1000
+KEY_IS_GONE = (
+    "cannot be told: the run began with a key that has left HOLDFAST_ENCRYPTION_KEYS. Put that key back, or start "
+    "another run."
+)
 
 _known: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
 """What published definitions use, by their digests."""
@@ -125,8 +129,7 @@ def _marked_names(platform: Platform, workspace_id: UUID, run_id: UUID, value: J
     def see(found: re.Match[str]) -> str:
         if _is_of(run_id, found):
             if not _is_signed(platform, workspace_id, run_id, found):
-                told = f"The secret {found[2]!r} was marked with an encryption key that is no longer in the ring: "
-                raise NotFound("secret_missing", told + "put that key back, or start the run anew.")
+                raise NotFound("secret_missing", f"The secret {found[2]!r} {KEY_IS_GONE}")
             names.add(found[2])
         return found[0]
 

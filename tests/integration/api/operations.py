@@ -1,15 +1,12 @@
-"""Every operation under `/v1`, taken from the OpenAPI document, and what tests need to call each: a workspace that has
-one of everything, the ids of these by the names that addresses have for them, and a body that fits."""
+"""What tests need to call every operation: a workspace that has one of everything, the ids of these by the names that
+addresses have for them, and a body that fits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from uuid import UUID
 
 import httpx
 from uuid_utils.compat import uuid7
 
-from api.main import create_app
-from api.permissions import PERMISSION_OF
 from app.db.models import ApiKey, Approval, Delivery
 from app.json import Json, JsonObject
 from app.security import api_keys
@@ -19,10 +16,10 @@ from app.services.platform import Platform
 from tests.integration.api.calls import WAIT, an_active_workflow, made
 from tests.integration.services.building import a_run, an_event
 from tests.support.approving import ask
+from tests.support.operations import NOWHERE, Operation
 from tests.support.providers import TWILIO
 from tests.support.waiting import eventually
 
-NOWHERE = "01890000-0000-7000-8000-000000000000"
 STEP: Json = {"id": "one", "type": "set_variable", "variables": {"total": 1}}
 DEFINITION: Json = {
     "triggers": [
@@ -134,67 +131,12 @@ QUERIES = {"payload_keys_delete": "?end_runs=true"}
 """What an address has behind it."""
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One operation of the document."""
-
-    id: str
-    method: str
-    path: str
-    parameters: tuple[str, ...]
-    """Those of the path."""
-    query: tuple[str, ...]
-    body: tuple[str, ...]
-    """The fields of the body, those of its parts too."""
-
-    @property
-    def permission(self) -> str:
-        return PERMISSION_OF[self.id]
-
-    @property
-    def of_platform(self) -> bool:
-        return self.permission.startswith("platform:")
-
-    def at(self, ids: Mapping[str, str]) -> str:
-        """The address with these ids; what has none is nowhere."""
-        of = OF_ITS_OWN.get(self.id, {})
-        found = {name: ids.get(of.get(name, name), NOWHERE) for name in self.parameters}
-        return self.path.format(**found) + QUERIES.get(self.id, "")
-
-
-def operations() -> list[Operation]:
-    """All under `/v1`, as the document has them."""
-    document = create_app().openapi()
-    return [
-        Operation(
-            operation["operationId"],
-            method.upper(),
-            path,
-            _parameters(operation, "path"),
-            _parameters(operation, "query"),
-            tuple(sorted(_fields(operation.get("requestBody", {}), document["components"]["schemas"], set()))),
-        )
-        for path, methods in document["paths"].items()
-        if path.startswith("/v1/")
-        for method, operation in methods.items()
-    ]
-
-
-def _parameters(operation: JsonObject, where: str) -> tuple[str, ...]:
-    return tuple(one["name"] for one in operation.get("parameters", []) if one["in"] == where)
-
-
-def _fields(part: Json, schemas: JsonObject, seen: set[str]) -> set[str]:
-    if isinstance(part, list):
-        return {name for each in part for name in _fields(each, schemas, seen)}
-    if not isinstance(part, dict):
-        return set()
-    found = set(part["properties"]) if isinstance(part.get("properties"), dict) else set()
-    name = str(part.get("$ref", "")).rpartition("/")[2]
-    if name and name not in seen:
-        seen.add(name)
-        found |= _fields(schemas[name], schemas, seen)
-    return found | {name for each in part.values() for name in _fields(each, schemas, seen)}
+def address(operation: Operation, ids: Mapping[str, str]) -> str:
+    """Of the operation on these things; what has no id is nowhere."""
+    of = OF_ITS_OWN.get(operation.id, {})
+    return operation.at({name: ids.get(of.get(name, name), NOWHERE) for name in operation.parameters}) + QUERIES.get(
+        operation.id, ""
+    )
 
 
 async def a_key(platform: Platform, workspace_id: UUID, role: Role) -> str:

@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from api.main import create_app
 from api.permissions import PERMISSION_OF
 from api.schemas.control import Control
 from app.json import Json
@@ -19,8 +20,9 @@ from app.services.platform import Platform
 from app.temporal.child_messages import StartChild
 from tests.conftest import TestWorkspace
 from tests.integration.api.calls import client_of
-from tests.integration.api.operations import BODIES, Operation, a_key, a_steered_run, operations, things
+from tests.integration.api.operations import BODIES, a_key, a_steered_run, address, things
 from tests.integration.services.building import a_run
+from tests.support.operations import Operation, operations
 
 NO_ONES = ("catalog_get_action", "catalog_get_event_type")
 """What has an address of its own and belongs to nobody."""
@@ -39,7 +41,7 @@ LAST = ("runs_cancel", "workflows_pause", "workflows_archive", "connections_stop
 """After these others would find nothing to do; deletions come after them, that of the workflow as the last."""
 
 
-OPERATIONS = operations()
+OPERATIONS = operations(create_app())
 IN_ORDER = sorted(
     OPERATIONS,
     key=lambda one: (one.id == "workflows_delete", one.method == "DELETE" and one.id not in LAST, one.id in LAST),
@@ -60,7 +62,7 @@ class Matrix:
     async def call(self, operation: Operation, key: str | None, ids: Mapping[str, str], body: Json) -> httpx.Response:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         sent = {} if operation.method in ("GET", "DELETE") else {"json": body}
-        return await self.client.request(operation.method, operation.at(ids), headers=headers, **sent)
+        return await self.client.request(operation.method, address(operation, ids), headers=headers, **sent)
 
 
 @pytest.fixture
@@ -167,7 +169,7 @@ async def test_a_filter_for_another_workspaces_thing_finds_nothing(matrix: Matri
     asked = [(one, name) for one in OPERATIONS for name in one.query if name.endswith("_id") or name in QUERY_IDS]
     assert len(asked) > 6
     for operation, name in asked:
-        path, wanted = operation.at({}), matrix.ids[QUERY_IDS[name]]
+        path, wanted = address(operation, {}), matrix.ids[QUERY_IDS[name]]
         # Else only open ones are shown, and the run of this one is over.
         more = {"status": "cancelled"} if operation.id == "approvals_list_approvals" else {}
         theirs, mine = [

@@ -14,6 +14,7 @@ from tests.support.approving import approve, ask, asked
 from tests.support.engine import Engine, http
 from tests.support.http_stub import Answer as Answered
 from tests.support.http_stub import HttpStub
+from tests.support.searching import history_text
 from tests.support.steps import QUICK
 from tests.support.waiting import eventually
 from workflows import history
@@ -143,7 +144,7 @@ async def test_everybody_who_is_asked_is_told_with_a_link_of_their_own(engine: E
     assert [each["to"] for each in told] == ["ann@example.com", "bob@example.com"]
     steps, attempts = await engine.step_rows(run), await engine.attempts(run)
     kept = str([[row.inputs, row.output, row.error] for row in steps.values()] + [one.error for one in attempts])
-    kept += str((await engine.executions(run))[-1].history.events)
+    kept += history_text(await engine.executions(run))
     for each in told:
         text, link = each["text"].rsplit(" ", 1)
         token = link.rpartition("/")[2].rstrip(".")

@@ -115,6 +115,6 @@ async def test_a_mark_whose_key_has_left_the_ring_is_said_and_not_sent(engine: E
     async def revealed(of: UUID) -> object:
         return await workspace_values.revealed(engine.platform, engine.workspace_id, of, {"a": [left]}, mask)
 
-    with pytest.raises(NotFound, match="no longer in the ring"):
+    with pytest.raises(NotFound, match="left HOLDFAST_ENCRYPTION_KEYS"):
         await revealed(run_id)
     assert await revealed(uuid4()) == {"a": [left]}

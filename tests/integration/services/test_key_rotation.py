@@ -3,22 +3,28 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import update
+from sqlalchemy import select, update
 from uuid_utils.compat import uuid7
 
-from app.db.models import Connection, OAuthAuthorization, OAuthToken
+from app.cli.exits import ExitCode
+from app.db.models import AuditEntry, Connection, OAuthAuthorization, OAuthToken, PayloadKey, Webhook
 from app.security.credentials import KeyRing, NoEncryptionKey
-from app.services import connections, key_rotation, message_addresses
+from app.services import connections, key_rotation, message_addresses, variables
+from app.services.actors import NO_WORKSPACE
 from app.services.errors import Conflict
 from app.services.platform import Platform
 from app.store import sealed
+from app.store.sealed import SEALED
 from app.store.sweeps import Sweeps
 from tests.conftest import TestWorkspace
+from tests.integration.cli.on_servers import on_servers
+from tests.support.cli import holdfast
 from tests.support.documents import ROOT
 from tests.support.providers import TWILIO
 
@@ -74,29 +80,79 @@ async def user(platform: Platform, workspace: TestWorkspace, name: str) -> Any:
     return (await connections.resolve(platform, workspace.id, name, "smtp")).credentials["username"]
 
 
-async def test_every_sealed_value_gets_the_newest_key_and_the_old_one_may_go(
-    platform: Platform, workspace: TestWorkspace, old: SecretStr, new: SecretStr
-) -> None:
+async def one_of_each(platform: Platform, workspace: TestWorkspace, workflow_id: UUID) -> UUID:
+    """A value in every column that is sealed; answers the id of the connection that some of them are of."""
     connection = await connections.create(platform, workspace.id, **TWILIO)
-    receiving, _ = await message_addresses.open_(platform, workspace.id, connection.id)
+    await message_addresses.open_(platform, workspace.id, connection.id)
+    await variables.create(platform, workspace.id, {"name": "api_key", "value": "s3cret", "is_secret": True})
     some = platform.keyring.encrypt({"x": 1}, context="c")
-    ids = {"workspace_id": workspace.id, "connection_id": connection.id}
+    own, ids = {"workspace_id": workspace.id, "id": uuid7()}, {"connection_id": connection.id}
+    later = datetime(2099, 1, 1, tzinfo=UTC)
     async with platform.database.transaction(workspace.id) as session:
-        session.add(OAuthToken(**ids, tokens=some))
-        later = datetime(2099, 1, 1, tzinfo=UTC)
-        session.add(OAuthAuthorization(**ids, id=uuid7(), ticket_hash="t", verifier=some, expires_at=later))
-    both = ringed(platform, new, old)
+        session.add(OAuthToken(workspace_id=workspace.id, **ids, tokens=some))
+        session.add(OAuthAuthorization(**own, **ids, ticket_hash="t", verifier=some, expires_at=later))
+        session.add(Webhook(**own, workflow_id=workflow_id, position=0, token_hash="t", secrets=some))
+        session.add(PayloadKey(**own, wrapped=some))
+    return connection.id
 
+
+async def sealed_with(platform: Platform, workspace: TestWorkspace) -> dict[str, str]:
+    """The ids of the keys that the values in each sealed column name."""
+    async with platform.database.transaction(workspace.id) as session:
+        return {sealed.name_of(one): ",".join(await sealed.by_key(session, workspace.id, one)) for one in SEALED}
+
+
+async def test_every_sealed_value_gets_the_newest_key_and_the_old_one_may_go(
+    platform: Platform, workspace: TestWorkspace, old: SecretStr, new: SecretStr, a_workflow: UUID
+) -> None:
+    connection_id = await one_of_each(platform, workspace, a_workflow)
+    token = (await message_addresses.get(platform, workspace.id, connection_id)).token
+    both = ringed(platform, new, old)
+    columns, number = [sealed.name_of(column) for column in SEALED], len(SEALED)
+
+    assert await sealed_with(platform, workspace) == dict.fromkeys(columns, platform.keyring.newest)
     before = await key_rotation.progress(both)
     done = await key_rotation.rotate(both)
 
-    assert (before.left, [key.values for key in before.keys]) == (4, [0, 4])
+    assert await sealed_with(platform, workspace) == dict.fromkeys(columns, both.keyring.newest)
+    assert (before.left, [key.values for key in before.keys]) == (number, [0, number])
     assert [before.is_removable(key) for key in before.keys] == [False, False]
-    assert (done.renewed, done.left, [key.values for key in done.keys]) == (4, 0, [4, 0])
+    assert (done.renewed, done.left, [key.values for key in done.keys]) == (number, 0, [number, 0])
     assert [done.is_removable(key) for key in done.keys] == [False, True]
     alone = ringed(platform, new)
-    assert (await message_addresses.get(alone, workspace.id, connection.id)).token == receiving.token
+    assert (await message_addresses.get(alone, workspace.id, connection_id)).token == token
     assert (await key_rotation.rotate(both)).renewed == 0
+
+
+async def test_the_command_rotates_says_what_may_go_and_leaves_an_entry(
+    platform: Platform, workspace: TestWorkspace, old: SecretStr, new: SecretStr, tmp_path: Path
+) -> None:
+    await smtp(platform, workspace, "mail")
+    keys = f"{new.get_secret_value()},{old.get_secret_value()}"
+    given = on_servers(platform.settings) | {"HOLDFAST_ENCRYPTION_KEYS": keys, "HOLDFAST_DATA_DIR": str(tmp_path)}
+
+    checked = await holdfast("keys", "rotate", "--check", "--json", environment=given)
+    done = await holdfast("keys", "rotate", "--json", environment=given)
+    shown = await holdfast("keys", "rotate", environment=given)
+
+    newest, oldest = ringed(platform, new, old).keyring.ids
+    assert (checked.code, done.code, shown.code) == (ExitCode.OK, ExitCode.OK, ExitCode.OK), done.err + shown.err
+    assert (checked.json()["renewed"], checked.json()["left"]) == (0, 1)
+    assert done.json() == {
+        "newest": newest, "renewed": 1, "left": 0, "unreadable": {},
+        "keys": [
+            {"id": newest, "place": 1, "values": 1, "removable": False},
+            {"id": oldest, "place": 2, "values": 0, "removable": True},
+        ],
+    }  # fmt: skip
+    assert "may be removed" in shown.out
+    assert "secrets of runs that began with it" in " ".join(shown.err.split())
+    assert await user(ringed(platform, new), workspace, "mail") == "mail"
+    async with platform.database.transaction(NO_WORKSPACE) as session:
+        entries = await session.scalars(select(AuditEntry).where(AuditEntry.target_id == newest).order_by("id"))
+        told = [(one.action, one.actor_kind, one.actor_name, one.after) for one in entries]
+    by = ("encryption_key.rotate", "system", "holdfast keys rotate")
+    assert told == [(*by, {"renewed": 1, "left": 0}), (*by, {"renewed": 0, "left": 0})]
 
 
 def test_every_column_that_is_said_to_hold_a_ciphertext_is_rotated() -> None:
