@@ -13,7 +13,7 @@ help:
 	@echo "make demo    publish an example, send it events, watch the run live, stop again"
 	@echo "make test    checks and all tests"
 	@echo "make chaos   kill every server again and again under 200 runs; about five minutes"
-	@echo "make fuzz    send requests at random to every operation of the API; about ten minutes"
+	@echo "make fuzz    send requests at random to every operation of the API; about a quarter of an hour"
 	@echo "make fuzz-expressions  try expressions at random for two minutes"
 	@echo "make check   style, types, import rules, and weaknesses known of the packages"
 	@echo "make format  bring the code into the style"

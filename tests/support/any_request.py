@@ -15,6 +15,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
 
 from app.json import JsonObject
+from app.security.permissions import Role, permissions_of
 
 OF_METHODS = ("unsupported_method", "allow_header_conformance")
 """Checks that take an address for that of one operation: `/runs/control` is that of `/runs/{run_id}` as well."""
@@ -22,6 +23,8 @@ ENDLESS = ("runs_stream",)
 """Operations whose answers last."""
 OF_THE_KEY = ("api_keys_change", "api_keys_revoke", "api_keys_rotate")
 """Operations that may end or narrow the very key the requests are sent with: all after them would be refused alike."""
+OF_THE_PLATFORM_KEY = ("platform_keys_revoke",)
+"""The same, of the platform's administrator."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,21 @@ class Tried:
     locked_out: int
 
 
-def try_api(document: JsonObject, url: str, key: str | None, plan: Plan) -> Tried:
-    """Send what the plan says to the API at `url`, with or without a key."""
+def operations_of(document: JsonObject, role: Role) -> list[str]:
+    """Those that a key of this role may call, without those that could end it."""
+    may = permissions_of(role)
+    every = [operation for methods in document["paths"].values() for operation in methods.values()]
+    taken = [str(operation["operationId"]) for operation in every if operation.get("x-permission") in may]
+    return [operation for operation in taken if operation not in (*OF_THE_KEY, *OF_THE_PLATFORM_KEY)]
+
+
+def try_api(document: JsonObject, url: str, key: str | None, plan: Plan, only: Sequence[str] = ()) -> Tried:
+    """Send what the plan says to the API at `url`, with or without a key; to `only` these operations, if any are named,
+    even to those that may end the key."""
     schema = schemathesis.openapi.from_dict(document, config=_config(url, key, plan))
-    schema = schema.exclude(operation_id=[*ENDLESS, *(OF_THE_KEY if key else ())])
+    if only:
+        schema = schema.include(operation_id=list(only))
+    schema = schema.exclude(operation_id=[*ENDLESS, *(OF_THE_KEY if key and not only else ())])
     statuses, locked_out = Counter[int](), 0
     requests, seen, let_in, harms = 0, set[str](), set[str](), dict[str, str]()
     for event in from_schema(schema).execute():

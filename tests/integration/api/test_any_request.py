@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
+from app.security.permissions import Role
+from app.services import platform_keys
+from app.services.platform import Platform
 from tests.conftest import TestWorkspace
-from tests.support.any_request import Plan, try_api
+from tests.support.any_request import Plan, operations_of, try_api
 from tests.support.served import served
+
+OF_OTHERS = ("workspaces_change", "workspaces_delete")
+"""These find the ids of workspaces that were listed, and would suspend or delete those of other tests."""
 
 
 @pytest.mark.usefixtures("worker")
@@ -19,6 +25,19 @@ async def test_requests_at_random_are_answered_as_documented(api_app: Any, works
     assert tried.operations > 70
     # Enough of them came to what they asked for.
     assert (tried.locked_out, tried.statuses[429]) == (0, 0)
+
+
+async def test_with_a_platform_key_they_are_answered_as_documented(api_app: Any, platform: Platform) -> None:
+    _, key = await platform_keys.create(platform, "any request")
+    plan = Plan(examples=3, seed=6, phases=("fuzzing",))
+    only = [one for one in operations_of(api_app.openapi(), Role.PLATFORM) if one not in OF_OTHERS]
+    async with served(api_app) as (host, port):
+        tried = await asyncio.to_thread(try_api, api_app.openapi(), f"http://{host}:{port}", key, plan, only)
+    assert tried.harms == []
+    assert tried.operations == len(only) > 6
+    # Nothing was refused for what the key is.
+    assert (tried.locked_out, tried.statuses[403], tried.statuses[429]) == (0, 0, 0)
+    assert tried.statuses[200] > 0
 
 
 async def test_without_a_key_they_are_refused_as_documented(api_app: Any) -> None:
