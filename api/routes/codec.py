@@ -15,6 +15,7 @@ from google.protobuf import json_format
 from starlette.responses import HTMLResponse, Response
 from temporalio.api.common.v1 import Payloads
 
+from api import auditing
 from api.codec_cors import ui_origin
 from api.dependencies import PlatformDep, actor_of
 from api.forms.pages import last, page, posted, rendered
@@ -48,6 +49,8 @@ async def decode(
     body = await read_body(request, LARGEST_BODY)
     payloads = await asyncio.to_thread(_read, body)
     found = await decoding.decode(platform, actor, payloads.payloads)
+    if any(shown is not came for shown, came in zip(found, payloads.payloads, strict=True)):
+        await auditing.read_payloads(request, platform, actor)
     return Response(await asyncio.to_thread(_written, Payloads(payloads=found)), media_type="application/json")
 
 
