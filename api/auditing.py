@@ -110,6 +110,16 @@ async def refused(request: Request, platform: Platform, actor: Actor, permission
     await audit.note_refused(platform.database, actor.workspace_id, permission, operation)
 
 
+async def read_payloads(request: Request, platform: Platform, actor: Actor) -> None:
+    """Write down that the actor was shown payloads, once an hour."""
+    known = (actor.workspace_id, _id(actor) or "")
+    if actor.workspace_id == NO_WORKSPACE or platform.readings.get(known) is not None:
+        return
+    platform.readings.put(known, True)
+    _begin(request, platform, actor)
+    await audit.note_done(platform.database, actor.workspace_id, "payload.read", None, "codec")
+
+
 def begin_by_link(request: Request, platform: Platform, approver: str, name: str) -> None:
     """Somebody asks who has the link of an approver, and says that this is their name."""
     audit.asked_by(_asking(request, platform, "link", approver or None, name))

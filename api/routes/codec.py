@@ -50,6 +50,8 @@ async def decode(
     body = await read_body(request, LARGEST_BODY)
     payloads = await asyncio.to_thread(_read, body)
     found = await decoding.decode(platform, actor, payloads.payloads)
+    if any(shown is not came for shown, came in zip(found, payloads.payloads, strict=True)):
+        await auditing.read_payloads(request, platform, actor)
     return Response(await asyncio.to_thread(_written, Payloads(payloads=found)), media_type="application/json")
 
 

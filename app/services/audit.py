@@ -51,6 +51,7 @@ _ACTIONS_OF: Mapping[str, Sequence[str]] = {
     "member": ("create", "update", "delete"),
     "api_key": ("create", "update", "rotate", "revoke"),
     "payload_key": ("create", "delete"),
+    "payload": ("read",),
     "platform_key": ("create", "revoke"),
     "encryption_key": ("rotate",),
     "permission": ("refuse",),

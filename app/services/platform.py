@@ -40,6 +40,7 @@ LET_IN_SECONDS = 3600.0
 ACTIVE_SECONDS = 300.0
 HOOK_SECONDS = 5.0
 REFUSAL_SECONDS = 60.0
+READING_SECONDS = 3600.0
 PLAN_SECONDS = 10.0
 
 Fields = tuple[tuple[str, ...], tuple[str, ...]]
@@ -97,6 +98,10 @@ class Platform:
         default_factory=lambda: Expiring(seconds=REFUSAL_SECONDS, size=10_000)
     )
     """Who was refused which permission lately, so that the audit log has it once in this time."""
+    readings: Expiring[tuple[UUID, str], bool] = field(
+        default_factory=lambda: Expiring(seconds=READING_SECONDS, size=10_000)
+    )
+    """Who read payloads lately: a page of Temporal's UI asks for them many times."""
     observing: Observing = field(default_factory=Observing)
     """What the process counts, and the traces it sends."""
 

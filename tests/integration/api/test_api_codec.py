@@ -227,6 +227,24 @@ async def test_a_browser_signs_in_once_and_only_the_ui_uses_it(
         problem(await anybody.post("/codec/decode", json=sent(), headers=ui), 401, "invalid_api_key")
 
 
+async def test_the_audit_log_says_once_who_was_shown_payloads(
+    api_client: httpx.AsyncClient, workspace: TestWorkspace
+) -> None:
+    async def entries() -> list[dict[str, Any]]:
+        answer = await api_client.get("/v1/audit-log", params={"action": "payload.read"})
+        found: list[dict[str, Any]] = answer.json()["items"]
+        return found
+
+    await api_client.post("/codec/decode", json=sent(Payload(data=b"plain")))
+    assert await entries() == [], "nothing was shown that was not seen before"
+    for _ in range(3):
+        await api_client.post("/codec/decode", json=sent(compressed(5)))
+    [entry] = await entries()
+    assert (entry["actor"]["kind"], entry["actor"]["name"]) == ("key", "first key")
+    assert (entry["target"]["type"], entry["target"]["name"]) == ("payload", "codec")
+    assert (entry["outcome"], entry["before"], entry["after"]) == ("done", None, None)
+
+
 async def test_payload_keys_are_made_listed_and_deleted(
     api_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
