@@ -74,7 +74,7 @@ LEAVES = MappingProxyType(
         "api_keys_rotate": ("api_key.rotate",),
         "api_keys_revoke": ("api_key.revoke",),
         "payload_keys_create": ("payload_key.create",),
-        "payload_keys_delete": ("payload_key.delete",),
+        "payload_keys_delete": ("payload_key.retire", "payload_key.delete"),
         "workspaces_create": ("workspace.create",),
         "workspaces_change": ("workspace.update",),
         "workspaces_delete": ("workspace.delete",),

@@ -94,12 +94,17 @@ async def permitted(request: Request, actor: ActorDep) -> None:
     audit log who asks. Raises `Forbidden`."""
     platform = platform_of(request)
     await standing.require_usable(platform, actor.workspace_id)
-    try:
-        permissions.require(request, actor)
-    except Forbidden:
-        await auditing.refused(request, platform, actor, permissions.of(request))
-        raise
+    await require(request, actor, permissions.of(request))
     auditing.begin(request, platform, actor)
+
+
+async def require(request: Request, actor: Actor, permission: str) -> None:
+    """Raises `Forbidden` unless the actor has the permission; the audit log says so."""
+    try:
+        actor.require(permission)
+    except Forbidden:
+        await auditing.refused(request, platform_of(request), actor, permission)
+        raise
 
 
 async def check_address(request: Request) -> None:

@@ -15,6 +15,16 @@ PAYLOAD_PAGES: dict[str, ProblemPage] = {
     "payload_key_not_found": ProblemPage(
         "No such payload key", "`GET /v1/workspace/payload-keys` lists those of the workspace."
     ),
+    "payload_key_active": ProblemPage(
+        "The key is the one that encrypts",
+        "Make a newer one, which retires it, and delete it a minute later. To encrypt no more, delete the other keys "
+        "first: the last one is retired when it is to be deleted.",
+    ),
+    "payload_key_retiring": ProblemPage(
+        "The key was retired just now",
+        "Other processes may encrypt with it for some seconds more, and what they encrypt would be lost. Delete it "
+        "from the moment on that `detail` names.",
+    ),
     "payload_key_in_use": ProblemPage(
         "Runs under way may need the key",
         "They could not go on without it. Make a newer key and wait until the runs that began before have ended, or "

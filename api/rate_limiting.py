@@ -6,15 +6,13 @@ taken, `RateLimit` what is left of it. What is limited and by what is `app.servi
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from uuid import UUID
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.clients import address_of
-from app.security import form_tokens, message_addresses, webhook_tokens
-from app.services import plans, rate_limits
+from app.services import doors, plans, rate_limits
 from app.services.actors import Actor
 from app.services.errors import Lapsed, Unauthenticated
 from app.services.platform import Platform
@@ -56,11 +54,15 @@ async def count(request: Request, platform: Platform, actor: Actor) -> None:
 
 
 async def count_at_door(request: Request) -> None:
-    """Count a request at an address that needs no key. Raises `TooMany` (`rate_limited`)."""
+    """Count a request at an address that needs no key: for where it comes from, and once its token is found for the
+    workspace, whose rate nobody uses up with tokens that lead nowhere. Raises `TooMany` (`rate_limited`)."""
     platform: Platform = request.app.state.platform
-    workspace_id = _workspace_of(request.path_params.get("token", ""))
-    address = address_of(request, platform)
-    _note(request, await rate_limits.at_door(platform.rate_limits, platform.settings, address, workspace_id))
+    limits, settings = platform.rate_limits, platform.settings
+    standings = await rate_limits.at_door(limits, settings, address_of(request, platform), None)
+    _note(request, standings)
+    if settings.rate_limit_workspace and (token := request.path_params.get("token")):
+        workspace_id = await doors.workspace_of(platform, token)
+        _note(request, [*standings, *await rate_limits.at_door(limits, settings, None, workspace_id)])
 
 
 @asynccontextmanager
@@ -86,9 +88,3 @@ def _note(request: Request, standings: Iterable[Standing | None]) -> None:
     if found:
         setattr(request.state, _STATE, found)
         rate_limits.require(found)
-
-
-def _workspace_of(token: str) -> UUID | None:
-    """The workspace that the token of an address names, whatever kind of token it is."""
-    hook = webhook_tokens.read(token) or form_tokens.read(token)
-    return message_addresses.workspace_of(token) if hook is None else hook.workspace_id

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from api.bodies import RequestBody
 from api.dependencies import ActorDep, Cursor, Limit, PlatformDep, RunId
 from api.openapi import problem_answers
+from api.permissions import PERMISSION_OF
 from api.presenting import run_answer
 from api.schemas.approvals import (
     ApprovalAnswer,
@@ -19,6 +20,7 @@ from api.schemas.approvals import (
 from api.schemas.base import ListAnswer
 from api.schemas.runs import RunAnswer
 from app.services import approval_links, approvals
+from app.services.actors import Actor
 from app.services.approvals import Answer, Asked
 from app.settings import Settings
 
@@ -52,7 +54,7 @@ async def list_approvals(
         cursor=cursor,
     )
     return ListAnswer(
-        items=[_approval_answer(each, platform.settings) for each in page.items], next_cursor=page.next_cursor
+        items=[_approval_answer(each, platform.settings, actor) for each in page.items], next_cursor=page.next_cursor
     )
 
 
@@ -61,7 +63,7 @@ async def get(
     approval_id: Annotated[UUID, Path(description="Id of the approval.")], platform: PlatformDep, actor: ActorDep
 ) -> ApprovalAnswer:
     """One approval, with its answer if there is one."""
-    return _approval_answer(await approvals.get(platform, actor.workspace_id, approval_id), platform.settings)
+    return _approval_answer(await approvals.get(platform, actor.workspace_id, approval_id), platform.settings, actor)
 
 
 @router.post(
@@ -102,10 +104,11 @@ def answer_of(body: ApproveRequest, key: str) -> Answer:
     return Answer(decision=body.decision, by=by, answer=body.answer, comment=body.comment)
 
 
-def _approval_answer(asked: Asked, settings: Settings) -> ApprovalAnswer:
+def _approval_answer(asked: Asked, settings: Settings, actor: Actor) -> ApprovalAnswer:
     approval, run = asked.approval, asked.run
     links = []
-    if asked.status == "open":
+    # Whoever has a link answers with it: it is for those alone who may answer without one.
+    if asked.status == "open" and actor.may(PERMISSION_OF["approvals_approve"]):
         links = approval_links.links(settings, approval.workspace_id, approval.id, approval.approvers)
     return ApprovalAnswer(
         id=approval.id,

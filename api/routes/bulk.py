@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Request
 
 from api import problems
 from api.bodies import RequestBody
-from api.dependencies import ActorDep, PlatformDep
+from api.dependencies import ActorDep, PlatformDep, require
 from api.filters import filter_of
 from api.headers import IdempotencyKey
 from api.openapi import problem_answers
+from api.permissions import PERMISSION_OF
 from api.routes.approvals import answer_of
 from api.schemas.approvals import ApproveRequest
 from api.schemas.base import RequestModel
@@ -54,10 +55,12 @@ async def control_all(
     `next_cursor`, and the rest unchanged, until that is null: each run is taken once, whatever becomes of the others,
     and no run that was asked for after the first call is taken. A call that takes long answers with fewer runs.
 
-    With an `Idempotency-Key` a call that is repeated retries and redrives no run twice.
+    With an `Idempotency-Key` a call that is repeated retries and redrives no run twice. `approve` takes the permission
+    `approvals:write` as well.
     """
-    filter_ = filter_of(body.filter)
     kind = _CONTROLS[body.control]
+    await require(request, actor, PERMISSION_OF[kind.operation])
+    filter_ = filter_of(body.filter)
     told = validated(kind.arguments, body.arguments, code="invalid_request", subject="The body", root="arguments")
     if isinstance(told, DecideEachRequest):
         control.check_decision(platform, told.decision, told.inputs, told.output)
@@ -91,9 +94,10 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Control:
-    """One thing that can be done: the shape of its arguments, how it is done to a run, and how to runs that wait to be
-    let in, where they come first."""
+    """One thing that can be done: the operation that does it to one run, whose permission it takes here as well, the
+    shape of its arguments, how it is done to a run, and how to runs that wait to be let in, where they come first."""
 
+    operation: str
     arguments: type[RequestModel]
     do: Callable[[_Asked, UUID, Any], Awaitable[Run]]
     queued: Callable[[_Asked, Sequence[UUID]], Awaitable[Sequence[UUID]]] | None = None
@@ -160,14 +164,14 @@ async def _redrive(asked: _Asked, run_id: UUID, told: RedriveRequest) -> Run:
 
 
 _CONTROLS = {
-    "cancel": _Control(EmptyRequest, _cancel, _cancel_queued),
-    "pause": _Control(EmptyRequest, _pause),
-    "resume": _Control(EmptyRequest, _resume),
-    "decide": _Control(DecideEachRequest, _decide),
-    "approve": _Control(ApproveRequest, _approve),
-    "signal": _Control(SignalRequest, _signal),
-    "retry": _Control(EmptyRequest, _retry),
-    "redrive": _Control(RedriveRequest, _redrive),
+    "cancel": _Control("runs_cancel", EmptyRequest, _cancel, _cancel_queued),
+    "pause": _Control("runs_pause", EmptyRequest, _pause),
+    "resume": _Control("runs_resume", EmptyRequest, _resume),
+    "decide": _Control("runs_decide", DecideEachRequest, _decide),
+    "approve": _Control("approvals_approve", ApproveRequest, _approve),
+    "signal": _Control("runs_signal", SignalRequest, _signal),
+    "retry": _Control("runs_retry", EmptyRequest, _retry),
+    "redrive": _Control("runs_redrive", RedriveRequest, _redrive),
 }
 
 

@@ -7,10 +7,12 @@ from fastapi import APIRouter, Path, Response
 
 from api.dependencies import ActorDep, PlatformDep
 from api.openapi import problem_answers
+from api.permissions import PERMISSION_OF
 from api.schemas.inbound import EnterAnswer, InboundAnswer, MailboxAnswer
 from app.definition.triggers.message import message_source
 from app.security.message_addresses import verify_token
 from app.services import message_addresses
+from app.services.actors import Actor
 from app.services.message_addresses import Receiving
 from app.settings import Settings
 
@@ -33,19 +35,21 @@ async def receive(
     receiving, is_new = await message_addresses.open_(platform, actor.workspace_id, connection_id)
     if not is_new:
         response.status_code = 200
-    return _answer(receiving, platform.settings)
+    return _answer(receiving, platform.settings, actor)
 
 
 @router.get("", summary="See how messages come in over a connection", responses=problem_answers(404, 409))
 async def show(connection_id: ConnectionId, platform: PlatformDep, actor: ActorDep) -> InboundAnswer:
     """The address and what to enter at the provider, or how the mailbox does."""
-    return _answer(await message_addresses.get(platform, actor.workspace_id, connection_id), platform.settings)
+    return _answer(await message_addresses.get(platform, actor.workspace_id, connection_id), platform.settings, actor)
 
 
 @router.post("/rotate", summary="Give a connection another address", responses=problem_answers(404, 409))
 async def rotate(connection_id: ConnectionId, platform: PlatformDep, actor: ActorDep) -> InboundAnswer:
     """A new address and verify token. The ones before work for another day."""
-    return _answer(await message_addresses.rotate(platform, actor.workspace_id, connection_id), platform.settings)
+    return _answer(
+        await message_addresses.rotate(platform, actor.workspace_id, connection_id), platform.settings, actor
+    )
 
 
 @router.delete(
@@ -56,9 +60,11 @@ async def stop(connection_id: ConnectionId, platform: PlatformDep, actor: ActorD
     await message_addresses.close(platform, actor.workspace_id, connection_id)
 
 
-def _answer(receiving: Receiving, settings: Settings) -> InboundAnswer:
+def _answer(receiving: Receiving, settings: Settings, actor: Actor) -> InboundAnswer:
     connection, box = receiving.connection, receiving.mailbox
-    address = None if receiving.token is None else f"{settings.resolved_public_url}/messages/{receiving.token}"
+    # Who knows the address may send messages in others' names: it is for those who could make one.
+    token = receiving.token if actor.may(PERMISSION_OF["connections_receive"]) else None
+    address = None if token is None else f"{settings.resolved_public_url}/messages/{token}"
     return InboundAnswer(
         connection_id=connection.id,
         connection=connection.name,
@@ -66,7 +72,7 @@ def _answer(receiving: Receiving, settings: Settings) -> InboundAnswer:
         channels=list(receiving.channels),
         source=message_source(connection.name),
         address=address,
-        enter=[] if address is None else _enter(connection.kind, address, receiving.token or ""),
+        enter=[] if address is None else _enter(connection.kind, address, token or ""),
         previous_until=receiving.previous_until,
         mailbox=None
         if box is None

@@ -37,7 +37,8 @@ async def delete(
     actor: ActorDep,
     end_runs: Annotated[bool, Query(description="Also while runs are under way that need it: they fail.")] = False,
 ) -> None:
-    """Destroys the key: the histories it encrypted can never be read again."""
+    """Destroys the key: the histories it encrypted can never be read again. It must have been retired for a minute, by
+    a newer one; the last key there is is retired by the first call, and deleted by one a minute later."""
     await payload_keys.delete(platform, actor.workspace_id, key_id, end_runs=end_runs)
 
 

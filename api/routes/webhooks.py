@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from api.bodies import RequestBody
 from api.dependencies import ActorDep, Cursor, Limit, PlatformDep, WorkflowId
 from api.openapi import problem_answers
+from api.permissions import PERMISSION_OF
 from api.reading import storable
 from api.schemas.base import ListAnswer, WrittenMoment
 from api.schemas.control import EmptyRequest
@@ -27,6 +28,7 @@ from api.schemas.webhooks import (
 from app.db.models import Delivery
 from app.json import JsonObject
 from app.services import delivery_log, webhooks
+from app.services.actors import Actor
 from app.services.delivery_log import Logged
 from app.services.webhooks import View
 from app.settings import Settings
@@ -61,7 +63,7 @@ async def create(
     secret is shown now and never again."""
     view = await webhooks.create(platform, actor.workspace_id, workflow_id, body.model_dump())
     response.headers["Location"] = f"/v1/webhooks/{view.webhook.id}"
-    return _with_secret(view, platform.settings)
+    return _with_secret(view, platform.settings, actor)
 
 
 @router.get("/workflows/{workflow_id}/webhooks", summary="List webhooks of a workflow", responses=problem_answers(404))
@@ -70,7 +72,9 @@ async def list_of_workflow(
 ) -> ListAnswer[WebhookAnswer]:
     """The workflow's webhooks in the order they were made."""
     page = await webhooks.list_(platform, actor.workspace_id, workflow_id=workflow_id, limit=limit, cursor=cursor)
-    return ListAnswer(items=[_answer(view, platform.settings) for view in page.items], next_cursor=page.next_cursor)
+    return ListAnswer(
+        items=[_answer(view, platform.settings, actor) for view in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/webhooks", summary="List webhooks", responses=problem_answers())
@@ -79,13 +83,15 @@ async def list_webhooks(
 ) -> ListAnswer[WebhookAnswer]:
     """All webhooks of the workspace in the order they were made."""
     page = await webhooks.list_(platform, actor.workspace_id, limit=limit, cursor=cursor)
-    return ListAnswer(items=[_answer(view, platform.settings) for view in page.items], next_cursor=page.next_cursor)
+    return ListAnswer(
+        items=[_answer(view, platform.settings, actor) for view in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/webhooks/{webhook_id}", summary="Get a webhook", responses=problem_answers(404))
 async def get(webhook_id: WebhookId, platform: PlatformDep, actor: ActorDep) -> WebhookAnswer:
     """One webhook, without its secret."""
-    return _answer(await webhooks.get(platform, actor.workspace_id, webhook_id), platform.settings)
+    return _answer(await webhooks.get(platform, actor.workspace_id, webhook_id), platform.settings, actor)
 
 
 @router.patch(
@@ -99,7 +105,7 @@ async def change(
 ) -> WebhookAnswer:
     """Changes its name, or switches it off and on. One that is switched off answers deliveries with 410."""
     changes = body.model_dump(exclude_unset=True)
-    return _answer(await webhooks.update(platform, actor.workspace_id, webhook_id, changes), platform.settings)
+    return _answer(await webhooks.update(platform, actor.workspace_id, webhook_id, changes), platform.settings, actor)
 
 
 @router.delete("/webhooks/{webhook_id}", status_code=204, summary="Delete a webhook", responses=problem_answers(404))
@@ -120,7 +126,7 @@ async def rotate(
     """A new secret, shown now and never again. The one before stays good for a day, or as long as `keep_old_for` says;
     any older one ends now."""
     view = await webhooks.rotate(platform, actor.workspace_id, webhook_id, body.model_dump())
-    return _with_secret(view, platform.settings)
+    return _with_secret(view, platform.settings, actor)
 
 
 @router.get("/webhooks/{webhook_id}/deliveries", summary="List deliveries", responses=problem_answers(404))
@@ -180,16 +186,19 @@ async def replay(
     return TakenAnswer(delivery_id=received.delivery_id, duplicate=received.duplicate, run_id=run_id)
 
 
-def _answer(view: View, settings: Settings) -> WebhookAnswer:
-    return WebhookAnswer.model_validate(_fields(view, settings))
+def _answer(view: View, settings: Settings, actor: Actor) -> WebhookAnswer:
+    return WebhookAnswer.model_validate(_fields(view, settings, actor))
 
 
-def _with_secret(view: View, settings: Settings) -> WebhookWithSecretAnswer:
-    return WebhookWithSecretAnswer.model_validate({**_fields(view, settings), "secret": view.secret})
+def _with_secret(view: View, settings: Settings, actor: Actor) -> WebhookWithSecretAnswer:
+    return WebhookWithSecretAnswer.model_validate({**_fields(view, settings, actor), "secret": view.secret})
 
 
-def _fields(view: View, settings: Settings) -> JsonObject:
-    row, path = view.webhook, None if view.token is None else f"/hooks/{view.token}"
+def _fields(view: View, settings: Settings, actor: Actor) -> JsonObject:
+    row = view.webhook
+    # Without a signature whoever knows the address may deliver: it is for those who could make one.
+    told = view.token is not None and actor.may(PERMISSION_OF["webhooks_create"])
+    path = f"/hooks/{view.token}" if told else None
     return {
         "id": row.id,
         "workflow_id": row.workflow_id,

@@ -65,6 +65,8 @@ class ApprovalAnswer(Answer):
     status: ApprovalStatus
     answer: ApprovalAnswerAnswer | None
     until: datetime | None = Field(description="When it can no longer be answered; null = as long as the run goes on.")
-    links: list[ApprovalLinkAnswer] = Field(description="While it is open; none without an encryption key.")
+    links: list[ApprovalLinkAnswer] = Field(
+        description="While it is open, for whoever may answer (`approvals:write`); none without an encryption key."
+    )
     opened_at: datetime
     closed_at: datetime | None

@@ -31,8 +31,11 @@ class InboundAnswer(Answer):
     kind: str
     channels: list[str] = Field(description="What comes in: the `channel` of message triggers.")
     source: str = Field(description="The `source` of the messages' events.")
-    address: str | None = Field(description="The address the provider calls; keep it as you keep a password.")
-    enter: list[EnterAnswer] = Field(description="What to enter at the provider.")
+    address: str | None = Field(
+        description="The address the provider calls; keep it as you keep a password. Null for who may not change "
+        "connections (`connections:write`)."
+    )
+    enter: list[EnterAnswer] = Field(description="What to enter at the provider; nothing where the address is null.")
     previous_until: datetime | None = Field(description="The address before the last rotation works until then.")
     mailbox: MailboxAnswer | None
     since: datetime = Field(description="What came in before is not taken.")

@@ -45,7 +45,10 @@ class WebhookAnswer(Answer):
     workflow_id: UUID
     name: str
     trigger: int = Field(description="Place of the trigger among the workflow's triggers.")
-    address: str | None = Field(description="What to give the sender. Null when the keys there are cannot read it.")
+    address: str | None = Field(
+        description="What to give the sender. Null for who may not change webhooks (`webhooks:write`), and when the "
+        "keys there are cannot read it."
+    )
     path: str | None = Field(description="The same without the server's own address.")
     enabled: bool
     status: Literal["active", "inactive", "disabled"] = Field(

@@ -168,6 +168,8 @@ def _row(item: JsonObject) -> list[str]:
 def _show(found: JsonObject) -> None:
     shown = ("id", "name", "address", "status", "signature", "total_calls", "refused_calls")
     table(["", ""], [[name.replace("_", " "), text(found[name])] for name in shown])
+    if found["address"] is None:
+        note("[dim]the address is shown to who may change webhooks, the role editor, where the key ring can read it[/]")
 
 
 def _show_secret(made: JsonObject, *, json_output: bool) -> None:

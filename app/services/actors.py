@@ -40,9 +40,13 @@ class Actor:
         """Whether its time is over."""
         return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
+    def may(self, permission: str) -> bool:
+        """Whether it has the permission."""
+        return permission in self.permissions
+
     def require(self, permission: str) -> None:
         """Raises `Forbidden` (`not_permitted`) unless it may."""
-        if permission not in self.permissions:
+        if not self.may(permission):
             why = "its scopes leave that out" if permission in narrowed(self.role, None) else f"its role is {self.role}"
             whose = f"the key {self.name!r}" if self.kind == "key" else self.name
             raise Forbidden(

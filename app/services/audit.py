@@ -50,7 +50,7 @@ _ACTIONS_OF: Mapping[str, Sequence[str]] = {
     "workspace": ("create", "update", "delete"),
     "member": ("create", "update", "delete"),
     "api_key": ("create", "update", "rotate", "revoke"),
-    "payload_key": ("create", "delete"),
+    "payload_key": ("create", "retire", "delete"),
     "payload": ("read",),
     "platform_key": ("create", "revoke"),
     "encryption_key": ("rotate",),

@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from app.db.models import Event
 from app.definition import conditions
-from app.services import conversations, ordering
+from app.services import conversations, ordering, standing
 from app.services.errors import Unavailable
 from app.services.launching import TEMPORAL_ERRORS, handle_of
 from app.services.listening import SINCE_TOLERANCE, Listening, look
@@ -77,13 +77,17 @@ async def dispatch(
 async def _act(
     platform: Platform, workspace_id: UUID, todo: Sequence[OnItsWay], listening: Mapping[str, Listening] | None
 ) -> None:
+    may_start = await standing.state_of(platform, workspace_id) == "active"
     if listening is None:
         latest = max(one.event.received_at for one in todo)
         listening = await look(platform, workspace_id, [one.envelope for one in todo], latest)
     for one in todo:
         await _match(one, listening[one.event.type])
     await _leave_out_taken(platform, workspace_id, [one for one in todo if one.later])
-    await _start_all(platform, workspace_id, todo)
+    if may_start:
+        await _start_all(platform, workspace_id, todo)
+    else:
+        _put_off_starts(todo)
     await _wake_all(platform, workspace_id, todo)
     did = [Dispatched(one.event.source, one.event.id, sorted(one.started), sorted(one.woke), one.done) for one in todo]
     if len(did) == 1:
@@ -165,6 +169,16 @@ async def _leave_out_taken(platform: Platform, workspace_id: UUID, found: Sequen
                     one.waiting[run_id] = paths
                 else:
                     del one.waiting[run_id]
+
+
+def _put_off_starts(todo: Sequence[OnItsWay]) -> None:
+    """Nothing new starts in a suspended workspace: events that would start something wait until it is resumed. Runs
+    under way go on, and are woken, except where a message either wakes a run or begins one."""
+    for one in todo:
+        talks = {workflow_id for workflow_id, heard in one.starts.items() if heard.options.get("conversation")}
+        for run_id in [run_id for run_id in one.waiting if one.workflow_of[run_id] in talks]:
+            del one.waiting[run_id]
+        one.done = one.done and not one.starts
 
 
 async def _start_all(platform: Platform, workspace_id: UUID, todo: Sequence[OnItsWay]) -> None:

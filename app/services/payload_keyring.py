@@ -41,16 +41,13 @@ class PayloadKeyDeleted(Conflict):
 
 @dataclass(eq=False)
 class _Held:
-    """What is known of a workspace's keys: wrapped by id, newest first; None for one that was deleted."""
+    """What is known of a workspace's keys: wrapped by id, None for one that was deleted; and which one encrypts."""
 
     wrapped: dict[UUID, str | None]
+    active: UUID | None
     at: float
     ask_again_at: float
     opened: dict[UUID, PayloadKey] = field(default_factory=dict)
-
-    @property
-    def newest(self) -> UUID | None:
-        return next((id_ for id_, wrapped in self.wrapped.items() if wrapped is not None), None)
 
 
 class PayloadKeyring:
@@ -76,10 +73,9 @@ class PayloadKeyring:
         self._workspaces: Expiring[UUID, UUID] = Expiring(seconds=RUN_SECONDS, size=20_000)
 
     async def sealing(self, workspace_id: UUID) -> PayloadKey | None:
-        """The newest key there is. Raises `Unavailable`."""
+        """The key that is active. Raises `Unavailable`."""
         held = await self._current(workspace_id, younger_than=FRESH_SECONDS)
-        newest = held.newest
-        return None if newest is None else self._opened(workspace_id, held, newest)
+        return None if held.active is None else self._opened(workspace_id, held, held.active)
 
     async def opening(self, workspace_id: UUID, key_id: UUID, run_id: UUID | None) -> PayloadKey:
         """Raises `PayloadKeyDeleted`, or `Unavailable` for a key that nobody knows: its row may come back."""
@@ -138,7 +134,12 @@ class PayloadKeyring:
                 raise
             before.ask_again_at = self._clock() + RETRY_SECONDS
             return before
-        held = _Held(wrapped=dict(rows), at=asked_at, ask_again_at=asked_at)
+        held = _Held(
+            wrapped={id_: wrapped for id_, wrapped, _ in rows},
+            active=next((id_ for id_, wrapped, active in rows if active and wrapped is not None), None),
+            at=asked_at,
+            ask_again_at=asked_at,
+        )
         if before is not None:
             held.opened = {id_: key for id_, key in before.opened.items() if held.wrapped.get(id_) is not None}
         self._held[workspace_id] = held

@@ -1,5 +1,6 @@
 """The keys a workspace's payloads in Temporal are encrypted with: making, listing, deleting. The newest one encrypts,
-older ones still open what they wrote. A deleted key is gone: nothing it encrypted can be read any more, by anybody.
+older ones still open what they wrote. A deleted key is gone: nothing it encrypted can be read any more, by anybody. So
+no key is deleted with which another process may still encrypt.
 """
 
 import base64
@@ -12,6 +13,7 @@ from sqlalchemy import func
 from uuid_utils.compat import uuid7
 
 from app.db.models import PayloadKey
+from app.definition.durations import format_moment
 from app.security.credentials import NoEncryptionKey
 from app.services import audit
 from app.services.errors import Conflict, NotFound, Unavailable
@@ -22,7 +24,7 @@ from app.store import payload_keys as store
 MOST_KEYS = 100
 """Keys of a workspace that are not deleted."""
 LAG = timedelta(minutes=1)
-"""How long a process may still encrypt with a key after a newer one was made."""
+"""How long a process may still encrypt with a key after it was retired: more than `payload_keyring.FRESH_SECONDS`."""
 COUNTED_RUNS = 1000
 
 
@@ -61,10 +63,13 @@ async def list_(platform: Platform, workspace_id: UUID) -> Sequence[PayloadKey]:
 
 
 async def delete(platform: Platform, workspace_id: UUID, key_id: UUID, *, end_runs: bool) -> None:
-    """Destroy the key. Runs under way that need it fail as soon as they are to go on; the newest of the other keys
-    encrypts from then on, and without any nothing is encrypted. A key that was deleted already stays so.
+    """Destroy a key with which nobody encrypts any more. Runs under way that need it fail as soon as they are to go on.
+    The last key there is, if it encrypts, is retired by this, and can be deleted a minute later. A key that was deleted
+    already stays so.
 
-    Raises `NotFound`, or `Conflict` (`payload_key_in_use`) when there are such runs and `end_runs` is not said.
+    Raises `NotFound`, or `Conflict`: `payload_key_active` for the one that encrypts, beside others;
+    `payload_key_retiring` until its minute is over; `payload_key_in_use` when there are such runs and `end_runs` is not
+    said.
     """
     async with platform.database.transaction(workspace_id) as session:
         keys = await store.list_(session, workspace_id, lock=True)
@@ -73,14 +78,34 @@ async def delete(platform: Platform, workspace_id: UUID, key_id: UUID, *, end_ru
             raise NotFound("payload_key_not_found", "There is no such payload key.")
         if key.deleted_at is not None:
             return
-        if not end_runs:
-            _refuse_in_use(await store.runs_under_way(session, key, lag=LAG, most=COUNTED_RUNS + 1))
-        key.wrapped, key.deleted_at = None, func.now()
-        rest = [one for one in keys if one.deleted_at is None and one is not key]
-        if rest:
-            rest[0].retired_at = None
-        await audit.note(session, "payload_key.delete", key_id, key.created_by, after={"end_runs": end_runs})
+        now = await store.now(session)
+        if key.retired_at is None:
+            _refuse_beside_others(key, keys)
+            key.retired_at = now
+            await audit.note(session, "payload_key.retire", key_id, key.created_by)
+        until = key.retired_at + LAG
+        if deleted := until <= now:
+            if not end_runs:
+                _refuse_in_use(await store.runs_under_way(session, key, lag=LAG, most=COUNTED_RUNS + 1))
+            key.wrapped, key.deleted_at = None, now
+            await audit.note(session, "payload_key.delete", key_id, key.created_by, after={"end_runs": end_runs})
     platform.payload_keys.forget(workspace_id)
+    if not deleted:
+        # Not before that it is retired is committed.
+        raise Conflict(
+            "payload_key_retiring",
+            "The key encrypts no more, but not every process knows that yet: what those encrypt meanwhile would be "
+            f"lost. It can be deleted from {format_moment(until)} on.",
+        )
+
+
+def _refuse_beside_others(key: PayloadKey, keys: Sequence[PayloadKey]) -> None:
+    if any(one.deleted_at is None and one is not key for one in keys):
+        raise Conflict(
+            "payload_key_active",
+            "This key encrypts: make another one, which retires it, and delete it a minute later. To encrypt no more, "
+            "delete the others first.",
+        )
 
 
 def _refuse_in_use(runs: int) -> None:

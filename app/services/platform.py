@@ -94,6 +94,8 @@ class Platform:
     that is all."""
     hooks: "Expiring[str, Hook]" = field(default_factory=lambda: Expiring(seconds=HOOK_SECONDS, size=1000))
     """Webhooks that deliveries came to, by their tokens' hashes. What is taken is kept only while they are still so."""
+    doors: Expiring[str, UUID] = field(default_factory=lambda: Expiring(seconds=HOOK_SECONDS, size=1000))
+    """The workspaces of addresses that something came in at, by their tokens' hashes: whose rate counts it."""
     refusals: Expiring[tuple[UUID, str, str], bool] = field(
         default_factory=lambda: Expiring(seconds=REFUSAL_SECONDS, size=10_000)
     )

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from app.db.models import Run, Version
 from app.definition.ordering import ORDERED
+from app.services import standing
 from app.services.admission import limits_while_active, replaced_error, waiting_for
 from app.services.errors import ServiceError, Unavailable
 from app.services.launching import PENDING_FOR, TEMPORAL_ERRORS, launch, tell_to_cancel
@@ -92,7 +93,9 @@ async def _let_in_now(platform: Platform, workspace_id: UUID, workflow_id: UUID,
 
 async def _let_in(platform: Platform, workspace_id: UUID, workflow_id: UUID, keys: Sequence[str] | None) -> int:
     """Give free places of these keys (None: any) and what the hour takes to who waits; answers how many began. Nobody
-    begins while the workflow is paused or archived."""
+    begins while the workflow is paused or archived, or the workspace suspended."""
+    if await standing.state_of(platform, workspace_id) != "active":
+        return 0
     begun: list[Run] = []
     async with platform.database.transaction(workspace_id) as session:
         limits, active = await limits_while_active(session, workspace_id, workflow_id)

@@ -173,7 +173,7 @@ async def at_door(
     if settings.rate_limit_address and address is not None:
         wanted.append(("address", parsed(settings.rate_limit_address), NO_WORKSPACE, _whose(address)))
     if settings.rate_limit_workspace and workspace_id is not None:
-        # Nobody's row: whether there is such a workspace is not known yet.
+        # Nobody's row, as that of an address: it is no part of what the workspace sees of itself.
         wanted.append(("workspace", parsed(settings.rate_limit_workspace), NO_WORKSPACE, f"door {workspace_id}"))
     return await _take_all(limits, wanted)
 

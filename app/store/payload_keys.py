@@ -1,7 +1,7 @@
 """Queries about the keys of payloads. The keys pass here wrapped; what opens them is not known."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -11,12 +11,12 @@ from app.db.engine import Statement
 from app.db.models import PayloadKey, Run
 
 _HELD = """
-    SELECT id, wrapped FROM payload_keys WHERE workspace_id = %(workspace_id)s ORDER BY id DESC
+    SELECT id, wrapped, retired_at IS NULL FROM payload_keys WHERE workspace_id = %(workspace_id)s ORDER BY id DESC
 """
 
 
 def held(workspace_id: UUID) -> Statement:
-    """Rows `(id, wrapped)` of all keys of the workspace, newest first; `wrapped` is null for a deleted one."""
+    """Rows `(id, wrapped, active)` of all keys of the workspace, newest first; `wrapped` is null for a deleted one."""
     return Statement(_HELD, {"workspace_id": workspace_id})
 
 
@@ -24,6 +24,12 @@ async def list_(session: AsyncSession, workspace_id: UUID, *, lock: bool = False
     """All keys, newest first; `lock` keeps others from changing them until the transaction ends."""
     statement = select(PayloadKey).where(PayloadKey.workspace_id == workspace_id).order_by(PayloadKey.id.desc())
     return (await session.scalars(statement.with_for_update() if lock else statement)).all()
+
+
+async def now(session: AsyncSession) -> datetime:
+    """The moment of the transaction, by the database's clock as all others in the table."""
+    moment: datetime = (await session.scalars(select(func.now()))).one()
+    return moment
 
 
 async def runs_under_way(session: AsyncSession, key: PayloadKey, *, lag: timedelta, most: int) -> int:

@@ -12,11 +12,22 @@ from app.json import Json, JsonObject
 from app.services.platform import Platform
 from app.services.platform_keys import create as create_platform_key
 from tests.conftest import TestWorkspace
-from tests.integration.api.calls import SET_ONE, WAIT, a_workflow, an_active_workflow, client_of, failing, is_, made
+from tests.integration.api.calls import (
+    SET_ONE,
+    WAIT,
+    a_workflow,
+    an_active_workflow,
+    client_of,
+    failing,
+    is_,
+    made,
+    problem,
+)
 from tests.support.api_user import ApiUser
 from tests.support.approving import ask
 from tests.support.hooks import a_hook, deliveries, sent
 from tests.support.http_stub import Answer, HttpStub
+from tests.support.payload_keys import retired_for
 from tests.support.providers import TWILIO
 from tests.support.waiting import eventually
 
@@ -120,9 +131,13 @@ async def access(acts: Acts) -> None:
     assert again["key"] not in told
 
 
-async def payload_keys(acts: Acts) -> None:
+async def payload_keys(acts: Acts, platform: Platform, workspace: TestWorkspace) -> None:
     key = await acts.do("payload_keys_create", "POST", "/v1/workspace/payload-keys")
-    await acts.do("payload_keys_delete", "DELETE", f"/v1/workspace/payload-keys/{key['id']}")
+    path = f"/v1/workspace/payload-keys/{key['id']}"
+    problem(await acts.client.delete(path), 409, "payload_key_retiring")
+    assert (await acts.entries())[0]["action"] == "payload_key.retire"
+    await retired_for(platform, workspace.id)
+    await acts.do("payload_keys_delete", "DELETE", path)
 
 
 async def administration(acts: Acts) -> None:
@@ -216,7 +231,7 @@ async def test_every_operation_that_changes_something_leaves_its_entry(
     encrypting = platform.settings.model_copy(update={"payload_encryption": "on"})
     async with client_of(dataclasses.replace(platform, settings=encrypting), workspace) as client:
         payload = Acts(client)
-        await payload_keys(payload)
+        await payload_keys(payload, platform, workspace)
     _, key = await create_platform_key(platform, "administrator")
     async with client_of(platform, TestWorkspace(workspace.id, key)) as client:
         platforms = Acts(client, "platform", "administrator")

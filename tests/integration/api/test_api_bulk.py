@@ -243,3 +243,23 @@ async def test_a_decision_that_makes_no_sense_is_refused_as_a_whole(api_client: 
 async def test_nothing_that_matches_is_no_mistake(api_client: httpx.AsyncClient) -> None:
     answer = await made(api_client, "/v1/runs/control", {"control": "cancel", "filter": {"status": "held"}})
     assert answer == {"items": [], "next_cursor": None, "matched": 0}
+
+
+async def test_a_key_that_may_not_approve_approves_nothing_here_either(
+    api_client: httpx.AsyncClient, platform: Platform, workspace: TestWorkspace
+) -> None:
+    await a_run(platform, workspace.id, status="waiting")
+
+    async def answered(control: str, scopes: list[str], arguments: JsonObject) -> httpx.Response:
+        key = await made(api_client, "/v1/api-keys", {"name": "K", "role": "operator", "scopes": scopes})
+        body: JsonObject = {"control": control, "filter": {"all": True}, "arguments": arguments}
+        own = {"Authorization": f"Bearer {key['key']}"}
+        return await api_client.post("/v1/runs/control", json=body, headers=own)
+
+    steering, yes = ["runs:read", "runs:write"], {"decision": "approve"}
+    refused = problem(await answered("approve", steering, yes), 403, "not_permitted")
+    assert "approvals:write" in refused["detail"]
+    assert (await answered("approve", [*steering, "approvals:write"], yes)).status_code == 200
+    assert (await answered("signal", steering, {"event": "app.thing.happened"})).status_code == 200
+    [entry] = (await api_client.get("/v1/audit-log?action=permission.refuse")).json()["items"]
+    assert entry["target"]["id"] == "approvals:write"

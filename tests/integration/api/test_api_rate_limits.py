@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -11,13 +12,14 @@ from fastapi import FastAPI
 
 from api.main import create_app
 from app.db.engine import Statement
-from app.security import webhook_tokens
+from app.security import form_tokens, message_addresses, webhook_tokens
 from app.security.tokens import SECRET_ALGORITHMS, SecretKey, TokenReader, TokenRules
 from app.services import plans, workspaces
 from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.services.rate_limits import RateLimits
-from tests.integration.api.calls import problem
+from tests.integration.api.calls import an_active_workflow, made, problem
+from tests.support.providers import WHATSAPP, receiving
 from tests.support.tokens import AUDIENCE, ISSUER, SECRET, claims, token
 
 OFF = {"rate_limit_key": "", "rate_limit_workspace": "", "rate_limit_address": "", "rate_limit_wrong_keys": ""}
@@ -210,20 +212,55 @@ async def test_doors_that_need_no_key_take_so_much_of_an_address(processes, work
         assert await statuses(other, 1, path) == [404]
 
 
-async def test_the_doors_of_a_workspace_take_so_much_of_everybody(processes, platform, workspace):
-    path = f"/hooks/{webhook_tokens.generate(workspace.id)}"
-    async with processes(rate_limit_workspace="2/hour") as running:
-        clients = [await running.client(None, f"192.0.2.{number}") for number in range(3)]
-        found = [status for client in clients for status in await statuses(client, 1, path)]
-        assert found == [404, 404, 429]
+@pytest.fixture
+async def addresses(api_client) -> list[str]:
+    """Paths of a webhook, a form and messages of the workspace."""
+    form = {"type": "form", "fields": {"type": "object", "properties": {"name": {"type": "string"}}}}
+    workflow_id = await an_active_workflow(api_client, triggers=[{"type": "webhook"}, form])
+    hook = await made(api_client, f"/v1/workflows/{workflow_id}/webhooks", {})
+    [shown] = (await api_client.get(f"/v1/workflows/{workflow_id}/forms")).json()["items"]
+    receiver = await receiving(api_client, WHATSAPP)
+    return [hook["path"], urlsplit(shown["address"]).path + "/schema", receiver.path]
 
 
-async def test_a_plan_with_a_lower_rate_loses_no_delivery(processes, platform, workspace):
+async def test_the_doors_of_a_workspace_take_so_much_of_everybody(processes, addresses):
+    async with processes(rate_limit_workspace="3/hour") as running:
+        clients = [await running.client(None, f"192.0.2.{number}") for number in range(4)]
+        found = [(await clients[0].get(path)).headers["ratelimit"] for path in addresses]
+        assert [each.rpartition(";")[0] for each in found] == [f'"workspace";r={left}' for left in (2, 1, 0)]
+        for client, path in zip(clients[1:], addresses, strict=True):
+            problem(await client.get(path), 429, "rate_limited")
+
+
+async def test_addresses_that_lead_nowhere_use_up_no_workspaces_rate(processes, workspace, addresses):
+    made_up = [
+        f"/hooks/{webhook_tokens.generate(workspace.id)}",
+        f"/forms/{form_tokens.make(workspace.id, workspace.id, None)}/schema",
+        f"/messages/{message_addresses.generate(workspace.id)}",
+    ]
+    async with processes(rate_limit_workspace="1/hour") as running:
+        client = await running.client(None)
+        for path in made_up:
+            assert await statuses(client, 2, path) == [404, 404]
+        assert (await client.get(addresses[1])).status_code == 200
+        assert await statuses(client, 1, addresses[1]) == [429]
+        assert await statuses(client, 1, made_up[0]) == [404]
+
+
+async def test_the_address_counts_first_and_both_are_told(processes, addresses):
+    async with processes(rate_limit_workspace="2/hour", rate_limit_address="1/hour") as running:
+        one, other = [await running.client(None, f"198.51.100.{number}") for number in (7, 8)]
+        told = (await one.get(addresses[1])).headers["ratelimit"]
+        assert [each.partition(";")[0] for each in told.split(", ")] == ['"address"', '"workspace"']
+        assert await statuses(one, 3, addresses[1]) == [429, 429, 429]
+        assert await statuses(other, 1, addresses[1]) == [200]
+
+
+async def test_a_plan_with_a_lower_rate_loses_no_delivery(processes, platform, workspace, addresses):
     await plans.set_plan(platform, workspace.id, "free", {"rate_limit": "1/hour"})
-    path = f"/hooks/{webhook_tokens.generate(workspace.id)}"
     async with processes(rate_limit_workspace="3/hour") as running:
         assert await statuses(await running.client(workspace.api_key), 2) == [200, 429]
-        assert await statuses(await running.client(None), 4, path) == [404, 404, 404, 429]
+        assert await statuses(await running.client(None), 4, addresses[1]) == [200, 200, 200, 429]
 
 
 async def test_nobody_is_locked_out_while_the_database_is_away(processes, platform, workspace):

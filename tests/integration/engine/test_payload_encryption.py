@@ -22,6 +22,7 @@ from tests.support.engine import Engine
 from tests.support.executions import replay
 from tests.support.http_stub import Answer, HttpStub
 from tests.support.own_worker import engine_without_worker, running_worker
+from tests.support.payload_keys import retired_for
 
 if TYPE_CHECKING:
     from tests.conftest import TestWorkspace
@@ -108,6 +109,8 @@ async def test_without_its_key_a_run_fails_when_it_is_to_go_on(
     async with running_worker(engine):
         run = await engine.start(WAITING, input={"url": http_stub.url, "big": 1})
         await engine.at(run, "wait")
+    await payload_keys.create(engine.platform, engine.workspace_id, created_by="test")
+    await retired_for(engine.platform, engine.workspace_id)
     with pytest.raises(Conflict, match=r"1 run\(s\) are under way") as refused:
         await payload_keys.delete(engine.platform, engine.workspace_id, key.id, end_runs=False)
     assert refused.value.code == "payload_key_in_use"
@@ -120,4 +123,4 @@ async def test_without_its_key_a_run_fails_when_it_is_to_go_on(
     assert row.error["type"] == "payload_key_deleted"
     assert (await (await engine.handle(run)).describe()).status is WorkflowExecutionStatus.TERMINATED
     listed = await payload_keys.list_(engine.platform, engine.workspace_id)
-    assert [(one.id, one.wrapped, one.deleted_at is None) for one in listed] == [(key.id, None, False)]
+    assert [one.id for one in listed if one.wrapped is None and one.deleted_at is not None] == [key.id]

@@ -27,16 +27,21 @@ class Rows:
 
     def __init__(self, keyring: KeyRing) -> None:
         self._keyring = keyring
-        self.rows: list[tuple[UUID, str | None]] = []
+        self.rows: list[tuple[UUID, str | None, bool]] = []
         self.away = False
         self.asked = 0
 
     def make(self, key_id: UUID, *, context: str | None = None) -> None:
         secret = {"secret": base64.b64encode(key_id.bytes * 2).decode()}
-        self.rows.insert(0, (key_id, self._keyring.encrypt(secret, context=context or wrapping(MINE, key_id))))
+        for older, _, _ in list(self.rows):
+            self.retire(older)
+        self.rows.insert(0, (key_id, self._keyring.encrypt(secret, context=context or wrapping(MINE, key_id)), True))
+
+    def retire(self, key_id: UUID) -> None:
+        self.rows = [(id_, wrapped, active and id_ != key_id) for id_, wrapped, active in self.rows]
 
     def delete(self, key_id: UUID) -> None:
-        self.rows = [(id_, None if id_ == key_id else wrapped) for id_, wrapped in self.rows]
+        self.rows = [(id_, None if id_ == key_id else wrapped, active) for id_, wrapped, active in self.rows]
 
     async def run(self, workspace_id: UUID, *statements: Statement) -> list[list[tuple[Any, ...]]]:
         self.asked += 1
