@@ -1,5 +1,7 @@
 """The page about access says what the code holds to: who may do what, by which call, and the roles there are."""
 
+from functools import cache
+
 from api.main import create_app
 from api.permissions import PERMISSION_OF
 from app.json import JsonObject
@@ -19,6 +21,7 @@ def test_every_role_is_explained_in_its_order() -> None:
     assert [quoted(row[0])[0] for row in table("access.md", "role")] == [role.value for role in Role]
 
 
+@cache
 def calls() -> dict[str, JsonObject]:
     """The operations of the API's document by method and path."""
     paths = create_app().openapi()["paths"]
