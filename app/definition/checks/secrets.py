@@ -12,10 +12,11 @@ from app.definition.errors import ExpressionError, Path
 from app.definition.model import Definition
 from app.definition.nearest import suggestion
 from app.definition.parse import dump
-from app.definition.references import references, templates
+from app.definition.references import templates
 from app.definition.steps import ActionStep
 from app.definition.syntax import parse
 from app.definition.tree import walk_paths
+from app.definition.variable_uses import PLAIN, SECRET, looked_up
 
 ROOT = "secrets"
 ONLY_IN_INPUTS = "a secret can only be placed in the inputs of an action"
@@ -61,10 +62,10 @@ def check_secrets(
 
 def used(document: object) -> tuple[frozenset[str], frozenset[str]]:
     """Names of the secret, and of the plain, variables of the workspace that a published definition uses."""
-    found = [(one.root, one.path) for one in references(document)]
-    secret = frozenset(str(path[0]) for root, path in found if root == ROOT and path)
-    plain = frozenset(
-        str(path[1]) for root, path in found if root == "workspace" and path[:1] == ("vars",) and path[1:]
+    found = [path for _, path in looked_up(document)]
+    secret, plain = (
+        frozenset(str(path[len(root)]) for path in found if path[: len(root)] == root and len(path) > len(root))
+        for root in (SECRET, PLAIN)
     )
     return secret, plain
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.json import JsonObject
+from app.services import variables
 from tests.support.engine import Engine
 
 
@@ -90,3 +91,10 @@ async def test_a_skipped_output_without_default_is_an_error_that_names_it(engine
     assert done.run.status == "failed"
     assert done.error["type"] == "expression"
     assert "output" in done.error["message"]
+
+
+async def test_a_field_may_be_a_variable_of_the_workspace(engine: Engine) -> None:
+    await variables.create(engine.platform, engine.workspace_id, {"name": "limit", "value": 3})
+    is_three = {"field": "workspace.vars.limit", "operator": "equals", "value": 3}
+    choice = {"id": "choice", "type": "condition", "branches": [{"when": is_three, "steps": [put("three")]}]}
+    assert list((await engine.steps(choice)).steps) == ["choice", "choice.three"]
