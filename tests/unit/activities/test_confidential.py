@@ -15,6 +15,7 @@ from app.security.masking import LONG, Mask
 from app.services.connections import ResolvedConnection
 from app.services.platform import Platform
 from app.settings import Settings
+from app.temporal.messages import ActionCall
 from tests.support.invocations import connection_of
 
 
@@ -22,8 +23,13 @@ def with_token(token: str) -> ResolvedConnection:
     return connection_of("oauth2", credentials={"type": "bearer", "token": token})
 
 
+def an_attempt() -> Confidential:
+    call = SimpleNamespace(workspace_id=str(uuid4()), run_id=str(uuid4()), given=False)
+    return Confidential(cast(Platform, SimpleNamespace(settings=Settings())), cast(ActionCall, call))
+
+
 async def test_a_token_is_hidden_and_so_is_the_one_that_takes_its_place() -> None:
-    confidential = Confidential(cast(Platform, SimpleNamespace(settings=Settings())), uuid4())
+    confidential = an_attempt()
     confidential.learn(with_token("at-first"))
 
     async def renew() -> ResolvedConnection:
@@ -44,7 +50,7 @@ async def test_a_large_answer_and_a_long_error_are_looked_through_in_a_thread(mo
     threads: list[str] = []
     hidden = Mask.hidden
     monkeypatch.setattr(Mask, "hidden", lambda *given: (threads.append(current_thread().name), hidden(*given))[1])
-    confidential = Confidential(cast(Platform, SimpleNamespace(settings=Settings())), uuid4())
+    confidential = an_attempt()
     confidential.learn(with_token("the-token"))
     assert await confidential.hidden({"a": ["." * LONG, "the-token"]}) == {"a": ["." * LONG, "***"]}
     with pytest.raises(ActionError):
