@@ -1,12 +1,14 @@
 """The audit log as files: CSV (RFC 4180) for spreadsheets, JSON lines for programs, one entry a line, as they are sent.
 
 A spreadsheet takes a cell that begins with `=` and the like for a formula, and names are whatever somebody gave: such a
-cell gets a `'` in front (https://owasp.org/www-community/attacks/CSV_Injection).
+cell gets a `'` in front. One that is set to other separators begins cells of its own after `;`, tabs and line breaks:
+there it stands as well, and every cell is quoted (https://owasp.org/www-community/attacks/CSV_Injection).
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -21,7 +23,8 @@ COLUMNS = (
 MEDIA_TYPES: Mapping[Format, str] = MappingProxyType(
     {"csv": "text/csv; charset=utf-8; header=present", "jsonl": "application/jsonl"}
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA = re.compile(r"""\A(?=[\t\r\n])|(?:\A|[;\t\r\n]"*)(?=[=+\-@＝＋－＠])""")
+"""What a `'` is put behind."""
 
 
 def answer_of(entry: AuditEntry) -> AuditEntryAnswer:
@@ -61,7 +64,7 @@ def _csv_lines(entries: Sequence[AuditEntry]) -> str:
 
 def _csv(rows: Sequence[Sequence[str]]) -> str:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
     return text.getvalue()
 
 
@@ -75,7 +78,7 @@ def _value(entry: AuditEntry, column: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\g<0>'", text)
 
 
 def _json_lines(entries: Sequence[AuditEntry]) -> str:

@@ -53,6 +53,18 @@ async def while_let_in(request: Request, source: AsyncGenerator[T]) -> AsyncIter
         await source.aclose()
 
 
+async def pages_while_let_in(request: Request, pages: AsyncIterator[T]) -> AsyncIterator[T]:
+    """The pages of a file, as long as whoever asks is let in. Raises what signing in then would, so that the file
+    breaks off: one that is not whole must not look as if it were."""
+    clock = asyncio.get_running_loop()
+    looked_at = clock.time()
+    async for page in pages:
+        if clock.time() - looked_at >= CHECK_SECONDS:
+            await _require_still(request)
+            looked_at = clock.time()
+        yield page
+
+
 async def _is_still_let_in(request: Request) -> bool:
     try:
         await _require_still(request)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime
 from starlette.responses import StreamingResponse
 
@@ -12,6 +12,7 @@ from api.dependencies import ActorDep, Cursor, Limit, PlatformDep
 from api.openapi import problem_answers
 from api.schemas.audit import ActorKind, AuditEntryAnswer, Format, Outcome
 from api.schemas.base import ListAnswer
+from api.staying import pages_while_let_in
 from app.services import audit_log
 from app.services.audit_log import AuditFilter
 
@@ -82,6 +83,7 @@ async def list_entries(
 )
 async def export(
     wanted: FilterDep,
+    request: Request,
     platform: PlatformDep,
     actor: ActorDep,
     format: Annotated[Format, Query(description="`csv` for spreadsheets, `jsonl` (JSON lines) for programs.")] = "csv",
@@ -93,4 +95,5 @@ async def export(
     first = await anext(pages)
     name = f"audit-log-{datetime.now(UTC):%Y-%m-%d}.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(written(format, first, pages), media_type=MEDIA_TYPES[format], headers=headers)
+    rest = pages_while_let_in(request, pages)
+    return StreamingResponse(written(format, first, rest), media_type=MEDIA_TYPES[format], headers=headers)

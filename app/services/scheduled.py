@@ -14,7 +14,7 @@ from app.db.models import Run, Schedule
 from app.definition.durations import format_moment
 from app.definition.timetable import Timetable, near_change
 from app.json import JsonObject
-from app.services import runs, scheduling, standing
+from app.services import runs, scheduling
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, TooMany
 from app.services.launching import TEMPORAL_ERRORS, has_ended
 from app.services.platform import Platform
@@ -108,7 +108,6 @@ async def tell_pending(platform: Platform, workspace_id: UUID, limit: int) -> in
 async def _start(platform: Platform, row: Schedule, table: Timetable, moment: datetime, waiting: str) -> BegunScheduled:
     key = key_of(row.id, moment)
     try:
-        await standing.require_open(platform, row.workspace_id)
         started = await runs.start(
             platform,
             row.workspace_id,

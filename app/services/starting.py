@@ -16,7 +16,7 @@ from app.db.engine import Statement, execute
 from app.db.models import Run, Version, Workflow
 from app.definition.problems import Problem
 from app.json import Json, JsonObject
-from app.services import admission, audit, queues
+from app.services import admission, audit, queues, standing
 from app.services.audit import Made
 from app.services.errors import Conflict, Invalid, NotFound, ServiceError, TooLarge
 from app.services.input_schema import check_input
@@ -95,14 +95,15 @@ async def start(
     refuse of an event or a schedule is a run that never began. With `noted_later` the caller sees to `launching.note`,
     should the run not end at once.
 
-    Whether anything starts in the workspace at present (`standing`) is for the caller to ask: a call is refused, an
-    event waits.
-
     Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
-    unknown variables, `invalid_limit_key`), `TooLarge`, `TooMany` and `Forbidden` (`plan_limit_reached`); of a
+    unknown variables, `invalid_limit_key`), `TooLarge`, `TooMany` and `Forbidden` (`workspace_suspended`,
+    `plan_limit_reached`); of a
     conversation also `ConversationUnderWay`, of a parent `Conflict` (`parent_ended`, `runs_nested_too_deep`).
     """
     _check_size(platform, input)
+    if parent is None and event is None:
+        # An event is not refused but waits: that is for its dispatch to ask. A child is part of a run under way.
+        await standing.require_open(platform, workspace_id)
     asked = idempotency_key is not None and event is None and parent is None and schedule is None
     request = _Request(
         workspace_id=workspace_id,

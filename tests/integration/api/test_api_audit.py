@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import io
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import pytest
 from psycopg.types.json import Jsonb
 from sqlalchemy import update
 
+from api import staying
 from app.db.models import ApiKey
 from app.json import JsonObject
 from app.services import audit_log
@@ -276,6 +278,28 @@ async def test_an_export_has_every_entry_and_no_formula(
         assert (row["before"], row["actor_name"], row["action"]) == ("", "first key", entry["action"])
         assert row["at"][:19] == entry["at"][:19]
     assert {cell[0] for row in rows for cell in row.values() if cell} & set("=+-@\t\r") == set()
+
+
+async def test_an_export_breaks_off_with_the_key(
+    api_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staying, "CHECK_SECONDS", 0)
+    monkeypatch.setattr(audit_log, "EXPORTED_TOGETHER", 1)
+    key = await made(api_client, "/v1/api-keys", {"name": "exports", "role": "admin"})
+    for name in ("first", "second"):
+        await a_workflow(api_client, name=name)
+    export, sent = audit_log.export, []
+
+    async def revoked_meanwhile(*given: Any) -> AsyncIterator[Any]:
+        async for page in export(*given):
+            yield page
+            sent.append([entry.target_name for entry in page])
+            await api_client.delete(f"/v1/api-keys/{key['id']}")
+
+    monkeypatch.setattr(audit_log, "export", revoked_meanwhile)
+    with pytest.raises(RuntimeError, match="response already started"):
+        await api_client.get("/v1/audit-log/export", headers={"Authorization": f"Bearer {key['key']}"})
+    assert sent == [["second"]]
 
 
 async def test_an_export_ends_although_entries_are_added_meanwhile(
