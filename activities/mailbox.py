@@ -21,6 +21,7 @@ from imapclient.exceptions import IMAPClientError, LoginError
 
 from activities.network_errors import network_failure
 from app.catalog.messaging_connections import ImapConfig, ImapCredentials
+from app.security.masking import Mask
 
 COMMAND_SECONDS = 15.0
 MOST_BYTES = 10 * 1024 * 1024
@@ -32,6 +33,8 @@ MOST_ANSWER = 14 * 1024 * 1024
 """Bytes in answer to one command."""
 MOST_UID = 2**32 - 1
 DATES_AT_ONCE = 500
+LONGEST_WORDS = 20_000
+"""Characters of a server's words that are looked through for the password; of what is left a line is shown."""
 
 # It tells its log every line that is sent and received.
 logging.getLogger("imapclient").setLevel(logging.WARNING)
@@ -190,7 +193,7 @@ class OpenMailbox:
             self._client.uid_expunge(mails)
 
 
-def failure(config: ImapConfig, error: BaseException) -> str:
+def failure(config: ImapConfig, credentials: ImapCredentials, error: BaseException) -> str:
     """What kept the mailbox from being looked into, for people; no part of the password is in it."""
     server = f"{config.host}:{config.resolved_port}"
     if isinstance(error, TimeoutError):
@@ -198,16 +201,20 @@ def failure(config: ImapConfig, error: BaseException) -> str:
     if known := network_failure(error):
         return f"mail server {server}: {known[1]}"
     if isinstance(error, LoginError):
-        return f"{server} refused the user name or password: {_told(error)}"
+        return f"{server} refused the user name or password: {_told(error, credentials)}"
     if isinstance(error, IMAPClientError):
-        return f"{server} refused: {_told(error)}"
-    return f"{server}: the connection failed: {_told(error)}"
+        return f"{server} refused: {_told(error, credentials)}"
+    return f"{server}: the connection failed: {_told(error, credentials)}"
 
 
-def _told(error: BaseException) -> str:
+def _told(error: BaseException, credentials: ImapCredentials) -> str:
+    """The server's words. Some repeat what they were sent: that is hidden before anything is cut off."""
     text = error.args[0] if error.args else ""
     text = text.decode(errors="replace") if isinstance(text, bytes) else str(error)
-    return "".join(character for character in text if character.isprintable())[:300]
+    mask = Mask()
+    mask.add(credentials.password)
+    hidden = str(mask.hidden(text[:LONGEST_WORDS]))
+    return "".join(character for character in hidden if character.isprintable())[:300]
 
 
 def _utc(value: object, otherwise: datetime) -> datetime:

@@ -102,7 +102,7 @@ class MessageDuty:
                 with cut_at_the_end(sock):
                     taken, more = await self._look_into(due, sock, until)
         except (OSError, IMAPClientError, UnicodeError) as problem:
-            return await self._failed(due, failure(due.config, problem))
+            return await self._failed(due, failure(due.config, due.credentials, problem))
         except ServiceError:
             raise
         except Exception:

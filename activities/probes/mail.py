@@ -48,5 +48,5 @@ async def imap(connection: ResolvedConnection, http: HttpClient, *, threads: Exe
     except (OSError, IMAPClientError, UnicodeError) as error:
         known = network_failure(error)
         type = ErrorType.PROVIDER_AUTH if isinstance(error, LoginError) else ErrorType.PROVIDER_REJECTED
-        raise ActionError(known[0] if known else type, failure(config, error)) from error
+        raise ActionError(known[0] if known else type, failure(config, credentials, error)) from error
     return Found(f"{config.host}:{config.resolved_port} opened the mailbox {config.mailbox}")

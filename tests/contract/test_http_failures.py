@@ -3,6 +3,7 @@
 import asyncio
 import email.utils
 import gzip
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -177,7 +178,7 @@ async def test_a_provider_that_hangs_times_out(call: ActionCaller, http_stub: Ht
     error = await failure(call, f"{http_stub.url}/x", timeout="100ms")
     assert error.type is ErrorType.TIMEOUT
     assert error.type.retryable
-    assert "0.1 s" in error.message
+    assert re.search(r"\b\d+\.\d s\b", error.message), error.message
 
 
 @pytest.mark.parametrize("timeout", ["tomorrow", "0s"])
