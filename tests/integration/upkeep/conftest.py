@@ -84,7 +84,8 @@ class Deaf:
     async def _backdate(self, engine: Engine) -> None:
         ago = func.now() - timedelta(seconds=10)
         async with engine.platform.database.transaction(engine.workspace_id) as session:
-            await session.execute(update(Run).where(Run.status == "pending").values(created_at=ago))
+            old = update(Run).where(Run.status == "pending").values(created_at=ago, updated_at=ago)
+            await session.execute(old)
             await session.execute(update(Event).where(Event.dispatched_at.is_(None)).values(received_at=ago))
 
 
