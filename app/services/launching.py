@@ -6,6 +6,7 @@ repeated, after a crash or by several processes, finds the one that is there.
 
 import asyncio
 import logging
+import time
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -20,14 +21,14 @@ from app.json import Json
 from app.services import workspace_values
 from app.services.errors import Unavailable
 from app.services.platform import Platform
-from app.services.turns import NoTurn
+from app.services.turns import MOST_LEFT_SECONDS, NoTurn
 from app.store import journals, limits, run_state, runs, versions, workspaces
 from app.temporal import names
 from app.temporal.messages import WALK, Carry, DataLimits, JournalState, RunInput, RunResult, TriggerInfo
 from app.temporal.plain import as_plain
 
 START_SECONDS = 5.0
-TURN_SECONDS = 3.0
+TURN_SECONDS = 5.0
 """How long a start waits for its workspace's turn; then the row stays pending, and upkeep hands it over."""
 PENDING_FOR = timedelta(seconds=TURN_SECONDS + START_SECONDS)
 """How long a run that may begin is left to the one who asked for it, or let it in, before somebody else tries to start
@@ -127,18 +128,23 @@ async def _hand_over(
 async def start_pending(
     platform: Platform, workspace_id: UUID, limit: int, *, older_than: timedelta = PENDING_FOR
 ) -> int:
-    """Start runs whose start was lost or could not be made, oldest first and one after the other; answers how many
-    Temporal has now."""
+    """Start runs whose start was lost or could not be made, oldest first; answers how many Temporal has now.
+
+    One after the other, and each leaves as long as it took to other workspaces, whose starts this process does not see.
+    """
     async with platform.database.transaction(workspace_id) as session:
         waiting = await runs.pending(session, workspace_id, older_than=older_than, limit=limit)
-    started = 0
+    started, took = 0, 0.0
     for run in waiting:
+        await asyncio.sleep(min(took, MOST_LEFT_SECONDS))
+        began = time.monotonic()
         handed_over, more = await _hand_over(platform, run, None, None)
         if not more:
             break
         if handed_over.status == "running":
             handed_over = await note(platform, handed_over)
         started += handed_over.status != "pending"
+        took = time.monotonic() - began
     return started
 
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 PLACES_ALONE = 8
-TURNS_AFTER = 4
+TURNS_AFTER = 8
 """For so many turns of anybody a workspace counts after its last one: by then the run it started is done, if it is
-short, and who makes one after the other has begun the next."""
+short, and who makes one after the other has begun the next. With half of it the others' places, taken all at once, fall
+into runs that take twenty times as long as their starts."""
 LEFT_TO_OTHERS = 3.0
 """What a workspace leaves to others between two of its starts, as a multiple of the time the last one took. Measured
 beside single runs, one after the other: with this both workspaces get about half of what there is (`make bench`)."""

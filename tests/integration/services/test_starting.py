@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, update
@@ -142,6 +143,28 @@ async def test_a_run_whose_turn_does_not_come_stays_pending_and_is_handed_over_l
         assert await launching.start_pending(platform, engine.workspace_id, 10, older_than=timedelta(0)) == 0
     assert await launching.start_pending(platform, engine.workspace_id, 10, older_than=timedelta(0)) == 3
     assert {(await engine.row(run)).status for run in asked} == {"running"}
+
+
+async def test_what_upkeep_hands_over_leaves_others_as_long_as_it_took_and_half_a_second_at_most(engine, monkeypatch):
+    workflow_id = await engine.publish(WAITS)
+    for _ in range(3):
+        await engine.start(workflow_id, noted_later=True)
+    clock, took, left, sleep = 0.0, iter([0.2, 60.0, 0.1]), [], asyncio.sleep
+
+    async def hand_over(_platform, run, *_):
+        nonlocal clock
+        clock += next(took)
+        return run, True
+
+    async def leave(seconds):
+        left.append(round(seconds, 3))
+        await sleep(0)
+
+    monkeypatch.setattr(launching, "_hand_over", hand_over)
+    monkeypatch.setattr(launching, "time", SimpleNamespace(monotonic=lambda: clock))
+    monkeypatch.setattr(launching.asyncio, "sleep", leave)
+    await launching.start_pending(engine.platform, engine.workspace_id, 10, older_than=timedelta(0))
+    assert left == [0, 0.2, 0.5]
 
 
 async def test_nobody_else_hands_a_run_over_while_who_asked_for_it_may_still_do_so(engine, platform, monkeypatch):
