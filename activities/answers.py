@@ -5,9 +5,9 @@ Pure functions; what is done with a value that is too large is the runner's and 
 
 from dataclasses import replace
 
-from app.json import JsonObject
+from app.json import JsonObject, json_size
 from app.temporal.messages import ActionOutcome
-from app.temporal.payloads import LARGEST_LOCAL_ANSWER, LARGEST_PAYLOAD, json_size
+from app.temporal.payloads import LARGEST_LOCAL_ANSWER, LARGEST_PAYLOAD
 
 LARGEST_INPUTS = 8 * 1024
 """Bytes of inputs that travel with an outcome or a failure; they are there for people, the whole is in the records."""

@@ -7,8 +7,10 @@ import asyncio
 import gc
 import logging
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Any
 
 import uvloop
 from temporalio.client import Client
@@ -68,19 +70,12 @@ def build_worker(
     platform.payload_keys.on_deleted = UnreadableRuns(platform).end
     first_tasks, slots = FirstTasks(), Slots()
     http = http or HttpClient(platform.settings)
-    runner = ActionRunner(platform, http, first_tasks)
     return Worker(
         client,
         task_queue=task_queue,
         workflows=list(WORKFLOWS.values()),
         deployment_config=deployment(platform.settings),
-        activities=[
-            *runner.activities(),
-            *RecordActivities(platform).activities(),
-            *ChildActivities(platform).activities(),
-            *UpkeepActivities(platform, MessageDuty(platform, http)).activities(),
-            *ScheduledActivities(platform).activities(),
-        ],
+        activities=_activities(platform, http, first_tasks),
         # Our workflow code is checked for determinism by rule and by replay; the sandbox costs each run an import.
         workflow_runner=Watched(
             workflow_runner or UnsandboxedWorkflowRunner(),
@@ -89,18 +84,32 @@ def build_worker(
             platform.observing.metrics.runs_started.inc,
         ),
         max_cached_workflows=cached_workflows,
-        tuner=WorkerTuner.create_composite(
-            workflow_supplier=slots,
-            activity_supplier=FixedSizeSlotSupplier(AT_ONCE),
-            local_activity_supplier=FixedSizeSlotSupplier(AT_ONCE),
-            nexus_supplier=FixedSizeSlotSupplier(AT_ONCE),
-        ),
+        tuner=_tuner(slots),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(initial=4),
         graceful_shutdown_timeout=GRACE,
         # Cancelling an effect reaches the worker with its heartbeats; seconds, not the default minute.
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         default_heartbeat_throttle_interval=timedelta(seconds=2),
+    )
+
+
+def _activities(platform: Platform, http: HttpClient, first_tasks: FirstTasks) -> list[Callable[..., Any]]:
+    return [
+        *ActionRunner(platform, http, first_tasks).activities(),
+        *RecordActivities(platform).activities(),
+        *ChildActivities(platform).activities(),
+        *UpkeepActivities(platform, MessageDuty(platform, http)).activities(),
+        *ScheduledActivities(platform).activities(),
+    ]
+
+
+def _tuner(slots: Slots) -> WorkerTuner:
+    return WorkerTuner.create_composite(
+        workflow_supplier=slots,
+        activity_supplier=FixedSizeSlotSupplier(AT_ONCE),
+        local_activity_supplier=FixedSizeSlotSupplier(AT_ONCE),
+        nexus_supplier=FixedSizeSlotSupplier(AT_ONCE),
     )
 
 

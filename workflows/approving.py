@@ -10,10 +10,9 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from app.definition.durations import parse_moment
-from app.json import JsonObject
+from app.json import JsonObject, json_size
 from app.temporal import names
 from app.temporal.messages import ApprovalAnswer, StepRecord
-from app.temporal.payloads import json_size
 from workflows.state import RunState, now_text
 
 SAID = ("decision", "answer", "comment", "by")

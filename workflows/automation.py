@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from app.definition.durations import parse_moment
     from app.definition.model import Definition
     from app.definition.parse import parse
-    from app.json import Json, JsonObject
+    from app.json import Json, JsonObject, json_size
     from app.temporal import names
     from app.temporal.child_messages import ChildEnded
     from app.temporal.messages import (
@@ -27,7 +27,6 @@ with workflow.unsafe.imports_passed_through():
         SignalledEvent,
         Timeline,
     )
-    from app.temporal.payloads import json_size
     from app.temporal.plain import CarriedInput, as_plain
     from workflows import approving, ending, lost, messages, shown
     from workflows.failures import Suspended

@@ -13,9 +13,8 @@ from temporalio import workflow
 from app.catalog.errors import ErrorType
 from app.definition import tree
 from app.definition.steps import Step
-from app.json import Json, JsonObject
+from app.json import Json, JsonObject, json_size
 from app.temporal.messages import RunResult
-from app.temporal.payloads import json_size
 from workflows.failures import RunStopped, StepFailed
 from workflows.scope import Scope
 from workflows.state import RunState, now_text

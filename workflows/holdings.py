@@ -6,9 +6,8 @@ counts what its steps and loops gave and its variables.
 """
 
 from app.catalog.errors import ErrorType
-from app.json import Json
+from app.json import Json, json_size
 from app.temporal.messages import MOST_RUN_DATA, DataLimits, StepRecord
-from app.temporal.payloads import json_size
 from workflows.failures import fail
 from workflows.journal import Journal, is_over
 

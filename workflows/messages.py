@@ -10,11 +10,10 @@ from temporalio.exceptions import ApplicationError
 
 from app.definition import conditions
 from app.definition.event_types import fits
-from app.json import JsonObject
+from app.json import JsonObject, json_size
 from app.temporal import names
 from app.temporal.child_messages import ChildEnded
 from app.temporal.messages import Decision, SignalledEvent, StepRecord
-from app.temporal.payloads import json_size
 from workflows.state import RunState
 
 DECISIONS = ("retry", "skip", "fail")

@@ -14,10 +14,10 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from app.json import Json, JsonObject
+from app.json import Json, JsonObject, json_size
 from app.temporal import names
 from app.temporal.messages import JournalState, RunResult, StepRecord
-from app.temporal.payloads import LARGEST_TASK, json_size
+from app.temporal.payloads import LARGEST_TASK
 from app.temporal.plain import as_plain
 from app.temporal.record_messages import (
     LostEffect,

@@ -5,9 +5,8 @@ What is left out is in the run's rows as it was recorded last, or will be in a m
 
 from dataclasses import replace
 
-from app.json import Json
+from app.json import Json, json_size
 from app.temporal.messages import StepRecord, Timeline
-from app.temporal.payloads import json_size
 from workflows.state import RunState
 
 MOST_SHOWN = 1_000_000

@@ -31,6 +31,21 @@ class Metrics:
         PlatformCollector(registry=registry)
         self._build = Gauge("holdfast_build_info", "Always 1; the version is a label.", ["version"], registry=registry)
         self._build.labels(version("holdfast")).set(1)
+        self._count_requests(registry)
+        self._count_runs(registry)
+        self._count_actions(registry)
+        self._count_upkeep(registry)
+        self._connections = Gauge(
+            "holdfast_database_connections",
+            "Connections to the database, by pool and whether in use.",
+            ["pool", "state"],
+            registry=registry,
+        )
+        self._pool_sizes = Gauge(
+            "holdfast_database_pool_size", "Connections that a pool may have at most.", ["pool"], registry=registry
+        )
+
+    def _count_requests(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "holdfast_http_requests_total", "Requests answered.", ["method", "route", "status"], registry=registry
         )
@@ -51,6 +66,8 @@ class Metrics:
         self.rate_limited = Counter(
             "holdfast_rate_limited_total", "Requests refused as too many.", ["code"], registry=registry
         )
+
+    def _count_runs(self, registry: CollectorRegistry) -> None:
         self.runs_started = Counter("holdfast_runs_started_total", "Runs that began.", registry=registry)
         self.runs_finished = Counter(
             "holdfast_runs_finished_total", "Runs that ended, by how.", ["status"], registry=registry
@@ -62,6 +79,8 @@ class Metrics:
             buckets=_RUN_SECONDS,
             registry=registry,
         )
+
+    def _count_actions(self, registry: CollectorRegistry) -> None:
         self.actions = Counter(
             "holdfast_actions_total",
             "Attempts of actions by what came of them: completed, repeated (answered by an earlier outcome), "
@@ -84,6 +103,8 @@ class Metrics:
             "Outcomes that could not be kept at once, counted each time.",
             registry=registry,
         )
+
+    def _count_upkeep(self, registry: CollectorRegistry) -> None:
         self.upkeep_passes = Counter("holdfast_upkeep_passes_total", "Passes of upkeep.", registry=registry)
         self.upkeep_found = Counter(
             "holdfast_upkeep_found_total", "What upkeep had to do, by kind.", ["kind"], registry=registry
@@ -108,15 +129,6 @@ class Metrics:
         )
         self.backlog_looked = Gauge(
             "holdfast_backlog_looked_timestamp_seconds", "When the backlog was counted last.", registry=registry
-        )
-        self._connections = Gauge(
-            "holdfast_database_connections",
-            "Connections to the database, by pool and whether in use.",
-            ["pool", "state"],
-            registry=registry,
-        )
-        self._pool_sizes = Gauge(
-            "holdfast_database_pool_size", "Connections that a pool may have at most.", ["pool"], registry=registry
         )
 
     def watch_pools(self, usage: Callable[[], Mapping[str, tuple[int, int, int]]]) -> None:

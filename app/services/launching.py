@@ -6,6 +6,7 @@ repeated, after a crash or by several processes, finds the one that is there.
 
 import asyncio
 import logging
+import time
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -21,14 +22,18 @@ from app.services import plans, workspace_values
 from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.services.published import published
+from app.services.turns import MOST_LEFT_SECONDS, NoTurn
 from app.store import journals, limits, run_state, runs, versions, workspaces
 from app.temporal import names
 from app.temporal.messages import WALK, Carry, DataLimits, DelayLimit, JournalState, RunInput, RunResult, TriggerInfo
 from app.temporal.plain import as_plain
 
 START_SECONDS = 5.0
-PENDING_FOR = timedelta(seconds=2)
-"""How long a run is left to the one who asked for it before somebody else tries to start it."""
+TURN_SECONDS = 5.0
+"""How long a start waits for its workspace's turn; then the row stays pending, and upkeep hands it over."""
+PENDING_FOR = timedelta(seconds=TURN_SECONDS + START_SECONDS)
+"""How long a run that may begin is left to the one who asked for it, or let it in, before somebody else tries to start
+it: until then it may wait for its turn, or be on its way."""
 SUMMARY_BYTES = 200
 """Most Temporal takes as a workflow's static summary."""
 
@@ -50,10 +55,10 @@ async def launch(
     """Start the run's Temporal workflow, if it is not there yet; answers with the row as it is then.
 
     A run that must wait for its workflow's limits, or that a limit refused, is left as it is. When Temporal cannot be
-    reached the row stays pending, for `start_pending`. `version`, `workspace_name`, and the `journal` that a redriven
-    run begins with, are read where the caller does not have them at hand. With `noted_later` the row is still pending
-    when this answers, though the answer is running: the caller waits for the run's end and sees to `note` if it takes
-    longer than a moment.
+    reached, or the workspace's turn does not come in time, the row stays pending, for `start_pending`. `version`,
+    `workspace_name`, and the `journal` that a redriven run begins with, are read where the caller does not have them at
+    hand. With `noted_later` the row is still pending when this answers, though the answer is running: the caller waits
+    for the run's end and sees to `note` if it takes longer than a moment.
     """
     if run.queue is not None or has_ended(run):
         return run
@@ -91,7 +96,7 @@ async def _hand_over(
     workspace_name: str | None,
     journal: JournalState | None = None,
 ) -> tuple[Run, bool]:
-    """The run, running if Temporal has it now, and whether Temporal could be reached."""
+    """The run, running if Temporal has it now, and whether it is worth while to go on with another one."""
     if version is None or workspace_name is None:
         async with platform.database.transaction(run.workspace_id) as session:
             version = await versions.find(session, run.workspace_id, run.workflow_id, run.version)
@@ -106,8 +111,11 @@ async def _hand_over(
             return await _never(platform, run, "what the run was to go on from is gone"), True
         journal = kept.journal
     try:
-        async with platform.turns.turn(run.workspace_id), asyncio.timeout(START_SECONDS):
+        async with platform.turns.turn(run.workspace_id, within=TURN_SECONDS), asyncio.timeout(START_SECONDS):
             temporal_run_id = await _start(platform, run, version, workspace_name, journal)
+    except NoTurn:
+        logger.info("run %s stays pending: many others of its workspace are being started", run.id)
+        return run, False
     except (*TEMPORAL_ERRORS, Unavailable) as error:
         # Unavailable: a large input is kept in the database before Temporal gets a reference to it.
         refused = isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT
@@ -121,17 +129,23 @@ async def _hand_over(
 async def start_pending(
     platform: Platform, workspace_id: UUID, limit: int, *, older_than: timedelta = PENDING_FOR
 ) -> int:
-    """Start runs whose start was lost or could not be made, oldest first; answers how many Temporal has now."""
+    """Start runs whose start was lost or could not be made, oldest first; answers how many Temporal has now.
+
+    One after the other, and each leaves as long as it took to other workspaces, whose starts this process does not see.
+    """
     async with platform.database.transaction(workspace_id) as session:
         waiting = await runs.pending(session, workspace_id, older_than=older_than, limit=limit)
-    started = 0
+    started, took = 0, 0.0
     for run in waiting:
-        handed_over, reachable = await _hand_over(platform, run, None, None)
-        if not reachable:
+        await asyncio.sleep(min(took, MOST_LEFT_SECONDS))
+        began = time.monotonic()
+        handed_over, more = await _hand_over(platform, run, None, None)
+        if not more:
             break
         if handed_over.status == "running":
             handed_over = await note(platform, handed_over)
         started += handed_over.status != "pending"
+        took = time.monotonic() - began
     return started
 
 

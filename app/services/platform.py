@@ -122,14 +122,7 @@ async def open_platform(settings: Settings, observing: Observing | None = None) 
     observing.metrics.watch_pools(sweeps.usage)
     keyring = KeyRing(settings.encryption_keys)
     payload_keys = PayloadKeyring(database, sweeps, keyring)
-    temporal = TemporalConnection(
-        settings,
-        data_converter=data_converter(
-            PayloadStorage(database, sweeps), payload_keys, encrypts=settings.payload_encryption == "on"
-        ),
-        runtime=observing.runtime,
-        interceptors=() if observing.traces is None else (observing.traces.interceptor,),
-    )
+    storage = PayloadStorage(database, sweeps)
     news = News(database)
     handing_over = HandingOver()
     tokens = token_reader(settings)
@@ -138,7 +131,7 @@ async def open_platform(settings: Settings, observing: Observing | None = None) 
             settings=settings,
             database=database,
             sweeps=sweeps,
-            temporal=temporal,
+            temporal=_temporal(settings, storage, payload_keys, observing),
             keyring=keyring,
             commits=Commits(database),
             launches=Launches(database),
@@ -158,3 +151,14 @@ async def open_platform(settings: Settings, observing: Observing | None = None) 
         await news.close()
         await sweeps.close()
         await database.close()
+
+
+def _temporal(
+    settings: Settings, storage: PayloadStorage, keys: PayloadKeyring, observing: Observing
+) -> TemporalConnection:
+    return TemporalConnection(
+        settings,
+        data_converter=data_converter(storage, keys, encrypts=settings.payload_encryption == "on"),
+        runtime=observing.runtime,
+        interceptors=() if observing.traces is None else (observing.traces.interceptor,),
+    )

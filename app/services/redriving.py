@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 from app.db.models import Run
 from app.definition.durations import format_moment
 from app.definition.parse import parse
-from app.json import JsonObject
+from app.json import JsonObject, json_size
 from app.services import audit, workspace_values
 from app.services.anew import Original, add_run, claim, request_digest
 from app.services.errors import Conflict, Unavailable
@@ -28,7 +28,6 @@ from app.services.steering import is_unknown
 from app.store import journals, versions
 from app.temporal import names
 from app.temporal.messages import JournalState
-from app.temporal.payloads import json_size
 from app.temporal.plain import as_plain
 
 QUERY_SECONDS = 12.0

@@ -97,8 +97,8 @@ async def start(
 
     Raises `NotFound`, `Conflict` (`workflow_not_active`, `idempotency_key_reused`), `Invalid` (the input does not fit,
     unknown variables, `invalid_limit_key`), `TooLarge`, `TooMany` and `Forbidden` (`workspace_suspended`,
-    `plan_limit_reached`); of a
-    conversation also `ConversationUnderWay`, of a parent `Conflict` (`parent_ended`, `runs_nested_too_deep`).
+    `plan_limit_reached`); of a conversation also `ConversationUnderWay`, of a parent `Conflict` (`parent_ended`,
+    `runs_nested_too_deep`).
     """
     _check_size(platform, input)
     if parent is None and event is None:
@@ -120,21 +120,32 @@ async def start(
         schedule=schedule,
         digest=_digest(input, version, variables) if asked else None,
     )
-    plain = version is None and parent is None and conversation is None
-    active = platform.actives.get((workspace_id, workflow_id)) if plain else None
-    run = await _add_as_before(platform, request, active) if active is not None else None
-    if active is None or run is None:
-        async with platform.database.transaction(workspace_id) as session:
-            added = await _add(session, request)
-        if isinstance(added, Started):
-            return added
-        run, active = added
-        if version is None and active.facts.limits is None:
-            platform.actives.put((workspace_id, workflow_id), active)
+    added = await _added(platform, request)
+    if isinstance(added, Started):
+        return added
+    run, active = added
     begun = await queues.begin(
         platform, run, version=active.version, workspace_name=active.workspace_name, noted_later=noted_later
     )
     return Started(begun, created=True)
+
+
+async def _added(platform: Platform, request: _Request) -> Started | tuple[Run, Active]:
+    """Insert the run, the short way if its workflow was started by this process before; `Started` when another run
+    stands for it."""
+    workflow = request.workspace_id, request.workflow_id
+    plain = request.version is None and request.parent is None and request.conversation is None
+    if plain and (active := platform.actives.get(workflow)) is not None:
+        run = await _add_as_before(platform, request, active)
+        if run is not None:
+            return run, active
+    async with platform.database.transaction(request.workspace_id) as session:
+        added = await _add(session, request)
+    if not isinstance(added, Started):
+        _, active = added
+        if request.version is None and active.facts.limits is None:
+            platform.actives.put(workflow, active)
+    return added
 
 
 async def _add_as_before(platform: Platform, request: _Request, active: Active) -> Run | None:

@@ -30,6 +30,9 @@ from app.temporal.upkeep import RECONCILE, Duty, Found, Look, Trouble, UpkeepRep
 
 LIMIT = 200
 """Most runs started, and most events dispatched, in a workspace at once."""
+LEAST_STARTED = 20
+"""Workspaces that need starts at the same time share `LIMIT`, so that none waits for all of another's; each may have
+so many."""
 LOOKS_AT_ONCE = 4
 DUTY_SECONDS = 60.0
 """A duty that took this long begins with no further workspace."""
@@ -66,6 +69,9 @@ async def look(platform: Platform, asked: Look) -> Found:
 
 async def tend(platform: Platform, duty: Duty, workspace_ids: Sequence[str]) -> UpkeepReport:
     """Do one duty in these workspaces. Raises `Unavailable` without a database."""
+    if duty is Duty.STARTS:
+        share = max(LIMIT // max(len(workspace_ids), 1), min(LEAST_STARTED, LIMIT))
+        return await _each(duty.value, workspace_ids, lambda workspace_id: _start_runs(platform, workspace_id, share))
     act = _DUTIES[duty]
     return await _each(duty.value, workspace_ids, lambda workspace_id: act(platform, workspace_id))
 
@@ -122,10 +128,10 @@ async def _dispatch_events(platform: Platform, workspace_id: UUID) -> UpkeepRepo
     return UpkeepReport(events_dispatched=dispatched, left_over=_left(Duty.EVENTS, dispatched >= LIMIT))
 
 
-async def _start_runs(platform: Platform, workspace_id: UUID) -> UpkeepReport:
-    started = await queues.sweep(platform, workspace_id, LIMIT)
-    started += await launching.start_pending(platform, workspace_id, LIMIT)
-    return UpkeepReport(runs_started=started, left_over=_left(Duty.STARTS, started >= LIMIT))
+async def _start_runs(platform: Platform, workspace_id: UUID, limit: int) -> UpkeepReport:
+    started = await queues.sweep(platform, workspace_id, limit)
+    started += await launching.start_pending(platform, workspace_id, limit)
+    return UpkeepReport(runs_started=started, left_over=_left(Duty.STARTS, started >= limit))
 
 
 async def _settle_children(platform: Platform, workspace_id: UUID) -> UpkeepReport:
@@ -163,14 +169,13 @@ async def _delete(platform: Platform, workspace_id: UUID) -> UpkeepReport:
 
 _DUTIES: Mapping[Duty, Callable[[Platform, UUID], Awaitable[UpkeepReport]]] = {
     Duty.EVENTS: _dispatch_events,
-    Duty.STARTS: _start_runs,
     Duty.CHILDREN: _settle_children,
     Duty.SCHEDULES: _tend_schedules,
     Duty.CHECKS: _check_runs,
     Duty.PURGE: _purge,
     Duty.DELETION: _delete,
 }
-"""Those done here; messages are fetched by `activities.messages`."""
+"""Those done here besides starting runs; messages are fetched by `activities.messages`."""
 
 
 def _left(duty: Duty, more: bool) -> list[str]:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Variable
 from app.definition.problems import Problem
-from app.json import Json, JsonObject
+from app.json import Json, JsonObject, json_size
 from app.security.credentials import NoEncryptionKey
 from app.services import audit
 from app.services.audit_facts import of_variable
@@ -23,7 +23,6 @@ from app.services.validation import validated
 from app.services.variable_usage import in_use
 from app.services.workspace_values import NAME, context
 from app.store import variables as store
-from app.temporal.payloads import json_size
 
 LARGEST_VALUE = 16 * 1024
 """Bytes of a value as JSON: those that a workflow uses travel with each of its runs."""

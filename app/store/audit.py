@@ -1,6 +1,7 @@
 """The audit log's statements: adding an entry, reading them newest first, deleting those that are kept no longer.
 
-Each filter that leaves few entries has an index that ends with the id, which is the order of time as well.
+Each filter has an index that ends with the id, which is the order of time as well: one that leaves few entries, or
+none, is no walk through the log.
 """
 
 from collections.abc import Sequence

@@ -129,7 +129,8 @@ async def end(
 
 
 async def pending(session: AsyncSession, workspace_id: UUID, *, older_than: timedelta, limit: int) -> Sequence[Run]:
-    """Runs that may begin and that nobody has handed to Temporal yet, oldest first. One that was replaced may not."""
+    """Runs that may begin for so long and that nobody has handed to Temporal yet, oldest first. One that was replaced
+    may not."""
     statement = (
         select(Run)
         .where(
@@ -137,7 +138,8 @@ async def pending(session: AsyncSession, workspace_id: UUID, *, older_than: time
             Run.status == "pending",
             Run.queue.is_(None),
             Run.cancel_due.is_(False),
-            Run.created_at <= func.now() - older_than,
+            # Not since it was asked for: whoever lets in what had to wait hands it over as well.
+            Run.updated_at <= func.now() - older_than,
         )
         .order_by(Run.id)
         .limit(limit)

@@ -18,6 +18,7 @@ from app.settings import Settings
 _NOBODY = UUID(int=0)
 _CONNECTIONS = 2
 """Of each of its pools: what is asked here is asked seldom."""
+_OF_RUN = "SELECT workspace_id FROM runs WHERE id = %(run_id)s LIMIT 1"
 _COLUMNS = "workspace_id, name, state, state_changed_at, created_at, plan, plan_overrides"
 
 
@@ -145,14 +146,9 @@ class Sweeps:
         return [Membership(*row) for row in rows]
 
     async def workspace_of_run(self, run_id: UUID) -> UUID | None:
-        """Whose run it is. Each workspace is asked in turn by the primary key of runs, never by a scan of them: no
-        index that crosses tenants is needed for what a process asks once a run."""
+        """Whose run it is."""
         rows = await self._ask(
-            """
-            SELECT workspaces.workspace_id FROM workspaces CROSS JOIN LATERAL (
-                SELECT FROM runs WHERE runs.workspace_id = workspaces.workspace_id AND runs.id = %(run_id)s LIMIT 1
-            ) AS found LIMIT 1
-            """,
+            _OF_RUN,
             run_id=run_id,
         )
         return rows[0][0] if rows else None

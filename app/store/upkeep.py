@@ -35,7 +35,7 @@ _LOOK = f"""
         COALESCE(
             (SELECT true FROM runs
              WHERE workspace_id = %(workspace_id)s AND status = 'pending' AND queue IS NULL
-               AND created_at <= now() - %(pending_for)s ORDER BY id LIMIT 1),
+               AND updated_at <= now() - %(pending_for)s ORDER BY id LIMIT 1),
             (SELECT true FROM runs
              WHERE workspace_id = %(workspace_id)s AND queue = 'concurrency'
              ORDER BY workflow_id, concurrency_key, id LIMIT 1),

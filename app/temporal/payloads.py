@@ -8,7 +8,6 @@ made. What a run takes along as a whole (its journal grows with it) is kept in a
 holds a reference; where the store is, is not known here.
 """
 
-import json
 from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any, Self
@@ -85,7 +84,6 @@ def _names(message: Any) -> tuple[str, ...]:
 
 
 _encode = _Encoder(separators=(",", ":"), ensure_ascii=False).encode
-_encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 class Utf8JsonConverter(JSONPlainPayloadConverter):
@@ -162,11 +160,6 @@ def data_converter(driver: StorageDriver, keys: Keys | None = None, *, encrypts:
         failure_converter_class=FailureConverter if encrypts else DefaultFailureConverter,
         external_storage=storage,
     )
-
-
-def json_size(value: Any) -> int:
-    """Bytes of a JSON value as it is written for Temporal."""
-    return len(_encode_json(value).encode("utf-8", "surrogatepass"))
 
 
 def _is_stored(context: StorageDriverSelectContext, payload: Payload) -> bool:

@@ -31,7 +31,7 @@ HISTORIES = Path(__file__).parent / "upkeep_histories"
 
 WAIT = {"steps": [{"id": "paid", "type": "wait_for_event", "event": "shop.order.paid"}]}
 LEFT_LYING = """
-    UPDATE runs SET created_at = now() - interval '1 hour';
+    UPDATE runs SET created_at = now() - interval '1 hour', updated_at = now() - interval '1 hour';
     UPDATE runs SET status = 'pending' WHERE id = (SELECT max(id::text)::uuid FROM runs);
     INSERT INTO runs (workspace_id, id, workflow_id, workflow_name, version, status, trigger_type, finished_at)
     SELECT workspace_id, gen_random_uuid(), workflow_id, 'Old', 1, 'completed', 'manual', now() - interval '91 days'

@@ -20,10 +20,10 @@ from app.catalog.inline import INLINE
 from app.catalog.registry import resolve
 from app.definition.limits import MAX_ITEM_OPERATIONS
 from app.definition.steps import ActionStep
-from app.json import Json, JsonObject
+from app.json import Json, JsonObject, json_size
 from app.temporal import names
 from app.temporal.messages import ActionCall, ActionOutcome, StepRecord
-from app.temporal.payloads import LARGEST_LOCAL_ANSWER, LARGEST_TASK, json_size
+from app.temporal.payloads import LARGEST_LOCAL_ANSWER, LARGEST_TASK
 from app.temporal.record_messages import LostEffect
 from workflows.failures import StepFailed, Suspended, fail, recorded_failure
 from workflows.history import seconds_between

@@ -4,9 +4,8 @@ from app.catalog.errors import ErrorType
 from app.definition import items
 from app.definition.limits import MAX_ITEM_OPERATIONS
 from app.definition.steps import AggregateStep, FilterStep, SetVariableStep, StopStep, TransformStep
-from app.json import Json, JsonObject
+from app.json import Json, JsonObject, json_size
 from app.temporal.messages import StepRecord
-from app.temporal.payloads import json_size
 from workflows.failures import RunStopped, fail
 from workflows.scope import Scope, guarded
 

@@ -11,11 +11,11 @@ from types import NoneType
 from app.catalog.errors import ErrorType
 from app.definition.steps import RunWorkflowStep
 from app.definition.values import described
-from app.json import Json, JsonObject
+from app.json import Json, JsonObject, json_size
 from app.temporal import names
 from app.temporal.child_messages import CancelChild, ChildEnded, StartChild, StartedChild
 from app.temporal.messages import StepRecord
-from app.temporal.payloads import LARGEST_TASK, json_size
+from app.temporal.payloads import LARGEST_TASK
 from workflows.ending import seen_through
 from workflows.failures import StepFailed, Suspended, fail
 from workflows.resting import until_true

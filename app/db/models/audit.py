@@ -18,6 +18,9 @@ class AuditEntry(Base):
         Index("audit_log_actor", "workspace_id", "actor_id", "id"),
         Index("audit_log_action", "workspace_id", "action", "id"),
         Index("audit_log_target", "workspace_id", "target_id", "id"),
+        Index("audit_log_outcome", "workspace_id", "outcome", "id"),
+        Index("audit_log_actor_kind", "workspace_id", "actor_kind", "id"),
+        Index("audit_log_target_type", "workspace_id", "target_type", "id"),
     )
 
     workspace_id: Mapped[UUID] = of_workspace()

@@ -35,6 +35,8 @@ class Run(Base):
 
     __tablename__ = "runs"
     __table_args__ = (
+        # Whose a run is. It gives no order: nothing else can take it for the way through a workspace's runs.
+        Index("runs_id", "id", postgresql_using="hash"),
         Index("runs_idempotency", "workspace_id", "workflow_id", "idempotency_key", unique=True),
         Index("runs_workflow", "workspace_id", "workflow_id", "id"),
         Index("runs_status", "workspace_id", "status", "id"),

@@ -18,7 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from activities.record import RecordActivities
 from app.db.engine import Database, Statement
 from app.db.models import Step, StoredPayload
-from app.json import JsonObject
+from app.json import JsonObject, json_size
 from app.services import launching, payload_storage, runs
 from app.services.errors import Unavailable
 from app.services.payload_storage import PayloadStorage
@@ -27,7 +27,7 @@ from app.settings import Settings
 from app.temporal import names
 from app.temporal.connect import TemporalConnection
 from app.temporal.messages import Carry, JournalState, RunInput, StepRecord, TriggerInfo
-from app.temporal.payloads import data_converter, json_size
+from app.temporal.payloads import data_converter
 from app.temporal.plain import as_plain
 from tests.integration.services.building import a_run
 from tests.support.engine import Engine

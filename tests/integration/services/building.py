@@ -14,7 +14,9 @@ from app.temporal.record_messages import RecordBatch, RunUpdate
 
 
 async def a_run(platform: Platform, workspace_id: UUID, **columns: Any) -> UUID:
-    """A run's row, running unless said otherwise."""
+    """A run's row, running unless said otherwise, and as it was made."""
+    if "created_at" in columns:
+        columns = {"updated_at": columns["created_at"], **columns}
     run = Run(
         **{
             "workspace_id": workspace_id,

@@ -83,6 +83,9 @@ async def test_what_temporal_has_done_is_said_in_the_servers_log_when_the_databa
         "actor_id = 'actor 7'",
         "target_id = 'target 7'",
         "action = ANY('{workflow.delete,workflow.pause}')",
+        "outcome = 'refused'",
+        "actor_kind = 'link'",
+        "target_type = 'secret'",
         "id < '00000000-0000-7000-8000-000000000000'",
     ],
 )

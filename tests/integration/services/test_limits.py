@@ -86,7 +86,7 @@ async def test_a_run_that_is_cancelled_before_temporal_had_it_leaves_its_part_of
 
 async def _asked_for(engine: Engine, ago: timedelta) -> None:
     async with engine.platform.database.transaction(engine.workspace_id) as session:
-        await session.execute(update(Run).values(created_at=Run.created_at - ago))
+        await session.execute(update(Run).values(created_at=Run.created_at - ago, updated_at=Run.updated_at - ago))
 
 
 async def test_keys_do_not_share_places_and_a_key_of_nothing_has_no_limit(engine: Engine) -> None:

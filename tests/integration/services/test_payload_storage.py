@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy import delete, select
 from temporalio.api.common.v1 import Payload
@@ -24,6 +25,7 @@ from app.services.payload_storage import PayloadGone, PayloadStorage, RunGone
 from app.services.platform import Platform
 from app.services.workspaces import create_workspace
 from app.settings import Settings
+from app.store import sweeps
 from app.store.sweeps import Sweeps
 from app.temporal import names
 from tests.conftest import TestWorkspace
@@ -158,6 +160,20 @@ async def test_a_database_that_stays_away_ends_the_waiting(storage, database, ru
     for waiting in (storage.store(of(run_id), [a_value("other")]), storage.retrieve(RETRIEVAL, claims)):
         with pytest.raises(Unavailable, match=r"within 0\.2 seconds"):
             await waiting
+
+
+async def test_whose_a_run_is_takes_one_look_into_an_index_among_very_many(platform, workspace, run_id, database_urls):
+    many = """
+        INSERT INTO runs (workspace_id, id, workflow_id, workflow_name, version, status, trigger_type, finished_at)
+        SELECT %(workspace_id)s, gen_random_uuid(), gen_random_uuid(), 'Test', 1, 'completed', 'manual', now()
+        FROM generate_series(1, 3000)
+    """
+    await platform.database.run(workspace.id, Statement(many, {"workspace_id": workspace.id}))
+    with psycopg.connect(database_urls.owner, autocommit=True) as owner:
+        owner.execute("ANALYZE runs")
+    rows = await platform.sweeps._ask(f"EXPLAIN {sweeps._OF_RUN}", run_id=run_id)
+    plan = "\n".join(row for (row,) in rows)
+    assert plan.count("Scan") == plan.count("using runs_id on runs") == 1, plan
 
 
 async def test_a_run_alone_tells_its_workspace(platform, workspace, run_id):

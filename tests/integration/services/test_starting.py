@@ -1,10 +1,14 @@
 """A start that finds its workflow as the start before did takes one round trip, and says no more than it may."""
 
 import asyncio
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import func, update
 from temporalio.service import RPCError, RPCStatusCode
 
+from app.db.models import Run
 from app.json import JsonObject
 from app.services import answering, launching, publishing, runs, steering, workflows, workspaces
 from app.services.errors import Conflict, Invalid, NotFound
@@ -127,6 +131,57 @@ async def test_a_run_nobody_noted_is_found_by_upkeep_and_by_who_cancels_it(engin
         await launching.start_pending(engine.platform, engine.workspace_id, 10, older_than=-launching.PENDING_FOR) == 1
     )
     assert (await engine.row(run)).status == "running"
+
+
+async def test_a_run_whose_turn_does_not_come_stays_pending_and_is_handed_over_later(engine, platform, monkeypatch):
+    workflow_id = await engine.publish(WAITS)
+    other, _ = await workspaces.create_workspace(platform, "Other")
+    monkeypatch.setattr(launching, "TURN_SECONDS", 0.0)
+    async with platform.turns.turn(other.workspace_id), platform.turns.turn(engine.workspace_id):
+        asked = await asyncio.gather(*(engine.start(workflow_id) for _ in range(3)))
+        assert {run.status for run in asked} == {"pending"}
+        assert await launching.start_pending(platform, engine.workspace_id, 10, older_than=timedelta(0)) == 0
+    assert await launching.start_pending(platform, engine.workspace_id, 10, older_than=timedelta(0)) == 3
+    assert {(await engine.row(run)).status for run in asked} == {"running"}
+
+
+async def test_what_upkeep_hands_over_leaves_others_as_long_as_it_took_and_half_a_second_at_most(engine, monkeypatch):
+    workflow_id = await engine.publish(WAITS)
+    for _ in range(3):
+        await engine.start(workflow_id, noted_later=True)
+    clock, took, left, sleep = 0.0, iter([0.2, 60.0, 0.1]), [], asyncio.sleep
+
+    async def hand_over(_platform, run, *_):
+        nonlocal clock
+        clock += next(took)
+        return run, True
+
+    async def leave(seconds):
+        left.append(round(seconds, 3))
+        await sleep(0)
+
+    monkeypatch.setattr(launching, "_hand_over", hand_over)
+    monkeypatch.setattr(launching, "time", SimpleNamespace(monotonic=lambda: clock))
+    monkeypatch.setattr(launching.asyncio, "sleep", leave)
+    await launching.start_pending(engine.platform, engine.workspace_id, 10, older_than=timedelta(0))
+    assert left == [0, 0.2, 0.5]
+
+
+async def test_nobody_else_hands_a_run_over_while_who_asked_for_it_may_still_do_so(engine, platform, monkeypatch):
+    workflow_id = await engine.publish(WAITS)
+    run = await engine.start(workflow_id, noted_later=True)
+
+    async def taken(since: float, made: float) -> bool:
+        ago = {"updated_at": func.now() - timedelta(seconds=since), "created_at": func.now() - timedelta(seconds=made)}
+        async with platform.database.transaction(engine.workspace_id) as session:
+            await session.execute(update(Run).where(Run.id == run.id).values(**ago))
+        return await launching.start_pending(platform, engine.workspace_id, 10) == 1
+
+    may_take = launching.TURN_SECONDS + launching.START_SECONDS
+    assert not await taken(may_take - 1, may_take - 1)
+    # Let in a moment ago, after an hour in a queue: whoever let it in hands it over.
+    assert not await taken(0, 3600)
+    assert await taken(may_take + 1, 3600)
 
 
 async def test_a_run_cancelled_before_it_was_noted_is_cancelled_in_temporal(engine, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func
 
 from app.db.models import Connection, Mailbox
-from app.services import events, launching, reconciling, upkeep
+from app.services import events, launching, queues, reconciling, upkeep
 from app.services.errors import Unavailable
 from app.services.platform import Platform
 from app.services.workspaces import create_workspace
@@ -119,6 +119,22 @@ async def test_a_bound_that_was_hit_is_said(
     monkeypatch.setattr(upkeep, "DUTY_SECONDS", 0.0)
     report = await upkeep.tend(platform, Duty.STARTS, [str(workspace.id)])
     assert (report.runs_started, report.left_over) == (0, ["starts"])
+
+
+@pytest.mark.parametrize(("workspaces", "share"), [(1, 200), (4, 50), (100, 20)])
+async def test_workspaces_that_need_starts_share_what_is_started_at_once(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, workspaces: int, share: int
+) -> None:
+    asked: list[int] = []
+
+    async def start(_platform: Platform, _workspace_id: UUID, limit: int) -> int:
+        asked.append(limit)
+        return 0
+
+    monkeypatch.setattr(queues, "sweep", start)
+    monkeypatch.setattr(launching, "start_pending", start)
+    await upkeep.tend(platform, Duty.STARTS, [str(uuid4()) for _ in range(workspaces)])
+    assert asked == [share] * 2 * workspaces
 
 
 def test_a_report_names_some_troubles_and_counts_all() -> None:

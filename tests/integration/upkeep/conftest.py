@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -18,6 +17,7 @@ from app.db.migrate import migrate
 from app.db.models import Event, Run
 from app.embedded.ports import free_port
 from app.json import JsonObject
+from app.services import launching
 from app.services.platform import Platform, open_platform
 from app.services.workspaces import create_workspace
 from app.settings import Settings
@@ -82,9 +82,10 @@ class Deaf:
         return started
 
     async def _backdate(self, engine: Engine) -> None:
-        ago = func.now() - timedelta(seconds=10)
+        ago = func.now() - 2 * launching.PENDING_FOR
         async with engine.platform.database.transaction(engine.workspace_id) as session:
-            await session.execute(update(Run).where(Run.status == "pending").values(created_at=ago))
+            old = update(Run).where(Run.status == "pending").values(created_at=ago, updated_at=ago)
+            await session.execute(old)
             await session.execute(update(Event).where(Event.dispatched_at.is_(None)).values(received_at=ago))
 
 

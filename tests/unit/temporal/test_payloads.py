@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from temporalio.converter import DataConverter
 
+from app.json import json_size
 from app.temporal.messages import RunResult
-from app.temporal.payloads import DATA_CONVERTER, json_size
+from app.temporal.payloads import DATA_CONVERTER
 
 
 @pytest.mark.parametrize(

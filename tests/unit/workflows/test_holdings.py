@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from app.json import json_size
 from app.temporal.messages import MOST_RUN_DATA, Carry, DataLimits, JournalState, LoopProgress, StepRecord
-from app.temporal.payloads import json_size
 from app.temporal.plain import as_plain
 from workflows.automation import MOST_CARRIED
 from workflows.failures import StepFailed
