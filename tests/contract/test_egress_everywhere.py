@@ -3,6 +3,8 @@ endpoints, issuers' keys. An action or a kind of connection that is new has to f
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
@@ -87,7 +89,7 @@ OF_ACTIONS: Mapping[tuple[str, str], Way] = MappingProxyType(
 OF_TESTS: Mapping[str, Way] = MappingProxyType(
     {
         "smtp": probing(smtp, smtp_of),
-        "imap": probing(imap, imap_of),
+        "imap": probing(partial(imap, threads=ThreadPoolExecutor(1)), imap_of),
         "http": probing(http_api, lambda at: http_of("http", at)),
         "oauth2": probing(http_api, lambda at: http_of("oauth2", at)),
     }

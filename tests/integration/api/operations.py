@@ -17,6 +17,7 @@ from tests.integration.api.calls import WAIT, an_active_workflow, made
 from tests.integration.services.building import a_run, an_event
 from tests.support.approving import ask
 from tests.support.operations import NOWHERE, Operation
+from tests.support.payload_keys import retired_for
 from tests.support.providers import TWILIO
 from tests.support.waiting import eventually
 
@@ -161,6 +162,8 @@ async def things(client: httpx.AsyncClient, platform: Platform, workspace_id: UU
     member = await made(client, "/v1/members", {"subject": "them", "role": "viewer"})
     key = await made(client, "/v1/api-keys", {"name": "theirs", "role": "viewer"})
     payload_key = await payload_keys.create(platform, workspace_id, created_by="them")
+    await payload_keys.create(platform, workspace_id, created_by="them")
+    await retired_for(platform, workspace_id)
     variable = await made(client, "/v1/variables", {"name": "their_variable", "value": "x"})
     ran = {"workflow_id": UUID(workflow["id"]), "status": "failed", "workflow_name": "W"}
     run_id = await a_run(platform, workspace_id, **ran)
