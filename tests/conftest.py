@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 for _name in [name for name in os.environ if name.startswith(("HOLDFAST_", "TEMPORAL_", "PG"))]:
     del os.environ[_name]
 
-# Over ten thousand tests in one process, looking for cycles as often as Python does by itself takes an eighth of the time.
+# With thousands of tests in a process, looking for cycles as often as Python does by itself takes an eighth of it all.
 gc.set_threshold(20_000, 20, 50)
 
 
