@@ -41,11 +41,6 @@ for _name in [name for name in os.environ if name.startswith(("HOLDFAST_", "TEMP
 gc.set_threshold(20_000, 20, 50)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Processes of tests: one more than there are processors, since a third of the time goes by in waiting."""
-    return (os.cpu_count() or 1) + 1
-
-
 @dataclass(frozen=True)
 class DatabaseUrls:
     """libpq URLs of the tables' owner and of the role Holdfast works as."""
