@@ -145,3 +145,19 @@ WorkflowId = Annotated[UUID, Path(description="Id of the workflow.")]
 RunId = Annotated[UUID, Path(description="Id of the run.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items of one page.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=1000)]
+
+
+async def _forced(
+    actor: ActorDep,
+    *,
+    force: Annotated[
+        bool, Query(description="Delete it though it is used: for administrators (permission workspace:write).")
+    ] = False,
+) -> bool:
+    if force:
+        actor.require("workspace:write")
+    return force
+
+
+Force = Annotated[bool, Depends(_forced)]
+"""Whether what is used is deleted all the same; refused with 403 to who may not say so."""

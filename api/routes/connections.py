@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.bodies import RequestBody
-from api.dependencies import ActorDep, Cursor, Limit, PlatformDep
+from api.dependencies import ActorDep, Cursor, Force, Limit, PlatformDep
 from api.openapi import problem_answers
 from api.presenting import connection_answer
 from api.schemas.base import ListAnswer
@@ -83,12 +83,8 @@ async def delete(
     connection_id: ConnectionId,
     platform: PlatformDep,
     actor: ActorDep,
-    force: Annotated[
-        bool, Query(description="Delete it though it is used: for administrators (permission workspace:write).")
-    ] = False,
+    force: Force,
 ) -> None:
     """Deletes it with its credentials. One that is used stays (409, with what uses it); deleted all the same with
     `force`, the steps that name it fail from then on."""
-    if force:
-        actor.require("workspace:write")
     await connections.delete(platform, actor.workspace_id, connection_id, force=force)

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from api.bodies import RequestBody
-from api.dependencies import ActorDep, Cursor, Limit, PlatformDep
+from api.dependencies import ActorDep, Cursor, Force, Limit, PlatformDep
 from api.openapi import problem_answers
 from api.schemas.base import ListAnswer
 from api.schemas.variables import VariableAnswer, VariableChanges, VariableCreate
@@ -73,14 +73,10 @@ async def delete(
     name: VariableName,
     platform: PlatformDep,
     actor: ActorDep,
-    force: Annotated[
-        bool, Query(description="Delete it though it is used: for administrators (permission workspace:write).")
-    ] = False,
+    force: Force,
 ) -> None:
     """Deletes it. One that workflows use stays (409, with what uses it); deleted all the same with `force`, the steps
     that send a secret fail from then on."""
-    if force:
-        actor.require("workspace:write")
     await variables.delete(platform, actor.workspace_id, name, force=force)
 
 

@@ -23,6 +23,7 @@ from tests.integration.api.calls import (
     made,
     problem,
 )
+from tests.integration.api.operations import OAUTH
 from tests.support.api_user import ApiUser
 from tests.support.approving import ask
 from tests.support.hooks import a_hook, deliveries, sent
@@ -96,22 +97,11 @@ async def connections(acts: Acts) -> None:
     await acts.do("connections_delete", "DELETE", path)
 
 
-OAUTH = {
-    "kind": "oauth2",
-    "name": "crm",
-    "config": {
-        "base_url": "https://crm.example.com",
-        "grant": "authorization_code",
-        "authorization_url": "https://crm.example.com/authorize",
-        "token_url": "https://crm.example.com/token",
-        "client_id": "holdfast",
-    },
-    "credentials": {"client_secret": "planted-secret"},
-}
+PLANTED = {**OAUTH, "credentials": {"client_secret": "planted-secret"}}
 
 
 async def access(acts: Acts) -> None:
-    connection = await made(acts.client, "/v1/connections", OAUTH)
+    connection = await made(acts.client, "/v1/connections", PLANTED)
     await acts.do("connections_authorize", "POST", f"/v1/connections/{connection['id']}/authorize")
     variable = {"name": "token", "value": "planted-secret", "is_secret": True}
     await acts.do("variables_create", "POST", "/v1/variables", variable)
