@@ -64,15 +64,7 @@ async def workflows_that(session: AsyncSession, workspace_id: UUID, test: Test) 
         .order_by(func.lower(Workflow.name), Workflow.id)
     )
     return [
-        Naming(
-            id=row.Workflow.id,
-            name=row.Workflow.name,
-            slug=row.Workflow.slug,
-            status=row.Workflow.status,
-            draft=row.Workflow.draft if row.in_draft else None,
-            version=row.Version.number if row.in_version else None,
-            definition=row.Version.definition if row.in_version else None,
-        )
+        _naming(row.Workflow, row.Workflow.draft if row.in_draft else None, row.Version if row.in_version else None)
         for row in await session.execute(statement)
     ]
 
@@ -94,18 +86,19 @@ async def versions_under_way(session: AsyncSession, workspace_id: UUID, test: Te
         .where(Workflow.workspace_id == workspace_id, not_(is_active), test(Version.definition))
         .order_by(func.lower(Workflow.name), Workflow.id, Version.number)
     )
-    return [
-        Naming(
-            id=row.Workflow.id,
-            name=row.Workflow.name,
-            slug=row.Workflow.slug,
-            status=row.Workflow.status,
-            draft=None,
-            version=row.Version.number,
-            definition=row.Version.definition,
-        )
-        for row in await session.execute(statement)
-    ]
+    return [_naming(row.Workflow, None, row.Version) for row in await session.execute(statement)]
+
+
+def _naming(workflow: Workflow, draft: JsonObject | None, version: Version | None) -> Naming:
+    return Naming(
+        id=workflow.id,
+        name=workflow.name,
+        slug=workflow.slug,
+        status=workflow.status,
+        draft=draft,
+        version=None if version is None else version.number,
+        definition=None if version is None else version.definition,
+    )
 
 
 async def way_in(session: AsyncSession, workspace_id: UUID, connection_id: UUID) -> str | None:
